@@ -9,7 +9,6 @@ import os
 import platform
 import sys
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -394,15 +393,10 @@ class Protocol:
         if self.design_fingerprint != other.design_fingerprint and not known:
             texts = self.design_fingerprint, other.design_fingerprint
             found.append(Deviation(where=where, what="design", there=texts[0], here=texts[1]))
-        return [self._named_part(one, dict(other.predictor_parts)) for one in found]
-
-    def _named_part(self, found: Deviation, here: Mapping[str, str]) -> Deviation:
-        """Return a deviation of the predictor with the parts of its fingerprint that differ, such as its weights."""
-        there = dict(self.predictor_parts)
-        parts = [name for name in there if name in here and there[name] != here[name]]
-        return (
-            replace(found, what=f"predictor ({' and '.join(parts)})") if found.what == "predictor" and parts else found
-        )
+        there, here = dict(self.predictor_parts), dict(other.predictor_parts)
+        parts = [name for name in there if name in here and there[name] != here[name]]  # such as its weights
+        named = f"predictor ({' and '.join(parts)})"
+        return [replace(one, what=named) if one.what == "predictor" and parts else one for one in found]
 
     @property
     def do_by_arm(self) -> dict[str, str]:

@@ -206,7 +206,11 @@ def _of_dataset(protocol: Protocol, results: xr.Dataset, where: str) -> Iterator
     }
     yield from differences(protocol.terms(), here, where)
     yield from _analysis_differences(protocol, attrs, where)
-    if (tasks := _locked_tasks(protocol, where)) is not None and "task" in results.coords:
+    tasks = protocol.tasks
+    if protocol.analysis.tasks is not None and where != "outcomes":  # tasks, or contrasts of tasks
+        planned = tuple(protocol.analysis.weights_by_task_contrast)
+        tasks = planned if tasks is not None and set(planned) <= set(tasks) else None
+    if tasks is not None and "task" in results.coords:
         yield from name_differences("task", tasks, map(str, np.atleast_1d(results["task"].to_numpy())), where)
     if "contrast" in results.coords:
         contrasts = map(str, np.atleast_1d(results["contrast"].to_numpy()))
@@ -216,14 +220,6 @@ def _of_dataset(protocol: Protocol, results: xr.Dataset, where: str) -> Iterator
     if where in ("outcomes", "effects", "moments") and (digests := digests_of_run(results)) is not None:
         recorded, now = digests
         yield from differences({"values": recorded or "no digest of them is kept"}, {"values": now}, where)
-
-
-def _locked_tasks(protocol: Protocol, where: str) -> tuple[str, ...] | None:
-    """Return the tasks, or contrasts of tasks, that a result should have; None where patterns leave it open."""
-    if protocol.analysis.tasks is None or where == "outcomes":
-        return protocol.tasks
-    planned = tuple(protocol.analysis.weights_by_task_contrast)
-    return planned if protocol.tasks is not None and set(planned) <= set(protocol.tasks) else None
 
 
 def _time_differences(protocol: Protocol, attrs: dict[Any, Any], where: str) -> Iterator[Deviation]:

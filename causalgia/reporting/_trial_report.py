@@ -104,7 +104,14 @@ def trial_report(dataset: xr.Dataset, *, rows: Rows = "summary", task: str | Seq
     estimates = select_tasks(as_reportable(dataset), task, place="report: ")
     shown = estimates if rows == "all" else largest_tasks(estimates)
     left_out = [line] if (line := left_out_tasks(estimates, shown, 'rows="all"', 'task="..."')) else []
-    table = "\n".join([_text_table(*cells(shown, rows=rows)), *left_out, *shape_lines(estimates)])
+    header, lines = cells(shown, rows=rows)
+    widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
+    names = {"contrast", "task", "model"}  # aligned left, numbers right
+    aligned = [
+        [c.ljust(w) if h in names else c.rjust(w) for h, c, w in zip(header, line, widths, strict=True)]
+        for line in [header, *lines]
+    ]
+    table = "\n".join([*("  ".join(line).rstrip() for line in aligned), *left_out, *shape_lines(estimates)])
     parts = [estimand(estimates), table, "\n".join(sentences(shown, rows=rows))]
     return printable("\n\n".join(part for part in parts if part))
 
@@ -231,18 +238,6 @@ def _summary_sentence(group: list[Row], names: list[str], of_what: str) -> str:
         return f"{summary} (too few for quantiles; {ENOUGH_FOR_QUANTILES} set a scale)."
     low, high = (format_number(limit, placebo_rounding_unit(found)) for limit in found["central"])
     return f"{summary}, the central 95 % of their {of_what} from {low} to {high}."
-
-
-def _text_table(header: list[str], lines: list[list[str]]) -> str:
-    """Return a table as text: names aligned left, numbers right."""
-    widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
-    left = {"contrast", "task", "model"}
-    return "\n".join(
-        "  ".join(
-            c.ljust(w) if h in left else c.rjust(w) for h, c, w in zip(header, line, widths, strict=True)
-        ).rstrip()
-        for line in [header, *lines]
-    )
 
 
 def scale_text(attrs: Mapping[Any, Any]) -> str:

@@ -142,7 +142,10 @@ def prediction_powered(
         raise OutcomesError("virtual: no effects of units (ice); give cg.contrast(outcomes, control=...)")
     ice = select_task(validate(virtual, "effects"), task)["ice"]
     f = ice.mean("model") if "model" in ice.dims else ice
-    y, controls = _drop_control_units(_measured_effects(measured))
+    y, controls = _measured_effects(measured), 0
+    if "group" in y.coords:
+        control = np.isin(y["group"].to_numpy().astype(str), CONTROLS)
+        y, controls = y.isel(unit=~control), int(control.sum())
     if "ice" in measured:
         noise = {
             name: shared_noise(y.sel(contrast=name).transpose("unit", "model").to_numpy())
@@ -216,14 +219,6 @@ def _measured_effects(measured: Any) -> xr.DataArray:
 
 def _contrast_names(effects: xr.DataArray) -> list[str]:
     return [str(name) for name in effects["contrast"].to_numpy()]
-
-
-def _drop_control_units(y: xr.DataArray) -> tuple[xr.DataArray, int]:
-    """Drop the controls of the bench; return their number, too."""
-    if "group" not in y.coords:
-        return y, 0
-    control = np.isin(y["group"].to_numpy().astype(str), CONTROLS)
-    return y.isel(unit=~control), int(control.sum())
 
 
 def _match_units(f: xr.DataArray, y: xr.DataArray) -> _MeasuredUnits:

@@ -362,8 +362,8 @@ def counts_of(
     oligos = np.asarray(oligos)
     if len(letters) == 0 or len(oligos) != len(letters):
         raise CountsError(f"{len(letters)} barcodes and {len(oligos)} names of oligos; give one oligo to each barcode")
-    of, names = pd.factorize(oligos)
-    places = pd.Index(side["oligo_name"]).get_indexer(pd.Index(names).astype(str))
+    of, known = pd.factorize(oligos)
+    places = pd.Index(side["oligo_name"]).get_indexer(pd.Index(known).astype(str))
     if (places < 0).any():
         i = int(np.argmax(places[of] < 0))
         hint = other_library(str(oligos[i]), side["oligo_name"]) or "; add its row"
@@ -399,9 +399,9 @@ def counts_of(
         total = counts[f"{name}_total"]
         if not total.all():
             i = int(np.argmin(total.to_numpy()))
-            of = f"replicate {counts['replicate'].to_numpy()[i]}" if total.ndim else "the plasmid pool"
+            whole = f"replicate {counts['replicate'].to_numpy()[i]}" if total.ndim else "the plasmid pool"
             raise CountsError(
-                f"{name.upper()} of {of} has no read at all; leave the replicate out, or correct its column"
+                f"{name.upper()} of {whole} has no read at all; leave the replicate out, or correct its column"
             )
     return validate(annotate(counts.assign_attrs(library_attrs(side_table))), "counts")
 

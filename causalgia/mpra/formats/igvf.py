@@ -103,7 +103,15 @@ def igvf_table(
     if contrast is None and len(known) > 1:
         raise CountsError(f"the fit has {len(known)} contrasts, {', '.join(map(quoted, known))}: say contrast=")
     table = variants(data, counts, library, contrast=str(known[0]) if contrast is None else contrast)
-    return table if format == "reporter_variant" else bed_track(table, _variant_loci(table, library), name="variant_id")
+    if format == "reporter_variant":
+        return table
+    chromosome = dict(zip(library["SPDI"].to_numpy(), library["chromosome"].to_numpy(), strict=True))
+    change = [spdi.split(":") for spdi in table["variant_id"]]
+    starts = [int(cells[1]) for cells in change]
+    stops = [start + max(len(cells[2]), 1) for start, cells in zip(starts, change, strict=True)]
+    chroms = [chromosome[spdi] for spdi in table["variant_id"]]
+    loci = pd.DataFrame({"chrom": chroms, "chromStart": starts, "chromEnd": stops})
+    return bed_track(table, loci, name="variant_id")
 
 
 def to_igvf(
@@ -185,16 +193,6 @@ def read_igvf(path: str | PathLike[str], format: Format) -> pd.DataFrame:
     0  u1:control  control
     """
     return read_table(path, format)
-
-
-def _variant_loci(table: pd.DataFrame, library: xr.Dataset) -> pd.DataFrame:
-    """Return the genomic places of the variants of a table."""
-    chromosome = dict(zip(library["SPDI"].to_numpy(), library["chromosome"].to_numpy(), strict=True))
-    change = [spdi.split(":") for spdi in table["variant_id"]]
-    starts = [int(cells[1]) for cells in change]
-    stops = [start + max(len(cells[2]), 1) for start, cells in zip(starts, change, strict=True)]
-    chroms = [chromosome[spdi] for spdi in table["variant_id"]]
-    return pd.DataFrame({"chrom": chroms, "chromStart": starts, "chromEnd": stops})
 
 
 _SOURCE = "causalgia"
