@@ -399,7 +399,7 @@ def analyze(
     analysis, seed = folder_analysis(folder, outcomes, given), trial_seed(outcomes, rng)
     experiment = None if control or keep_draws else folder_experiment(folder)
     if experiment is not None:
-        own = replace(analysis, control=None, contrasts=None, interaction=None)
+        own = replace(analysis, control=None, contrasts=None, interaction=None)  # the experiment has contrasts
         answer = replace(experiment, analysis=own).analyze(outcomes, rng=seed)
         with results_of_page(folder, ESTIMATES, DECISIONS):
             remove_outdated(folder, *of_analysis(folder), rewritten=answer_files(answer))

@@ -329,6 +329,7 @@ def _label_rows(axes: Axes, table: list[Row], places: dict[str, int], words: lis
         axes.set_ylabel(f"{len(places):,} contrasts, every {ordinal(every)} labeled", fontsize=8, color=GRAY)
     place = axes.get_subplotspec()
     if len(places) <= _ROOMY and (place is None or place.is_first_col()):
+        # short do-notation under each name; a shared control is named on the axis
         do = {row["contrast"]: row["do"] for row in table}
         look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 7, "color": GRAY, "annotation_clip": False}
         look |= AS_IT_IS

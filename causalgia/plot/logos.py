@@ -123,7 +123,7 @@ def logo_with_bars(
     edges = np.full(heights.shape, np.nan)
     for place, column in enumerate(heights):
         above = below = 0.0
-        for k in sorted(range(len(letters)), key=lambda k: abs(column[k])):
+        for k in sorted(range(len(letters)), key=lambda k: abs(column[k])):  # small letters next to the axis
             height = float(column[k])
             if height > 0:
                 _draw_letter(axes, letters[k], place, above, above + height)

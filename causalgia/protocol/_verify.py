@@ -207,7 +207,7 @@ def _of_dataset(protocol: Protocol, results: xr.Dataset, where: str) -> Iterator
     yield from differences(protocol.terms(), here, where)
     yield from _analysis_differences(protocol, attrs, where)
     tasks = protocol.tasks
-    if protocol.analysis.tasks is not None and where != "outcomes":  # tasks, or contrasts of tasks
+    if protocol.analysis.tasks is not None and where != "outcomes":  # None where patterns leave them open
         planned = tuple(protocol.analysis.weights_by_task_contrast)
         tasks = planned if tasks is not None and set(planned) <= set(tasks) else None
     if tasks is not None and "task" in results.coords:

@@ -305,6 +305,7 @@ def regress(
     reads = group_sums(rna * used, group, shape)
     cells = np.where(used & (reads.sum(axis=1) > 0)[group // A], 1.0, 0.0)
     observed: Mask = np.greater(group_sums(cells, group, shape), 0)
+    # elements whose arms are connected through shared replicates
     edges = observed.astype(np.int64)
     arms = np.zeros(observed.shape[:2], dtype=np.int64)
     arms[:, 0] = 1

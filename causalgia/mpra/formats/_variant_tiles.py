@@ -207,7 +207,7 @@ def variant_tiles(
             )
         seen[form] = variant.name
     pairs = [(x, s, offset) for x, s in zip(chosen, spdi, strict=True) for offset in offsets]
-    taken: set[tuple[str, int]] = set()
+    taken: set[tuple[str, int]] = set()  # windows are distinct: later duplicates are shifted to the left
     tiles = []
     for tile in [Tile(x, s, x.position - _allele_start(x, insert_length, o), o, 0, assembly) for x, s, o in pairs]:
         start = tile.start

@@ -90,6 +90,7 @@ def igvf_table(
             raise LibraryError(
                 "the library does not say where its oligos lie on the genome: tiles.annotate(library) does"
             )
+        # oligos with genomic sequence: the reference alleles of variant tiles
         names = ("oligo_name", "allele", "chromosome", "start", "end")
         rows = pd.DataFrame({name: library[name].to_numpy() for name in names}).drop_duplicates("oligo_name")
         rows = rows[rows["allele"] == "ref"].set_index("oligo_name")

@@ -98,7 +98,7 @@ def unit_oligos(design: Design, blocks: Blocks, *, key: int) -> InsertList:
     dice = random_words(derive(key, "order"), blocks.units.astype(np.uint64), arms)
     unit, arm = np.repeat(np.arange(n), arms), np.argsort(dice, axis=1, kind="stable").ravel()
     if design.assignment == "parallel":
-        labels = design.block_labels(key=derive(key, "null"))
+        labels = design.block_labels(key=derive(key, "null"))  # arms as `causalgia.run` assigns them
         block = np.zeros(design.n_units, np.int64) if labels is None else labels
         unit, arm = np.arange(n), assign(block, n_arms=len(design.named_arms), key=key)[blocks.units]
     names = _source_names(design, blocks, key)
