@@ -16,7 +16,7 @@ from causalgia.errors import BarcodeNoiseWarning, ContrastError, CountsError, Es
 from causalgia.estimation import as_estimates, moderate, moderate_unequal
 from causalgia.mpra import average, fit, simulate
 from causalgia.mpra.fits._fit import consensus_correlation, fit_blocked, fit_paired, ratio_of_sums
-from causalgia.mpra.fits.fit_contrasts import fit_request
+from causalgia.mpra.fits.element_effects import RatioCells, fit_request, residual_squares
 from causalgia.mpra.fits.negative_binomial_fit import (
     _ReadCells,
     _RegressionState,
@@ -24,7 +24,6 @@ from causalgia.mpra.fits.negative_binomial_fit import (
     barcode_spread,
     regress,
 )
-from causalgia.mpra.fits.two_way import RatioCells, residual_squares
 
 #: of few elements, which cannot show whether barcodes spread alike
 FEW_ELEMENTS = "ignore:method=.nb. with:causalgia.errors.BarcodeNoiseWarning"

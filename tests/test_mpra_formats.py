@@ -18,9 +18,8 @@ import causalgia as cg
 from causalgia.errors import CountsError, DesignError, LibraryError, OutcomesError, SequenceError
 from causalgia.mpra.formats._variant_tiles import canonical_spdi
 from causalgia.mpra.formats.igvf import elements, experiment, log_bh, probability_of_an_effect
-from causalgia.mpra.formats.igvf_tables import LAYOUTS
 from causalgia.mpra.formats.orders import two_arms
-from causalgia.mpra.formats.text_files import NAME
+from causalgia.mpra.formats.text_tables import LAYOUTS, NAME
 from causalgia.sequences import Variant, decode
 from causalgia.sequences.genome import Genome
 

@@ -13,10 +13,10 @@ from scipy import optimize, stats
 
 import causalgia as cg
 from causalgia.errors import CountsError
-from causalgia.mpra.fits.fit_contrasts import fit_request
-from causalgia.mpra.fits.hierarchical import element_noise, model
-from causalgia.mpra.fits.hierarchical.model import remove_shared_noise
-from causalgia.mpra.fits.hierarchical.responses import library_levels, model_cells
+from causalgia.mpra.fits import _hierarchical, count_responses
+from causalgia.mpra.fits._hierarchical import remove_shared_noise
+from causalgia.mpra.fits.count_responses import library_levels, model_cells
+from causalgia.mpra.fits.element_effects import fit_request
 
 TWO_LAYERS = {"sd_barcode": 0.6, "p_silent": 0.02}
 ONE_LAYER = {"sd_barcode": 0.0, "p_silent": 0.0}
@@ -54,7 +54,7 @@ PAIRS = (np.array([0.01, 0.3, 4.0]), np.array([0.0, 0.05, 2.0]))
 
 def test_log_densities_are_those_of_the_whole_covariance():
     z, precision, k, start = drawn_oligos()
-    found = element_noise.element_densities(z, precision, k, start, np.arange(2), 2, *PAIRS)
+    found = count_responses.element_densities(z, precision, k, start, np.arange(2), 2, *PAIRS)
     expected = np.zeros_like(found)
     for e, i, j in np.ndindex(found.shape):
         for o in (2 * e, 2 * e + 1):
@@ -69,7 +69,9 @@ def test_effects_at_known_variances_are_generalized_least_squares():
     for i, j in np.ndindex(3, 3):
         sure = np.zeros((2, 3, 3))
         sure[:, i, j] = 1.0
-        mean, beyond = element_noise.contrast_mixtures(z, precision, k, start, weights, *PAIRS, sure, np.array([0.05]))
+        mean, beyond = count_responses.contrast_mixtures(
+            z, precision, k, start, weights, *PAIRS, sure, np.array([0.05])
+        )
         for e in range(2):
             rows = [slice(start[o], start[o + 1]) for o in (2 * e, 2 * e + 1)]
             _, mu, v = np.array([dense(z[s], precision[s], k[s], PAIRS[0][i], PAIRS[1][j]) for s in rows]).T
@@ -81,7 +83,7 @@ def test_the_density_of_residuals_within_barcodes_and_replicates_is_the_restrict
     z, precision, _, start = drawn_oligos(2)
     found, expected = [], []
     for power in (1.0, 0.5):
-        found.append(element_noise.residual_density(z, precision**power, start))
+        found.append(count_responses.residual_density(z, precision**power, start))
         expected.append(sum(dense_within(z, precision**power, start[o], start[o + 1]) for o in range(4)))
     assert found[1] - found[0] == pytest.approx(expected[1] - expected[0], rel=1e-6)
 
@@ -105,15 +107,15 @@ def test_the_tails_of_a_mixture_begin_where_its_distribution_says():
         def excess(q: float, tail: float = tail) -> float:
             return float((w * (stats.norm.sf((q - d) / v**0.5) + stats.norm.cdf((-q - d) / v**0.5))).sum()) - tail
 
-        assert element_noise._mixture_quantile(w, d, v, tail) == pytest.approx(
+        assert count_responses._mixture_quantile(w, d, v, tail) == pytest.approx(
             optimize.brentq(excess, 0, 100), rel=1e-7
         )
 
 
 @pytest.mark.parametrize("df", [2.5, 7.0, 60.0])
 def test_a_student_t_is_found_again_from_its_quantiles(df):
-    outer, far = (2.0 * stats.t.ppf(1 - tail / 2, df) for tail in model.TAILS)
-    scale, found = model.student_from_half_widths(np.array([outer]), np.array([far]))
+    outer, far = (2.0 * stats.t.ppf(1 - tail / 2, df) for tail in _hierarchical.TAILS)
+    scale, found = _hierarchical.student_from_half_widths(np.array([outer]), np.array([far]))
     np.testing.assert_allclose([scale[0], found[0]], [2.0, df], rtol=1e-3)
 
 
@@ -122,8 +124,8 @@ def test_a_student_t_is_found_again_from_its_quantiles(df):
 
 @pytest.mark.parametrize("spread", [0.02, 0.1, 0.6])
 def test_a_prior_on_the_grid_keeps_its_mean_and_its_spread(spread):
-    grid = element_noise.Grid(np.linspace(-5, 3, 60), np.linspace(-6, 2, 40))
-    P = element_noise.grid_prior(np.array([-1.03, np.log(spread), -2.11, np.log(0.5), np.arctanh(0.6)]), grid)
+    grid = _hierarchical.Grid(np.linspace(-5, 3, 60), np.linspace(-6, 2, 40))
+    P = _hierarchical.grid_prior(np.array([-1.03, np.log(spread), -2.11, np.log(0.5), np.arctanh(0.6)]), grid)
     b, r = P.sum(1), P.sum(0)
     step = grid.barcode[1] - grid.barcode[0]
     assert P.sum() == pytest.approx(1.0, abs=1e-9)

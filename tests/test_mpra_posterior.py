@@ -14,7 +14,7 @@ from scipy import stats
 import causalgia as cg
 from causalgia.errors import ConvergenceError, CountsError, InferenceError
 from causalgia.mpra.fits._infer_counts import model_counts
-from causalgia.mpra.fits.fit_contrasts import fit_request
+from causalgia.mpra.fits.element_effects import fit_request
 from causalgia.posterior.count_model import _T_DF, CellCounts, _arm_tau, _starting_values, count_model
 from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.prior import Prior

@@ -23,9 +23,15 @@ from causalgia.mpra.fits._fit import (
     precision_weights,
     ratio_of_sums,
 )
-from causalgia.mpra.fits.fit_contrasts import fit_request
+from causalgia.mpra.fits.element_effects import (
+    barcode_means,
+    barcode_moderated,
+    barcode_pooled,
+    barcode_welch,
+    fit_request,
+    ratio_cells,
+)
 from causalgia.mpra.fits.negative_binomial_fit import regress
-from causalgia.mpra.fits.two_way import barcode_means, barcode_moderated, barcode_pooled, barcode_welch, ratio_cells
 
 pytestmark = pytest.mark.real
 

@@ -71,11 +71,7 @@ from causalgia.errors import DesignError, OutcomesError, shell_word
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.analysis import Analysis
-    from causalgia.experiments import Experiment
-    from causalgia.predict import Predictor
     from causalgia.reporting import Rows
-    from causalgia.trial_file import TrialSpec
 
 _DEMO = "demo"
 
@@ -277,7 +273,14 @@ def check(
     spec = read_spec(spec_file)
     predictor = load_spec_predictor(spec, spec_file, device)
     check_tasks(spec, predictor, spec_file)
-    code = print_check(spec, predictor)
+    from causalgia._check import check
+
+    control, design = spec.analysis.control, spec.design
+    if design.named_contrasts is None and control is not None and str(control) in design.arm_names:
+        design = replace(design, contrasts=str(control))
+    found = check(design, predictor)
+    echo(in_shell(str(found)))
+    code = 0 if found.ok else 1
     check_tasks(spec, predictor, spec_file)  # tasks of a network without names are known after its first answer
     raise typer.Exit(code)
 
@@ -396,9 +399,12 @@ def analyze(
     analysis, seed = folder_analysis(folder, outcomes, given), trial_seed(outcomes, rng)
     experiment = None if control or keep_draws else folder_experiment(folder)
     if experiment is not None:
-        _answer_again(
-            experiment, outcomes, analysis, folder, seed=seed, all_rows=all_rows, in_sentences=sentences, task=task
-        )
+        own = replace(analysis, control=None, contrasts=None, interaction=None)  # the experiment has contrasts
+        answer = replace(experiment, analysis=own).analyze(outcomes, rng=seed)
+        with results_of_page(folder, ESTIMATES, DECISIONS):
+            remove_outdated(folder, *of_analysis(folder), rewritten=answer_files(answer))
+            written = write_answer(answer, folder, all_rows=all_rows, in_sentences=sentences, task=task)
+        print_written(folder, *written)
         return
     found = steps(outcomes, analysis, rng=seed)
     draws = found.posterior if keep_draws else None
@@ -527,42 +533,3 @@ def _print_and_draw(
     finally:
         drawn = select_tasks(estimates if decisions is None else decisions, task or None, place="--")
         save_forest(drawn, folder / FOREST, truth=truth)
-
-
-def _answer_again(
-    experiment: Experiment,
-    outcomes: xr.Dataset,
-    analysis: Analysis,
-    folder: Path,
-    *,
-    seed: int,
-    all_rows: bool,
-    in_sentences: bool,
-    task: list[str] | None,
-) -> None:
-    """Answer an experiment again from its outcomes, by the given analysis with the experiment's contrasts."""
-    own = replace(analysis, control=None, contrasts=None, interaction=None)
-    answer = replace(experiment, analysis=own).analyze(outcomes, rng=seed)
-    with results_of_page(folder, ESTIMATES, DECISIONS):
-        remove_outdated(folder, *of_analysis(folder), rewritten=answer_files(answer))
-        written = write_answer(answer, folder, all_rows=all_rows, in_sentences=in_sentences, task=task)
-    print_written(folder, *written)
-
-
-def print_check(spec: TrialSpec, predictor: Predictor) -> int:
-    """Check the predictor of a trial, print the report and return the exit code.
-
-    Returns
-    -------
-    int
-        0, or 1 where something failed.
-    """
-    from causalgia._check import check
-
-    control = spec.analysis.control
-    design = spec.design
-    if design.named_contrasts is None and control is not None and str(control) in design.arm_names:
-        design = replace(design, contrasts=str(control))
-    found = check(design, predictor)
-    echo(in_shell(str(found)))
-    return 0 if found.ok else 1

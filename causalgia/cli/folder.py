@@ -68,29 +68,6 @@ def check_folder_free(folder: Path, *, spec_file: Path | None = None, force: boo
             raise OutcomesError(f"{folder} {held}; choose another --out, or --force to write over it")
 
 
-def check_store_free(folder: Path, *, spec_file: Path | None = None, force: bool = False) -> None:
-    """Raise if a folder for a trial on disk has an outcomes file or a user's `trial.toml`, or results without a trial.
-
-    Raises
-    ------
-    OutcomesError
-        If it does, or as `check_usable`.
-    StoreError
-        If the path of the store is something else.
-    """
-    from causalgia.trial.archive import Archive
-
-    check_usable(folder)
-    Archive.exists(folder / STORE)
-    for name in (OUTCOMES, SPEC):
-        path = folder / name
-        if path.exists() and not (name == SPEC and (is_written_by_causalgia(path) or _is_same_file(path, spec_file))):
-            raise OutcomesError(f"{path} exists already; choose another --out for a trial with --store")
-    for name in of_outcomes(folder) if not (folder / STORE).exists() and not force else ():
-        if (folder / name).exists():
-            raise OutcomesError(f"{folder} holds another {name} already; choose another --out, or --force to remove it")
-
-
 def is_written_by_causalgia(path: Path, command: str = "") -> bool:
     """Return whether a `trial.toml` was written by causalgia (by `command`, if given)."""
     mark = (_MARK + command).encode()
@@ -443,7 +420,21 @@ def check_run_folder(out: Path, spec_file: Path, *, stored: bool, keep: Keep, fo
     if not stored and same_answers:
         raise DesignError("--same-answers is for a trial on disk; add --store")
     if stored:
-        check_store_free(out, spec_file=spec_file, force=force)
+        from causalgia.trial.archive import Archive
+
+        check_usable(out)
+        Archive.exists(out / STORE)
+        for name in (OUTCOMES, SPEC):
+            path = out / name
+            if path.exists() and not (
+                name == SPEC and (is_written_by_causalgia(path) or _is_same_file(path, spec_file))
+            ):
+                raise OutcomesError(f"{path} exists already; choose another --out for a trial with --store")
+        for name in of_outcomes(out) if not (out / STORE).exists() and not force else ():
+            if (out / name).exists():
+                raise OutcomesError(
+                    f"{out} holds another {name} already; choose another --out, or --force to remove it"
+                )
     else:
         check_folder_free(out, spec_file=spec_file, force=force)
 

@@ -292,7 +292,12 @@ class OneLineGroup(TyperGroup):
             if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help
                 typer.echo(error.format_message())
                 sys.exit(0)
-            code = _print_error(_usage_message(error), 2)
+            context = getattr(error, "ctx", None)
+            path = _command.get() if context is None else context.command_path
+            message = str(error.format_message()).rstrip(".")
+            for pattern, plain in _PLAIN.items():
+                message = re.sub(pattern, plain, message)
+            code = _print_error(f"{message}; see `{path} --help`", 2)
         if code == 130:
             _print_error("interrupted", 130)
         sys.exit(code)
@@ -346,15 +351,6 @@ def _is_number_text(text: str) -> bool:
 def _print_error(message: str, code: int) -> int:
     typer.echo(f"error: {' '.join(as_message(message).split())}", err=True)
     return code
-
-
-def _usage_message(error: Any) -> str:
-    """Return the message for a wrong command line, with a pointer to the help."""
-    path = error.ctx.command_path if getattr(error, "ctx", None) is not None else _command.get()
-    message = str(error.format_message()).rstrip(".")
-    for pattern, plain in _PLAIN.items():
-        message = re.sub(pattern, plain, message)
-    return f"{message}; see `{path} --help`"
 
 
 def _system_message(error: MemoryError | OSError) -> str:

@@ -128,7 +128,15 @@ def _for_paper(parts: PageParts, folder: Path, kind: Literal["markdown", "latex"
     from causalgia.reporting.table_formats import escaped
 
     if "noise_ceiling" in parts.result:
-        return _comparison_for_paper(parts, kind)
+        from causalgia.paper.citations import software
+        from causalgia.reporting.table_formats import escaped
+
+        lines = [escaped(line.strip(), kind) for line in parts.text.split("\n") if line.strip()]
+        cited = escaped(f"Computed with causalgia {software().fields['version']}.", kind)
+        if kind == "markdown":
+            return "\n".join(f"- {line}" for line in lines) + f"\n\n{cited}\n"
+        items = "\n".join(rf"\item {line}" for line in lines)
+        return f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}\n\n{cited}\n"
     _check_has_effects(parts, folder)
     found = methods(parts.result, task=task)
     works = [escaped(str(work), kind) for work in found.works]
@@ -136,19 +144,6 @@ def _for_paper(parts: PageParts, folder: Path, kind: Literal["markdown", "latex"
     paragraphs += [escaped(found.methods, kind)]
     paragraphs += ["\n".join(f"- {work}" for work in works) if kind == "markdown" else "; ".join(works) + "."]
     return "\n\n".join(paragraphs) + "\n"
-
-
-def _comparison_for_paper(parts: PageParts, kind: Literal["markdown", "latex"]) -> str:
-    """Return the report of a comparison as a list, and the library to cite."""
-    from causalgia.paper.citations import software
-    from causalgia.reporting.table_formats import escaped
-
-    lines = [escaped(line.strip(), kind) for line in parts.text.split("\n") if line.strip()]
-    cited = escaped(f"Computed with causalgia {software().fields['version']}.", kind)
-    if kind == "markdown":
-        return "\n".join(f"- {line}" for line in lines) + f"\n\n{cited}\n"
-    items = "\n".join(rf"\item {line}" for line in lines)
-    return f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}\n\n{cited}\n"
 
 
 def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:

@@ -242,10 +242,19 @@ def score_variants(
     from causalgia.trial_file import read_predictor_spec
 
     check_usable(out)
-    place, request, vcf = out.absolute(), _settings(ctx), calls.absolute()  # a predictor may change the working folder
+    # what the trial on disk depends on, by option
+    passed = {name: value for name, value in ctx.params.items() if value is not None}
+    shown = {name: value for name, value in passed.items() if name == "calls" or name not in _TRIAL_OPTIONS}
+    paths = {name: str(value.resolve()) if isinstance(value, Path) else value for name, value in shown.items()}
+    request = {"--" + name.replace("_", "-") if name != "calls" else name: value for name, value in paths.items()}
+    place, vcf = out.absolute(), calls.absolute()  # a predictor may change the working folder
     skipped: tuple[tuple[Variant, str], ...] = ()
     if calls.suffix.lower() == ".toml":
-        _check_no_options(ctx, calls)
+        given = _options_set(ctx, [name for name in ctx.params if name not in _TRIAL_OPTIONS])
+        if given:
+            raise DesignError(
+                f"{given[0]} beside {calls}: the file defines the variants and their ranking; write it there"
+            )
         experiment, loaded, calls, schema = _of_trial_file(calls, device)
         vcf = calls
         _check_own_files(place, calls, force=force)
@@ -272,13 +281,6 @@ def score_variants(
         answer = _answer(experiment, loaded, folder, request, client=client, same_answers=same_answers)
         written = _write(answer, folder, vcf if schema == "vcf" else None, skipped, experiment.notes)
     print_written(out, STORE, *written)
-
-
-def _check_no_options(ctx: typer.Context, calls: Path) -> None:
-    """Raise DesignError if an option is given that stands in the trial file."""
-    given = _options_set(ctx, [name for name in ctx.params if name not in _TRIAL_OPTIONS])
-    if given:
-        raise DesignError(f"{given[0]} beside {calls}: the file defines the variants and their ranking; write it there")
 
 
 def _rope(text: str) -> Any:
@@ -359,14 +361,6 @@ def _null_model(null: str, match: str, min_nulls: int, rng: int) -> Any:
         raise DesignError(f"--null {null} is neither a file nor one of genome, variants, none")
     keys = tuple(key.strip() for key in match.split(",") if key.strip())
     return MatchedVariants(of=null, match=keys, min_nulls=min_nulls, seed=rng)
-
-
-def _settings(ctx: typer.Context) -> dict[str, Any]:
-    """Return what the trial on disk depends on, by option."""
-    given = {name: value for name, value in ctx.params.items() if value is not None}
-    shown = {name: value for name, value in given.items() if name == "calls" or name not in _TRIAL_OPTIONS}
-    paths = {name: str(value.resolve()) if isinstance(value, Path) else value for name, value in shown.items()}
-    return {"--" + name.replace("_", "-") if name != "calls" else name: value for name, value in paths.items()}
 
 
 def _answer(

@@ -90,7 +90,11 @@ def run_trial(
         raise DesignError("give --out DIR, a folder for the results, such as --out results")
     if spec_file is None and protocol is None:
         raise DesignError("give TRIAL.TOML, or --protocol with a lock; `causalgia init` writes a trial file")
-    locked = None if protocol is None else _read_protocol(protocol)
+    locked = None
+    if protocol is not None:
+        from causalgia.protocol import Protocol
+
+        locked = Protocol.read(protocol)
     source = spec_file if spec_file is not None else Path(str(protocol))
     check_link(source)
     spec = read_spec(source) if spec_file is not None or locked is None else locked_spec(locked, source)
@@ -150,12 +154,6 @@ def locked_spec(protocol: Protocol, path: Path) -> TrialSpec:
             f"{error}; files of the trial are looked for from the folder of the lock: put them there, or give the "
             "trial file, too: causalgia run trial.toml --protocol lock.toml"
         ) from error
-
-
-def _read_protocol(path: Path) -> Protocol:
-    from causalgia.protocol import Protocol
-
-    return Protocol.read(path)
 
 
 _Trial = Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="Trial file; `causalgia init` writes one.")]

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     )
     from causalgia.mpra.libraries import library
     from causalgia.mpra.libraries.barcode_sets import BarcodeRules, barcode_balance, barcodes
-    from causalgia.mpra.libraries.oligos import Controls
+    from causalgia.mpra.libraries.order_plan import Controls
     from causalgia.mpra.libraries.rules import OligoRules
     from causalgia.mpra.planning import (
         PlannedContrast,

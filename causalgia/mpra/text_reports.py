@@ -55,32 +55,26 @@ def describe_fit(fit: xr.Dataset) -> str:
     ...
     """
     fit = with_contrast_dim(fit).transpose("element", "contrast", ...)
-    lines = [_fit_header(fit), *_fit_left_out_lines(fit), *_fit_noise_lines(fit)]
-    for name in fit["contrast"].to_numpy().astype(str).tolist():
-        lines += _contrast_lines(fit.sel(contrast=[name]), name)
-    return "\n".join([*lines, *(f"Note: {note}." for note in notes_of(fit))])
-
-
-def _fit_header(fit: xr.Dataset) -> str:
-    groups, n = np.unique(fit["group"].to_numpy().astype(str), return_counts=True)
-    by_group = ", ".join(f"{k:,} {group}" for group, k in zip(groups, n, strict=True))
-    *others, last = quoted_if_commas(fit["arm"].to_numpy())
-    under = f"{', '.join(others)} and {last}"
-    replicates = int(fit.attrs["n_replicates"])
-    return (
-        f"{fit.attrs['method']} fit of {fit.sizes['element']:,} elements ({by_group}) under {under}, in "
-        f"{replicates} replicate{'s' if replicates > 1 else ''}; {np.median(fit['n_barcodes']):g} barcodes an oligo "
-        "(median)"
-    )
-
-
-def _fit_left_out_lines(fit: xr.Dataset) -> list[str]:
     lost = {"without some arm": fit.attrs["n_left_out"], "without an answer": fit.attrs["n_not_fitted"]}
     reasons = [f"{int(n):,} element{'s' if n > 1 else ''} {why}" for why, n in lost.items() if n]
     reasons += [f"arms {fit.attrs['arms_left_out']}, which no element has beside the control"] * bool(
         fit.attrs["arms_left_out"]
     )
-    return [f"  left out: {'; '.join(reasons)}"] if reasons else []
+    groups, n = np.unique(fit["group"].to_numpy().astype(str), return_counts=True)
+    by_group = ", ".join(f"{k:,} {group}" for group, k in zip(groups, n, strict=True))
+    *others, last = quoted_if_commas(fit["arm"].to_numpy())
+    under = f"{', '.join(others)} and {last}"
+    replicates = int(fit.attrs["n_replicates"])
+    lines = [
+        f"{fit.attrs['method']} fit of {fit.sizes['element']:,} elements ({by_group}) under {under}, in "
+        f"{replicates} replicate{'s' if replicates > 1 else ''}; {np.median(fit['n_barcodes']):g} barcodes an oligo "
+        "(median)",
+        *([f"  left out: {'; '.join(reasons)}"] if reasons else []),
+        *_fit_noise_lines(fit),
+    ]
+    for name in fit["contrast"].to_numpy().astype(str).tolist():
+        lines += _contrast_lines(fit.sel(contrast=[name]), name)
+    return "\n".join([*lines, *(f"Note: {note}." for note in notes_of(fit))])
 
 
 def _fit_noise_lines(fit: xr.Dataset) -> list[str]:
@@ -153,10 +147,27 @@ def describe_concordance(concordance: xr.Dataset) -> str:
     lines: list[str] = []
     for name in concordance["contrast"].to_numpy().astype(str):
         one = concordance.sel(contrast=name)
+        n, n_parents = one["n"].item(), one["n_clusters"].item()
+        of = f" of {n_parents:,} parents" if n_parents < n else ""
+        dropped = lost[printable(name)]
+        left_out = [f"{k:,} {what}" for what, k in dropped.items() if not isinstance(k, dict) and k]
+        if isinstance(dropped["controls"], dict):
+            left_out += [f"{k:,} {group} controls" for group, k in dropped["controls"].items()]
+        sides = [one[name].sel(side=side).item() for name in ("tau", "reliability") for side in ("virtual", "measured")]
+        correlation, ceiling = abs(one["pearson"].item()), one["noise_ceiling"].item()
+        of_truth = (
+            f" (ceiling with this noise: {ceiling:.2f}); correlation of the true effects "
+            f"{_with_ci(one, 'pearson_disattenuated')}"
+        )
         lines += [
-            _concordance_header(one, name, concordance),
-            *_concordance_left_out_line(lost[printable(name)]),
-            *_correlation_and_noise_lines(one),
+            f"{name}: {n:,} elements{of}, virtual effects on {concordance.attrs['virtual_scale']}, measured ones on "
+            f"{concordance.attrs['measured_scale']}",
+            *([f"  left out: {', '.join(left_out)}"] if left_out else []),
+            f"  observed correlation {_with_ci(one, 'pearson')}{of_truth if ceiling else ''}; of ranks "
+            f"{one['spearman'].item():.2f}",
+            f"  true effects spread by {sides[0]:.3g} (virtual) and {sides[1]:.3g} (measured); reliability "
+            f"{max(sides[2], 0):.2f} and {max(sides[3], 0):.2f}",
+            *([_AT_THE_BOUND] if correlation > ceiling > 0 else [_NOTHING_LEFT] if ceiling == 0 else []),
             *_slope_lines(one),
             *_hits_line(one),
             *_outlying_elements_line(one),
@@ -167,38 +178,6 @@ def describe_concordance(concordance: xr.Dataset) -> str:
 def _with_ci(one: xr.Dataset, name: str) -> str:
     value, lower, upper = (one[name + end].item() for end in ("", "_lower", "_upper"))
     return f"{value:.2f} [{lower:.2f}, {upper:.2f}]"
-
-
-def _concordance_header(one: xr.Dataset, name: str, whole: xr.Dataset) -> str:
-    n, n_parents = one["n"].item(), one["n_clusters"].item()
-    of = f" of {n_parents:,} parents" if n_parents < n else ""
-    return (
-        f"{name}: {n:,} elements{of}, virtual effects on {whole.attrs['virtual_scale']}, measured ones on "
-        f"{whole.attrs['measured_scale']}"
-    )
-
-
-def _concordance_left_out_line(lost: dict[str, int | dict[str, int]]) -> list[str]:
-    controls = lost["controls"]
-    parts = [f"{n:,} {what}" for what, n in lost.items() if not isinstance(n, dict) and n]
-    parts += [f"{n:,} {group} controls" for group, n in controls.items()] if isinstance(controls, dict) else []
-    return [f"  left out: {', '.join(parts)}"] if parts else []
-
-
-def _correlation_and_noise_lines(one: xr.Dataset) -> list[str]:
-    sides = [one[name].sel(side=side).item() for name in ("tau", "reliability") for side in ("virtual", "measured")]
-    correlation, ceiling = abs(one["pearson"].item()), one["noise_ceiling"].item()
-    of_truth = (
-        f" (ceiling with this noise: {ceiling:.2f}); correlation of the true effects "
-        f"{_with_ci(one, 'pearson_disattenuated')}"
-    )
-    return [
-        f"  observed correlation {_with_ci(one, 'pearson')}{of_truth if ceiling else ''}; of ranks "
-        f"{one['spearman'].item():.2f}",
-        f"  true effects spread by {sides[0]:.3g} (virtual) and {sides[1]:.3g} (measured); reliability "
-        f"{max(sides[2], 0):.2f} and {max(sides[3], 0):.2f}",
-        *([_AT_THE_BOUND] if correlation > ceiling > 0 else [_NOTHING_LEFT] if ceiling == 0 else []),
-    ]
 
 
 def _slope_lines(one: xr.Dataset) -> list[str]:
@@ -275,13 +254,23 @@ def describe_library(library: xr.Dataset) -> str:
     """
     if not validate(library, "library").sizes["row"]:
         raise OutcomesError("the library has no oligo to report; select rows that it has")
+    before, after = (format_share(library[name].item(), 2) for name in ("gc_proposed", "gc_ordered"))
+    words = "; ".join(
+        f"{k}-mers {shift:.1e} bits ({chance:.1e})"
+        for k, shift, chance in zip(
+            library["k"].to_numpy(), library["shift"].to_numpy(), library["shift_by_chance"].to_numpy(), strict=True
+        )
+    )
     parts = [
         _oligo_counts_lines(library),
         _oligo_parts_lines(library),
         _plan_lines(library),
         _rule_lines(library),
         _dropped_lines(library),
-        _shift_lines(library),
+        [
+            f"null model: GC {before} as drawn first, {after} as ordered; Jensen-Shannon divergence (of two "
+            f"independent samples): {words}"
+        ],
     ]
     return "\n".join(line for part in parts for line in part)
 
@@ -410,17 +399,3 @@ def _dropped_lines(library: xr.Dataset) -> list[str]:
     lines = [f"{len(dropped):,} units are in no arm: no draw of them met the rules, whatever their arm would have been"]
     lines += [f"  unit {unit}: {why}" for unit, why in list(dropped.items())[:_SHOWN_RULES]]
     return lines + ([f"  and {len(dropped) - _SHOWN_RULES:,} more"] if len(dropped) > _SHOWN_RULES else [])
-
-
-def _shift_lines(library: xr.Dataset) -> list[str]:
-    before, after = (format_share(library[name].item(), 2) for name in ("gc_proposed", "gc_ordered"))
-    words = "; ".join(
-        f"{k}-mers {shift:.1e} bits ({chance:.1e})"
-        for k, shift, chance in zip(
-            library["k"].to_numpy(), library["shift"].to_numpy(), library["shift_by_chance"].to_numpy(), strict=True
-        )
-    )
-    return [
-        f"null model: GC {before} as drawn first, {after} as ordered; Jensen-Shannon divergence (of two "
-        f"independent samples): {words}"
-    ]

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.paper._checklist import checklist
     from causalgia.paper._methods import Paragraphs, methods
-    from causalgia.paper._report import report
+    from causalgia.paper._report import checklist, report
     from causalgia.paper.effect_tables import View, table, tidy
 else:
     __getattr__, __dir__ = on_first_use(__name__)

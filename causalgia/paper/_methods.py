@@ -196,11 +196,18 @@ def methods(x: xr.Dataset | Answer, *, task: str | Sequence[str] | None = None) 
     if isinstance(decisions := getattr(x, "decisions", None), xr.Dataset):  # of an answer
         x = decisions
     effects = select_tasks(as_reportable(x), task, place="methods: ")
+    attrs = dict(effects.attrs)
+    if is_decided(effects) and "missed_share" in effects and "stopped" in attrs:  # the verdicts have said it
+        attrs["stopped"] = without_missed_share(attrs["stopped"])
+    notes = [
+        "; ".join(part for part in note.rstrip(".").split("; ") if "cg." not in part) for note in notes_of(effects)
+    ]
     parts = [
         *_design(effects),
         *_estimand(effects),
         *_inference(effects),
-        *_history(effects),
+        *trial_history(attrs),
+        *(f"{note[:1].upper()}{note[1:]}." for note in notes if note),
         *_software(effects.attrs),
     ]
     return Paragraphs(printable(" ".join(parts)), printable(_results_paragraph(effects)), works(effects))
@@ -376,17 +383,6 @@ def _intervals_of_verdicts(effects: xr.Dataset) -> list[str]:
             "backgrounds that were not drawn: 3/n of them, with effects as large as the largest that was observed."
         )
     return lines
-
-
-def _history(effects: xr.Dataset) -> list[str]:
-    """Return sentences on the history of the trial, and its notes without the calls that they advise."""
-    attrs = dict(effects.attrs)
-    if is_decided(effects) and "missed_share" in effects and "stopped" in attrs:  # the verdicts have said it
-        attrs["stopped"] = without_missed_share(attrs["stopped"])
-    notes = [
-        "; ".join(part for part in note.rstrip(".").split("; ") if "cg." not in part) for note in notes_of(effects)
-    ]
-    return [*trial_history(attrs), *(f"{note[:1].upper()}{note[1:]}." for note in notes if note)]
 
 
 def _software(attrs: Mapping[Any, Any]) -> list[str]:

@@ -23,7 +23,7 @@ from causalgia.reporting.table_formats import NAMES, html_table, latex_table, ma
 from causalgia.reporting.verdict_sentences import is_decided
 from causalgia.schema import keeps_effects
 from causalgia.spreadsheet import to_csv
-from causalgia.types import Array, EstimateTable, PosteriorGroups
+from causalgia.types import EstimateTable, PosteriorGroups
 
 if TYPE_CHECKING:
     from causalgia.experiments import Answer
@@ -172,7 +172,10 @@ def _frame(effects: xr.Dataset) -> pd.DataFrame:
     if exploratory := effects.attrs.get("exploratory"):
         out["exploratory"] = np.full(len(labels), str(exploratory))
     if not by_posterior:
-        out["statistic"] = _statistic(out["estimate"], np.asarray(out["std_error"], dtype=float), null_value(effects))
+        se = np.asarray(out["std_error"], dtype=float)
+        with np.errstate(divide="ignore", invalid="ignore"):  # missing where there is no standard error above 0
+            statistic = (out["estimate"] - null_value(effects)) / np.where(se > 0, se, 1.0)
+        out["statistic"] = np.where(se > 0, statistic, np.nan)
     known = [name for name in (*COLUMNS, *_FIRST) if name in out]
     rest = sorted(name for name in out if name not in known)
     at = 2 if "task" in known else 1
@@ -181,12 +184,6 @@ def _frame(effects: xr.Dataset) -> pd.DataFrame:
     frame = pd.DataFrame({name: out[name] for name in order})
     frame.attrs = {str(name): value for name, value in effects.attrs.items()}
     return frame
-
-
-def _statistic(estimate: Array, se: Array, null: float) -> Array:
-    """Return (estimate - null) / se, missing where there is no standard error above 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(se > 0, (estimate - null) / np.where(se > 0, se, 1.0), np.nan)
 
 
 Format = Literal["markdown", "latex", "html", "csv", "great_tables"]

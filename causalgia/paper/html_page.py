@@ -27,9 +27,8 @@ from causalgia.positions import has_positions
 from causalgia.reporting import cells, sentences, tasks_in_words
 from causalgia.reporting._trial_report import check_same_trial, estimand, shape_lines
 from causalgia.reporting.effect_rows import as_reportable, sentences_on_tasks
-from causalgia.reporting.refutation_table import check_value
 from causalgia.reporting.table_formats import NAMES, with_minus
-from causalgia.reporting.verdict_sentences import CHANGED_OUTCOMES, is_decided
+from causalgia.reporting.verdict_sentences import CHANGED_OUTCOMES, check_value, is_decided
 
 if TYPE_CHECKING:
     from causalgia.experiments import Answer
@@ -297,7 +296,9 @@ def _row_context(effects: xr.Dataset) -> dict[str, Any]:
     ]
     n, notes = len(lines), []
     if n > _MOST_ROWS:
-        size = np.argsort(-_row_sizes(lines, names), kind="stable")[:_MOST_ROWS]
+        at = names.index("ACE") if "ACE" in names else next(i for i, name in enumerate(names) if name not in NAMES)
+        sizes = [abs(float(line[at].split()[0].replace(",", "").replace("−", "-") or 0)) for line in lines]
+        size = np.argsort(-np.array(sizes), kind="stable")[:_MOST_ROWS]
         lines = [lines[i] for i in sorted(size)]
         notes.append(f"The {_MOST_ROWS:,} largest of {n:,} effects; all are in the table of cg.tidy.")
     from markupsafe import Markup
@@ -316,11 +317,6 @@ def _row_context(effects: xr.Dataset) -> dict[str, Any]:
         "verdicts": [verdict for verdict in VERDICTS if any(cell.startswith(verdict) for cell in there)],
         "table_notes": notes,
     }
-
-
-def _row_sizes(lines: list[list[str]], names: list[str]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    at = names.index("ACE") if "ACE" in names else next(i for i, name in enumerate(names) if name not in NAMES)
-    return np.array([abs(float(line[at].split()[0].replace(",", "").replace("−", "-") or 0)) for line in lines])
 
 
 _NO_TABLE: dict[str, Any] = {

@@ -262,7 +262,13 @@ def concordance(table: xr.Dataset, *, contrast: str | None = None, ax: Axes | No
     axes = axes_or_new(ax, 5.2, 4.4)
     tail = special.ndtri(0.5 + float(table.attrs["ci_prob"]) / 2)
     _draw_line(axes, one, tail)
-    _draw_elements(axes, one)
+    x, y, q = (one[name].to_numpy() for name in ("virtual", "measured", "q_off"))
+    off = q < 0.05
+    errors: dict[str, Any] = {"fmt": "none", "ecolor": GRAY, "elinewidth": 0.5, "alpha": 0.4, "zorder": 2}
+    axes.errorbar(x, y, xerr=one["virtual_se"].to_numpy(), yerr=one["measured_se"].to_numpy(), **errors)
+    axes.scatter(x[~off], y[~off], s=9, color=ACCENT, lw=0, alpha=0.7, zorder=4, label="element")
+    if off.any():
+        axes.scatter(x[off], y[off], s=12, color=_OFF, lw=0, zorder=5, label="off the line")
     look: dict[str, Any] = {"fmt": "o", "color": INK, "ms": 5, "elinewidth": 1.2, "zorder": 6, "label": "mean of a bin"}
     binned = one.isel(bin=np.flatnonzero(one["bin_n"].to_numpy() > 0))
     axes.errorbar(binned["bin_virtual"], binned["bin_measured"], yerr=tail * binned["bin_se"], **look)
@@ -273,10 +279,8 @@ def concordance(table: xr.Dataset, *, contrast: str | None = None, ax: Axes | No
     axes.tick_params(labelsize=9)
     axes.grid(color=GRID, lw=0.5, zorder=1)
     legend(axes)
-    off = np.flatnonzero(one["q_off"].to_numpy() < 0.05)
-    if len(off) <= _LABELED:
-        names = {int(i): str(one["element"].to_numpy()[i]) for i in off}
-        name_points(axes, one["virtual"].to_numpy(), one["measured"].to_numpy(), names)
+    if off.sum() <= _LABELED:
+        name_points(axes, x, y, {int(i): str(one["element"].to_numpy()[i]) for i in np.flatnonzero(off)})
     return axes
 
 
@@ -301,14 +305,3 @@ def _draw_line(axes: Axes, one: xr.Dataset, tail: float) -> None:
         axes.fill_between(x, y - half, y + half, color=BAND, lw=0, zorder=0.5, label="true effects, expected")
     label = f"slope {best['slope'].item():.2f} [{best['slope_lower'].item():.2f}, {best['slope_upper'].item():.2f}]"
     axes.plot(x, y, color=INK, lw=1.0, ls=(0, (5, 3)), zorder=2.5, label=label)
-
-
-def _draw_elements(axes: Axes, one: xr.Dataset) -> None:
-    x, y, q = (one[name].to_numpy() for name in ("virtual", "measured", "q_off"))
-    off = q < 0.05
-    errors: dict[str, Any] = {"fmt": "none", "ecolor": GRAY, "elinewidth": 0.5, "alpha": 0.4, "zorder": 2}
-    axes.errorbar(x, y, xerr=one["virtual_se"].to_numpy(), yerr=one["measured_se"].to_numpy(), **errors)
-    axes.scatter(x[~off], y[~off], s=9, color=ACCENT, lw=0, alpha=0.7, zorder=4, label="element")
-    if not off.any():
-        return
-    axes.scatter(x[off], y[off], s=12, color=_OFF, lw=0, zorder=5, label="off the line")

@@ -299,7 +299,12 @@ def against(
     axes = axes_or_new(ax, 5.2, 4.2)
     if line is not None:
         _draw_line(axes, [place for _, place in found], line)
-    _draw_across(axes, table, found, x)
+    if f"{x}_se" in table.coords:
+        se = numbers_on_contrasts(table, f"{x}_se", "against")
+        known = [(row, place) for row, place in found if row["contrast"] in se]
+        places, y = _as_columns(known, "ace")
+        half = 1.96 * np.array([se[row["contrast"]] for row, _ in known])
+        axes.errorbar(places, y, xerr=half, fmt="none", ecolor=GRAY, elinewidth=0.9, zorder=3.5)
     for look, rows in _split_series(found, None):
         _draw_points(axes, rows, look, reach([row for row, _ in found], null_value(table)))
     _finish_curve(axes, table, x, task, found)
@@ -368,24 +373,18 @@ def _draw_points(axes: Axes, found: Placed, look: Look, ends: tuple[float, float
     colors = np.array([look.color or color_of(row) for row, _ in found])
     size, width = (8, 0.8) if len(found) > _MANY else (26, 1.4)
     if "lower" in found[0][0]:
-        _draw_intervals(axes, found, colors, ends, size=size, width=width)
+        _, lower, upper = _as_columns(found, "lower", "upper")
+        arms = np.maximum([y - np.clip(lower, *ends), np.clip(upper, *ends) - y], 0)
+        axes.errorbar(x, y, yerr=arms, fmt="none", ecolor=colors.tolist(), elinewidth=width, zorder=4)
+        for limit, end, marker in zip((lower, upper), ends, ("v", "^"), strict=True):
+            gone = np.isinf(limit)
+            if gone.any():
+                edge: dict[str, Any] = {"s": size, "marker": marker, "lw": 0, "zorder": 5, "label": "_unbounded"}
+                axes.scatter(x[gone], np.full(int(gone.sum()), end), color=colors[gone].tolist(), **edge)
     axes.scatter(x, y, s=size, color=colors, marker=look.marker, lw=0, zorder=5, label=look.label)
     hollow = np.array([row.get("verdict") == "undecided" for row, _ in found])
     inner: dict[str, Any] = {"color": "white", "marker": look.marker, "lw": 0, "zorder": 5.5, "label": "_undecided"}
     axes.scatter(x[hollow], y[hollow], s=size / 2, **inner)
-
-
-def _draw_intervals(
-    axes: Axes, found: Placed, colors: npt.NDArray[np.str_], ends: tuple[float, float], *, size: float, width: float
-) -> None:
-    x, y, lower, upper = _as_columns(found, "ace", "lower", "upper")
-    arms = np.maximum([y - np.clip(lower, *ends), np.clip(upper, *ends) - y], 0)
-    axes.errorbar(x, y, yerr=arms, fmt="none", ecolor=colors.tolist(), elinewidth=width, zorder=4)
-    for limit, end, marker in zip((lower, upper), ends, ("v", "^"), strict=True):
-        gone = np.isinf(limit)
-        if gone.any():
-            look: dict[str, Any] = {"s": size, "marker": marker, "lw": 0, "zorder": 5, "label": "_unbounded"}
-            axes.scatter(x[gone], np.full(int(gone.sum()), end), color=colors[gone].tolist(), **look)
 
 
 def _draw_line(axes: Axes, places: list[float], line: tuple[float, float]) -> None:
@@ -394,17 +393,6 @@ def _draw_line(axes: Axes, places: list[float], line: tuple[float, float]) -> No
     ends = np.array([min(places), max(places)])
     label = f"line {line[0]:.3g} {line[1]:+.3g} x".replace("-", "\N{MINUS SIGN}")
     axes.plot(ends, line[0] + line[1] * ends, color=INK, lw=1.0, ls=(0, (5, 3)), zorder=2.5, label=label)
-
-
-def _draw_across(axes: Axes, table: xr.Dataset, found: Placed, x: str) -> None:
-    """Draw the errors of the measured coordinate."""
-    if f"{x}_se" not in table.coords:
-        return
-    se = numbers_on_contrasts(table, f"{x}_se", "against")
-    known = [(row, place) for row, place in found if row["contrast"] in se]
-    places, y = _as_columns(known, "ace")
-    half = 1.96 * np.array([se[row["contrast"]] for row, _ in known])
-    axes.errorbar(places, y, xerr=half, fmt="none", ecolor=GRAY, elinewidth=0.9, zorder=3.5)
 
 
 def _finish_curve(

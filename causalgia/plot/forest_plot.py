@@ -217,7 +217,15 @@ def _draw_forest(table: list[Row], estimates: xr.Dataset, axes: Axes, places: di
         x, y = list(truth.values()), [places[name] for name in truth]
         axes.scatter(x, y, s=38, marker="D", facecolors="none", edgecolors=INK, lw=0.9, zorder=6, label="truth")
     _label_rows(axes, table, places, words)
-    _finish_forest(axes, table[0]["task"], estimates)
+    axes.axvline(null_value(estimates), color=INK, lw=0.8, zorder=2)
+    levels = interval_label(estimates)
+    axes.set_xlabel(axis_label(estimates.attrs) + (f"\n{levels}" if levels else ""), fontsize=9.5, **AS_IT_IS)
+    write_heading(axes, heading(estimates, table[0]["task"]), part_shown(estimates))
+    strip(axes, "top", "right", "left")
+    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", labelsize=9)
+    axes.grid(axis="x", color=GRID, lw=0.5, zorder=1)
+    legend(axes)
     return axes
 
 
@@ -297,19 +305,15 @@ def _draw_effects(axes: Axes, effects: list[Row], places: dict[str, int], reach:
             low, high = np.clip(limits, *reach)
             arms = np.maximum([x - low, high - x], 0)
             axes.errorbar(x, y, xerr=arms, fmt="none", ecolor=color, elinewidth=width, zorder=4)
-            _draw_unbounded(axes, limits, y, reach, size=size, color=np.broadcast_to(color, len(mine)))
+            colors = np.broadcast_to(color, len(mine))
+            for limit, end, marker in zip(limits, reach, ("<", ">"), strict=True):  # an arrow at each unbounded end
+                if (gone := np.isinf(limit)).any():
+                    look: dict[str, Any] = {"s": size, "marker": marker, "lw": 0, "zorder": 5, "label": "_unbounded"}
+                    axes.scatter(np.full(int(gone.sum()), end), y[gone], color=colors[gone], **look)
         hollow = np.array([row.get("verdict") == "undecided" for row in mine])
         label = model or ("_decided" if "verdict" in mine[0] else "estimate")
         axes.scatter(x, y, s=size, color=color, lw=0, zorder=5, label=label)
         axes.scatter(x[hollow], y[hollow], s=size / 2, color="white", lw=0, zorder=5.5, label="_undecided")
-
-
-def _draw_unbounded(axes: Axes, limits: Any, y: Any, reach: tuple[float, float], *, size: float, color: Any) -> None:
-    """Draw an arrow at each unbounded end."""
-    for limit, end, marker in zip(limits, reach, ("<", ">"), strict=True):
-        if (gone := np.isinf(limit)).any():
-            x = np.full(int(gone.sum()), end)
-            axes.scatter(x, y[gone], s=size, marker=marker, color=color[gone], lw=0, zorder=5, label="_unbounded")
 
 
 def _label_rows(axes: Axes, table: list[Row], places: dict[str, int], words: list[Row]) -> None:
@@ -325,17 +329,14 @@ def _label_rows(axes: Axes, table: list[Row], places: dict[str, int], words: lis
         axes.set_ylabel(f"{len(places):,} contrasts, every {ordinal(every)} labeled", fontsize=8, color=GRAY)
     place = axes.get_subplotspec()
     if len(places) <= _ROOMY and (place is None or place.is_first_col()):
-        _write_do(axes, {row["contrast"]: row["do"] for row in table}, places)
-
-
-def _write_do(axes: Axes, do: dict[str, str | None], places: dict[str, int]) -> None:
-    """Write short do-notation under each name; a shared control is named on the axis."""
-    look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 7, "color": GRAY, "annotation_clip": False}
-    look |= AS_IT_IS
-    beside: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
-    written = _short_do({name: do[name] or "" for name in places})
-    for name, done in written.items():
-        axes.annotate(done, (0, places[name]), (-3.5, -11), **beside, **look)
+        # short do-notation under each name; a shared control is named on the axis
+        do = {row["contrast"]: row["do"] for row in table}
+        look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 7, "color": GRAY, "annotation_clip": False}
+        look |= AS_IT_IS
+        beside: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
+        written = _short_do({name: do[name] or "" for name in places})
+        for name, done in written.items():
+            axes.annotate(done, (0, places[name]), (-3.5, -11), **beside, **look)
 
 
 def _short_do(do: dict[str, str]) -> dict[str, str]:
@@ -357,15 +358,3 @@ def _short_do(do: dict[str, str]) -> dict[str, str]:
         less[name] = treated if len(shared) == 1 or control == "do()" else text
     count = Counter(less.values())
     return {name: text for name, text in less.items() if text and count[text] == 1 and len(text) <= _LONGEST_DO}
-
-
-def _finish_forest(axes: Axes, task: str, estimates: xr.Dataset) -> None:
-    axes.axvline(null_value(estimates), color=INK, lw=0.8, zorder=2)
-    levels = interval_label(estimates)
-    axes.set_xlabel(axis_label(estimates.attrs) + (f"\n{levels}" if levels else ""), fontsize=9.5, **AS_IT_IS)
-    write_heading(axes, heading(estimates, task), part_shown(estimates))
-    strip(axes, "top", "right", "left")
-    axes.tick_params(axis="y", length=0)
-    axes.tick_params(axis="x", labelsize=9)
-    axes.grid(axis="x", color=GRID, lw=0.5, zorder=1)
-    legend(axes)

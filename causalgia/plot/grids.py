@@ -287,22 +287,18 @@ def _grid_cells(
                 f"heatmap: two contrasts are at {rows} {place[0]}, {columns} {place[1]} ({quoted(name)} is the "
                 "second); choose other coordinates, or some of the contrasts: table.sel(contrast=[...])"
             )
-        cells[place] = _as_cell_value(row, value), format_effect(row)[0] if value == "ace" else ""
+        number = row.get(value)
+        if isinstance(number, str) or number is None or not np.isfinite(number):
+            raise ContrastError(
+                f"heatmap: value={quoted(value)} of {quoted(row['contrast'])} is {quoted(number)}, no finite number; "
+                "choose another variable"
+            )
+        cells[place] = float(number), format_effect(row)[0] if value == "ace" else ""
     if not cells:
         raise ContrastError(
             f"heatmap: no contrast has both {quoted(rows)} and {quoted(columns)}; choose other coordinates"
         )
     return cells
-
-
-def _as_cell_value(row: dict[str, Any], value: str) -> float:
-    number = row.get(value)
-    if isinstance(number, str) or number is None or not np.isfinite(number):
-        raise ContrastError(
-            f"heatmap: value={quoted(value)} of {quoted(row['contrast'])} is {quoted(number)}, no finite number; "
-            "choose another variable"
-        )
-    return float(number)
 
 
 def _ordered(places: Any) -> list[Any]:

@@ -32,8 +32,6 @@ from causalgia.types import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.textpath import TextPath
-    from matplotlib.transforms import Affine2D
 
 
 _COLORS = {"A": "#3b7d3a", "C": "#1f5fa8", "G": "#d98a00", "T": "#c0392b", "U": "#c0392b"}
@@ -121,7 +119,30 @@ def logo_with_bars(
 ) -> Axes:
     """Draw letters of these heights and a bar at the outer edge of each, (positions, letters)."""
     axes = axes_or_new(ax, float(np.clip(1.2 + 0.42 * len(positions), 4.2, 24.0)), 2.6)
-    edges = draw_logo(axes, heights, list(letters), positions)
+    letters = list(letters)
+    edges = np.full(heights.shape, np.nan)
+    for place, column in enumerate(heights):
+        above = below = 0.0
+        for k in sorted(range(len(letters)), key=lambda k: abs(column[k])):  # small letters next to the axis
+            height = float(column[k])
+            if height > 0:
+                _draw_letter(axes, letters[k], place, above, above + height)
+                edges[place, k] = above = above + height
+            elif height < 0:
+                _draw_letter(axes, letters[k], place, below + height, below)
+                edges[place, k] = below = below + height
+    up, down = np.nansum(np.maximum(heights, 0), 1).max(), np.nansum(np.minimum(heights, 0), 1).min()
+    pad = 0.06 * (up - down)
+    axes.set_ylim(down - pad if down < 0 else 0.0, (up + pad if up > 0 else 0.0) if pad else 1.0)
+    axes.set_xlim(-0.6, len(positions) - 0.4)
+    axes.axhline(0.0, color=INK, lw=0.8, zorder=4)
+    every = max(1, len(positions) // 40)
+    axes.set_xticks(range(0, len(positions), every), list(map(str, positions))[::every], fontsize=9)
+    axes.set_xlabel("position", fontsize=9.5)
+    strip(axes, "top", "right", "bottom")
+    axes.tick_params(axis="x", length=0)
+    axes.tick_params(axis="y", labelsize=9)
+    axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)
     at, base = np.nonzero(np.isfinite(half) & np.isfinite(edges))
     if len(at):
         ends, width = edges[at, base], half[at, base]
@@ -153,60 +174,17 @@ def _as_bases(table: xr.Dataset) -> list[str]:
     return letters
 
 
-def draw_logo(axes: Axes, heights: Array, letters: list[str], positions: list[Any]) -> Array:
-    """Draw letters of these heights, (positions, letters), small ones next to the axis; return their outer edges."""
-    edges = np.full(heights.shape, np.nan)
-    for place, column in enumerate(heights):
-        above = below = 0.0
-        for k in sorted(range(len(letters)), key=lambda k: abs(column[k])):
-            height = float(column[k])
-            if height > 0:
-                _draw_letter(axes, letters[k], place, above, above + height)
-                edges[place, k] = above = above + height
-            elif height < 0:
-                _draw_letter(axes, letters[k], place, below + height, below)
-                edges[place, k] = below = below + height
-    _finish_logo(axes, heights, positions)
-    return edges
-
-
 def _draw_letter(axes: Axes, letter: str, place: int, bottom: float, top: float) -> None:
-    from matplotlib.patches import PathPatch
-
-    shape = _letter_outline(letter)
-    path = _fit_to_box(shape, place, bottom, top).transform_path(shape)
-    axes.add_patch(PathPatch(path, facecolor=_COLORS[letter], lw=0, zorder=3, label=f"_{letter}"))
-
-
-def _letter_outline(letter: str) -> TextPath:
     from matplotlib.font_manager import FontProperties
+    from matplotlib.patches import PathPatch
     from matplotlib.textpath import TextPath
-
-    return TextPath((0, 0), letter, size=1, prop=FontProperties(family="DejaVu Sans", weight="bold"))
-
-
-def _fit_to_box(shape: TextPath, place: int, bottom: float, top: float) -> Affine2D:
-    """Return the transform that fits a letter to its box."""
     from matplotlib.transforms import Affine2D
 
+    shape = TextPath((0, 0), letter, size=1, prop=FontProperties(family="DejaVu Sans", weight="bold"))
     box = shape.get_extents()
-    out = Affine2D().translate(-box.x0, -box.y0).scale(_WIDTH / box.width, (top - bottom) / box.height)
-    return out.translate(place - _WIDTH / 2, bottom)
-
-
-def _finish_logo(axes: Axes, heights: Array, positions: list[Any]) -> None:
-    up, down = np.nansum(np.maximum(heights, 0), 1).max(), np.nansum(np.minimum(heights, 0), 1).min()
-    pad = 0.06 * (up - down)
-    axes.set_ylim(down - pad if down < 0 else 0.0, (up + pad if up > 0 else 0.0) if pad else 1.0)
-    axes.set_xlim(-0.6, len(positions) - 0.4)
-    axes.axhline(0.0, color=INK, lw=0.8, zorder=4)
-    every = max(1, len(positions) // 40)
-    axes.set_xticks(range(0, len(positions), every), list(map(str, positions))[::every], fontsize=9)
-    axes.set_xlabel("position", fontsize=9.5)
-    strip(axes, "top", "right", "bottom")
-    axes.tick_params(axis="x", length=0)
-    axes.tick_params(axis="y", labelsize=9)
-    axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)
+    to_box = Affine2D().translate(-box.x0, -box.y0).scale(_WIDTH / box.width, (top - bottom) / box.height)
+    path = to_box.translate(place - _WIDTH / 2, bottom).transform_path(shape)
+    axes.add_patch(PathPatch(path, facecolor=_COLORS[letter], lw=0, zorder=3, label=f"_{letter}"))
 
 
 _LETTERS = np.array(list("ACGT"))

@@ -81,6 +81,8 @@ def volcano(table: xr.Dataset, *, task: str | None = None, ax: Axes | None = Non
     >>> axes.get_ylabel(), [text.get_text() for text in axes.texts]
     ('p of no effect', ['GATA1', 'mutant'])
     """
+    from matplotlib.ticker import MaxNLocator
+
     table = as_reportable(table)
     task = as_task(table, task, "volcano")
     one = _of_one_predictor(table, task, "volcano")
@@ -90,7 +92,12 @@ def volcano(table: xr.Dataset, *, task: str | None = None, ax: Axes | None = Non
     beyond = ~np.isfinite(height)
     y = np.where(beyond, top, height)
     center = null_value(table)
-    _shade_rope(axes, one)
+    if "rope_lower" in one:
+        low, high = one["rope_lower"].to_numpy(), one["rope_upper"].to_numpy()
+        several = np.ptp(low) > 0 or np.ptp(high) > 0
+        if low.max() < high.min():
+            shared = "ROPE that all contrasts share" if several else "ROPE"
+            axes.axvspan(low.max(), high.min(), color=ROPE, lw=0, zorder=0.5, label=shared)
     verdict = one["verdict"].to_numpy() if "verdict" in one else np.full(len(ace), "")
     at = _thinned(np.abs(ace - center))
     drawn = np.zeros(len(ace), dtype=bool)
@@ -115,7 +122,8 @@ def volcano(table: xr.Dataset, *, task: str | None = None, ax: Axes | None = Non
     axes.set_xlabel(fill(axis_label(table.attrs), 70) + few, fontsize=9.5, **AS_IT_IS)
     axes.set_ylabel(label, fontsize=9.5)
     axes.yaxis.set_major_formatter(_as_p)
-    _round_ticks(axes)
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10], prune=None))
+    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     _finish(axes, one, f"{len(ace):,} effects" if len(ace) > 1 else str(one["contrast"].to_numpy()[0]), task)
     legend_below(axes)
     largest = np.argsort(-np.abs(ace - center), kind="stable")[:_NAMED]
@@ -158,13 +166,6 @@ def _as_p(height: float, _: float) -> str:
     return "1" if height == 0 else f"{10.0**-height:g}" if height <= 3 else f"1e\N{MINUS SIGN}{height:g}"
 
 
-def _round_ticks(axes: Axes) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10], prune=None))
-    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
-
-
 def _thinned(size: Array) -> NDArray[np.int64]:
     """Return which of very many points are drawn: the largest, and others evenly spaced."""
     n = len(size)
@@ -173,17 +174,6 @@ def _thinned(size: Array) -> NDArray[np.int64]:
     order = np.argsort(-size, kind="stable")
     rest = order[_LARGEST:][:: -(-(n - _LARGEST) // (_MOST_POINTS - _LARGEST))]
     return np.sort(np.concatenate([order[:_LARGEST], rest]))
-
-
-def _shade_rope(axes: Axes, one: xr.Dataset) -> None:
-    """Shade the ROPE; where it differs between contrasts, the part that all share."""
-    if "rope_lower" not in one:
-        return
-    low, high = one["rope_lower"].to_numpy(), one["rope_upper"].to_numpy()
-    several = np.ptp(low) > 0 or np.ptp(high) > 0
-    if low.max() < high.min():
-        label = "ROPE that all contrasts share" if several else "ROPE"
-        axes.axvspan(low.max(), high.min(), color=ROPE, lw=0, zorder=0.5, label=label)
 
 
 def equivalence(table: xr.Dataset, *, task: str | None = None, ax: Axes | None = None) -> Axes:

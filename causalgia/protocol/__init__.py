@@ -8,9 +8,8 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.protocol._protocol import Protocol
-    from causalgia.protocol._verify import Verification, verify
-    from causalgia.protocol.deviations import Deviation, Reproduction, compare_runs, machine_attrs
-    from causalgia.protocol.lock_file import check_new
+    from causalgia.protocol._verify import Reproduction, Verification, compare_runs, verify
+    from causalgia.protocol.lock_file import Deviation, check_new, machine_attrs
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

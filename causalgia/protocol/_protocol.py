@@ -9,7 +9,6 @@ import os
 import platform
 import sys
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,8 +37,16 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.predict import Predictor
-from causalgia.protocol.deviations import Deviation, analysis_differences, arm_differences, differences, machine_attrs
-from causalgia.protocol.lock_file import FORMAT, read_lock, write_lock
+from causalgia.protocol.lock_file import (
+    FORMAT,
+    Deviation,
+    analysis_differences,
+    arm_differences,
+    differences,
+    machine_attrs,
+    read_lock,
+    write_lock,
+)
 from causalgia.stopping import Decided, Precision
 from causalgia.stopping.stopping_rules import STORED_NAMES
 from causalgia.trial.archive import Archive
@@ -159,7 +166,16 @@ class Protocol:
         until: Precision | Decided | None = None,
     ) -> None:
         check_design(design, predictor, "Protocol(design, analysis, predictor=)")
-        requested = _as_analysis(analysis, design)
+        planned = design.planned() if analysis is None else analysis
+        if not isinstance(planned, Analysis):
+            what = "none was given" if planned is None else f"not {type(planned).__name__}"
+            raise DesignError(f"Protocol(design, analysis): {what}: give a cg.Analysis(control=, rope=)")
+        requested = planned.asking(design.analysis_fields)
+        if not requested.asks:
+            raise DesignError(
+                "the analysis of a protocol asks for no contrasts: say control=, contrasts= or interaction= in "
+                "cg.Analysis, or contrasts= in cg.Design"
+            )
         facts = _predictor_facts(predictor)
         check_analysis(requested, design, facts["tasks"])
         coords = xr.Dataset(coords=arm_coordinates(design.named_arms))
@@ -377,15 +393,10 @@ class Protocol:
         if self.design_fingerprint != other.design_fingerprint and not known:
             texts = self.design_fingerprint, other.design_fingerprint
             found.append(Deviation(where=where, what="design", there=texts[0], here=texts[1]))
-        return [self._named_part(one, dict(other.predictor_parts)) for one in found]
-
-    def _named_part(self, found: Deviation, here: Mapping[str, str]) -> Deviation:
-        """Return a deviation of the predictor with the parts of its fingerprint that differ, such as its weights."""
-        there = dict(self.predictor_parts)
-        parts = [name for name in there if name in here and there[name] != here[name]]
-        return (
-            replace(found, what=f"predictor ({' and '.join(parts)})") if found.what == "predictor" and parts else found
-        )
+        there, here = dict(self.predictor_parts), dict(other.predictor_parts)
+        parts = [name for name in there if name in here and there[name] != here[name]]  # such as its weights
+        named = f"predictor ({' and '.join(parts)})"
+        return [replace(one, what=named) if one.what == "predictor" and parts else one for one in found]
 
     @property
     def do_by_arm(self) -> dict[str, str]:
@@ -428,13 +439,15 @@ class Protocol:
         if self.predictor_scale is not None:
             predictor["scale"] = self.predictor_scale
         analysis = {name: as_plain(name, getattr(self.analysis, name)) for name in Analysis.__dataclass_fields__}
+        torch = sys.modules.get("torch")
+        made_with = {"causalgia": causalgia.__version__, "python": platform.python_version(), "numpy": np.__version__}
         return {
             "protocol": {"format": FORMAT, "locked": locked},
             "design": design,
             "question": {"estimand": self.estimand, "contrasts": list(self.contrasts)},
             "analysis": {name: value for name, value in analysis.items() if value is not None},
             "predictor": predictor,
-            "made_with": _versions(),
+            "made_with": made_with if torch is None else {**made_with, "torch": str(torch.__version__)},
             **({} if trial is None else {"trial": {"toml": trial}}),
         }
 
@@ -494,20 +507,6 @@ def digests_of_run(results: xr.Dataset) -> tuple[str | None, str] | None:
 def utc_now() -> str:
     """Return the time in UTC to the second, such as ``2026-11-22T20:50:00Z``."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _as_analysis(analysis: object, design: Design) -> Analysis:
-    planned = design.planned() if analysis is None else analysis
-    if not isinstance(planned, Analysis):
-        what = "none was given" if planned is None else f"not {type(planned).__name__}"
-        raise DesignError(f"Protocol(design, analysis): {what}: give a cg.Analysis(control=, rope=)")
-    requested = planned.asking(design.analysis_fields)
-    if not requested.asks:
-        raise DesignError(
-            "the analysis of a protocol asks for no contrasts: say control=, contrasts= or interaction= in "
-            "cg.Analysis, or contrasts= in cg.Design"
-        )
-    return requested
 
 
 def _predictor_facts(predictor: object) -> dict[str, Any]:
@@ -580,10 +579,3 @@ def _rule_of_text(text: str | None) -> Precision | Decided | None:
             f"until = {quoted(text)} is not a stopping rule that can be written down; give cg.Precision or cg.Decided "
             "with numbers and text"
         ) from error
-
-
-def _versions() -> dict[str, str]:
-    """Return the versions of what made the lock: facts that are not compared."""
-    torch = sys.modules.get("torch")
-    found = {"causalgia": causalgia.__version__, "python": platform.python_version(), "numpy": np.__version__}
-    return found if torch is None else {**found, "torch": str(torch.__version__)}

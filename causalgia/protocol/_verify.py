@@ -1,4 +1,4 @@
-"""`verify`: deviations of a result from its protocol."""
+"""`verify`: deviations of a result from its protocol; `compare_runs`: of one run from another, bit for bit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from causalgia.errors import CausalgiaError, CausalgiaWarning, OutcomesError, Pr
 from causalgia.inputs import parse_json
 from causalgia.long_text import unpack_text
 from causalgia.protocol._protocol import Protocol, digests_of_run
-from causalgia.protocol.deviations import (
+from causalgia.protocol.lock_file import (
     Deviation,
     analysis_differences,
     arm_differences,
@@ -163,7 +163,17 @@ def verify(path: str | os.PathLike[str] | Protocol, results: xr.Dataset | str | 
             f"verify takes a Dataset of a trial or the folder of its results, not {type(results).__name__}: "
             "cg.verify('lock.toml', outcomes)"
         )
-    found = _of_folder(Path(results))
+    folder = Path(results)
+    found: dict[str, xr.Dataset] = {}
+    for name, kind in _FILES.items():
+        if not (folder / name).exists():
+            continue
+        found[kind] = open_store(folder / name) if name == "trial.zarr" else store.load(folder / name, kind)  # type: ignore[arg-type]
+    if "outcomes" not in found:
+        raise OutcomesError(
+            f"{folder} holds no outcomes of a trial; make them with: causalgia run --protocol lock.toml "
+            f"--out {shell_word(folder)}"
+        )
     rows = [row for kind, dataset in found.items() for row in _of_dataset(protocol, dataset, kind)]
     rows += _recomputed(found)
     return Verification(protocol=protocol, compared=tuple(found), deviations=tuple(rows))
@@ -184,21 +194,6 @@ def _kind_of(results: xr.Dataset) -> str:
     )
 
 
-def _of_folder(folder: Path) -> dict[str, xr.Dataset]:
-    """Return the Datasets in a folder of the command line, by kind."""
-    found: dict[str, xr.Dataset] = {}
-    for name, kind in _FILES.items():
-        if not (folder / name).exists():
-            continue
-        found[kind] = open_store(folder / name) if name == "trial.zarr" else store.load(folder / name, kind)  # type: ignore[arg-type]
-    if "outcomes" not in found:
-        raise OutcomesError(
-            f"{folder} holds no outcomes of a trial; make them with: causalgia run --protocol lock.toml "
-            f"--out {shell_word(folder)}"
-        )
-    return found
-
-
 def _of_dataset(protocol: Protocol, results: xr.Dataset, where: str) -> Iterator[Deviation]:
     """Yield the deviations of one Dataset."""
     attrs = results.attrs
@@ -211,7 +206,11 @@ def _of_dataset(protocol: Protocol, results: xr.Dataset, where: str) -> Iterator
     }
     yield from differences(protocol.terms(), here, where)
     yield from _analysis_differences(protocol, attrs, where)
-    if (tasks := _locked_tasks(protocol, where)) is not None and "task" in results.coords:
+    tasks = protocol.tasks
+    if protocol.analysis.tasks is not None and where != "outcomes":  # None where patterns leave them open
+        planned = tuple(protocol.analysis.weights_by_task_contrast)
+        tasks = planned if tasks is not None and set(planned) <= set(tasks) else None
+    if tasks is not None and "task" in results.coords:
         yield from name_differences("task", tasks, map(str, np.atleast_1d(results["task"].to_numpy())), where)
     if "contrast" in results.coords:
         contrasts = map(str, np.atleast_1d(results["contrast"].to_numpy()))
@@ -221,14 +220,6 @@ def _of_dataset(protocol: Protocol, results: xr.Dataset, where: str) -> Iterator
     if where in ("outcomes", "effects", "moments") and (digests := digests_of_run(results)) is not None:
         recorded, now = digests
         yield from differences({"values": recorded or "no digest of them is kept"}, {"values": now}, where)
-
-
-def _locked_tasks(protocol: Protocol, where: str) -> tuple[str, ...] | None:
-    """Return the tasks, or contrasts of tasks, that a result should have; None where patterns leave it open."""
-    if protocol.analysis.tasks is None or where == "outcomes":
-        return protocol.tasks
-    planned = tuple(protocol.analysis.weights_by_task_contrast)
-    return planned if protocol.tasks is not None and set(planned) <= set(protocol.tasks) else None
 
 
 def _time_differences(protocol: Protocol, attrs: dict[Any, Any], where: str) -> Iterator[Deviation]:
@@ -254,7 +245,12 @@ def _design_differences(protocol: Protocol, results: xr.Dataset, where: str) -> 
         fewer_looks = protocol.until is not None and n <= protocol.n_units
         found += [] if fewer_looks else differences(terms, {"n_units": n}, where)
     elif attrs.get("design_fingerprint") != protocol.design_fingerprint:
-        found += differences(terms, _stored_numbers(results), where)
+        plain = parse_json(
+            unpack_text(results, "design") or "{}", OutcomesError, source="the design kept with the outcomes"
+        )
+        names = ("n_units", "reserve")
+        stored = {name: plain[name] for name in names if name in plain} if isinstance(plain, dict) else {}
+        found += differences(terms, stored, where)
     elif (
         "n_units" in results
         and protocol.until is None
@@ -275,15 +271,6 @@ def _design_differences(protocol: Protocol, results: xr.Dataset, where: str) -> 
     yield from found
     if not found:
         yield from _stored_design(protocol, results, where)
-
-
-def _stored_numbers(results: xr.Dataset) -> dict[str, Any]:
-    """Return the numbers of the design that is kept with a result, as far as it has them."""
-    plain = parse_json(
-        unpack_text(results, "design") or "{}", OutcomesError, source="the design kept with the outcomes"
-    )
-    names = ("n_units", "reserve")
-    return {name: plain[name] for name in names if name in plain} if isinstance(plain, dict) else {}
 
 
 def _stored_design(protocol: Protocol, results: xr.Dataset, where: str) -> Iterator[Deviation]:
@@ -399,3 +386,141 @@ def _compared_values(results: xr.Dataset, again: Callable[[Analysis], xr.Dataset
                 there=f"{other[at]} from the outcomes",
                 here=str(one[at]),
             )
+
+
+_MADE_OF = {  # in the order in which one explains the next
+    "design_fingerprint": "design",
+    "null_fingerprint": "null model",
+    "assignment": "assignment",
+    "rng": "seed",
+    "predictor_fingerprint": "predictor (its weights, code or options)",
+    "analysis": "analysis",
+}
+_VERSIONS = ("causalgia", "numpy", "python")
+_OF_MACHINES = ("torch", "threads")
+_COORDINATES = ("arm", "do", "task", "model", "unit", "parent", "assigned")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction:
+    """Result of `compare_runs`.
+
+    Attributes
+    ----------
+    identical
+        Whether every outcome has the same bits.
+    differs
+        The first thing that differs, with both values: of what the trial is made of, or of its coordinates; None if
+        only numbers differ, or nothing.
+    versions
+        Versions that differ; of outcomes of `Protocol.run` and of the command line, also the number of threads.
+    n_values, n_different
+        Number of outcomes, and of those whose bits differ.
+    largest, rounding
+        Largest difference between two outcomes, and the rounding error of an answer that the trial measured; None
+        where shapes differ or it was not measured.
+    """
+
+    identical: bool
+    differs: str | None
+    versions: tuple[str, ...]
+    n_values: int
+    n_different: int
+    largest: float | None
+    rounding: float | None
+
+    def __str__(self) -> str:
+        versions = f" Of then and now: {'; '.join(self.versions)}." if self.versions else ""
+        if self.identical and self.differs is None:
+            return f"Reproduced: all {self.n_values:,} outcomes have the same bits.{versions}"
+        first = f"first difference: {self.differs}" if self.differs else self._numbers()
+        if self.differs and self.largest is not None and self.n_different:
+            first += f"; {self._numbers()}"
+        if self.identical:
+            return f"The {self.n_values:,} outcomes have the same bits; {first}.{versions}"
+        return f"Not reproduced: {first}.{versions}"
+
+    def _numbers(self) -> str:
+        text = f"{self.n_different:,} of {self.n_values:,} outcomes differ, by at most {self.largest:.3g}"
+        if self.rounding is None or self.largest is None:
+            return text
+        if self.largest > 2 * self.rounding:
+            return (
+                f"{text}, more than the rounding error of two answers ({2 * self.rounding:.3g}) explains: another "
+                "device or precision, or values that were changed"
+            )
+        why = "" if self.versions else ": other threads, another processor or library give such differences"
+        return f"{text}, within the rounding error of two answers ({2 * self.rounding:.3g}){why}"
+
+
+def compare_runs(first: xr.Dataset, second: xr.Dataset) -> Reproduction:
+    """Compare outcomes with those of a second run: equal bit for bit, or the first difference.
+
+    Parameters
+    ----------
+    first, second
+        Outcomes of `causalgia.run`, with the same design.
+
+    Raises
+    ------
+    OutcomesError
+        If one of them has no outcomes.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)}
+    >>> design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=20)
+    >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC")
+    >>> one, other = (cg.run(design, share, rng=seed) for seed in (0, 1))
+    >>> print(compare_runs(one, one))
+    Reproduced: all 40 outcomes have the same bits.
+    >>> print(compare_runs(one, other))  # doctest: +ELLIPSIS
+    Not reproduced: first difference: seed, 0 then and 1 now; ... outcomes differ, by at most ...
+    """
+    for outcomes in (first, second):
+        if "outcome" not in outcomes:
+            raise OutcomesError("bits of outcomes are compared, and these results have no variable 'outcome'")
+    differs = _first_difference(first, second)
+    versions = tuple(
+        f"{name} {first.attrs.get(name, 'unknown')} then, {second.attrs.get(name, 'unknown')} now"
+        for name in (*_VERSIONS, *(name for name in _OF_MACHINES if name in first.attrs))
+        if first.attrs.get(name) != second.attrs.get(name)
+    )
+    one, other = (x["outcome"].to_numpy() for x in (first, second))
+    if one.shape != other.shape or one.dtype != other.dtype:
+        differs = differs or f"shape or type, {one.shape} {one.dtype} then and {other.shape} {other.dtype} now"
+        return Reproduction(
+            identical=False,
+            differs=differs,
+            versions=versions,
+            n_values=one.size,
+            n_different=one.size,
+            largest=None,
+            rounding=None,
+        )
+    bits = [np.ascontiguousarray(x).view(f"u{x.dtype.itemsize}") for x in (one, other)]
+    n_different = int((bits[0] != bits[1]).sum())
+    floor = first["answer_floor"].sel(transform="identity") if "answer_floor" in first else None
+    return Reproduction(
+        identical=not n_different,
+        differs=differs,
+        versions=versions,
+        n_values=one.size,
+        n_different=n_different,
+        largest=float(np.abs(one.astype(np.float64) - other.astype(np.float64)).max(initial=0.0)),
+        rounding=None if floor is None else float(floor.max()),
+    )
+
+
+def _first_difference(first: xr.Dataset, second: xr.Dataset) -> str | None:
+    for attr, what in _MADE_OF.items():
+        then, now = first.attrs.get(attr), second.attrs.get(attr)
+        if then != now:
+            return f"{what}, {then} then and {now} now"
+    for name in _COORDINATES:
+        if (name in first.variables) != (name in second.variables):
+            return f"coordinate {name}, which one run has and the other has not"
+        if name in first.variables and not np.array_equal(first[name].to_numpy(), second[name].to_numpy()):
+            return f"coordinate {name}"
+    return None

@@ -104,7 +104,14 @@ def trial_report(dataset: xr.Dataset, *, rows: Rows = "summary", task: str | Seq
     estimates = select_tasks(as_reportable(dataset), task, place="report: ")
     shown = estimates if rows == "all" else largest_tasks(estimates)
     left_out = [line] if (line := left_out_tasks(estimates, shown, 'rows="all"', 'task="..."')) else []
-    table = "\n".join([_text_table(*cells(shown, rows=rows)), *left_out, *shape_lines(estimates)])
+    header, lines = cells(shown, rows=rows)
+    widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
+    names = {"contrast", "task", "model"}  # aligned left, numbers right
+    aligned = [
+        [c.ljust(w) if h in names else c.rjust(w) for h, c, w in zip(header, line, widths, strict=True)]
+        for line in [header, *lines]
+    ]
+    table = "\n".join([*("  ".join(line).rstrip() for line in aligned), *left_out, *shape_lines(estimates)])
     parts = [estimand(estimates), table, "\n".join(sentences(shown, rows=rows))]
     return printable("\n\n".join(part for part in parts if part))
 
@@ -160,10 +167,11 @@ def estimand(estimates: xr.Dataset) -> str:
     method = f"{attrs['method']} (SE and p)" if together and "method" in attrs else attrs.get("method")
     second = [count_clause(estimates), attrs.get("assignment"), method]
     facts = "; ".join(str(part) for part in second if part)
+    do = {row["contrast"]: row["do"] for row in rows_of(estimates) if row["do"] and not row["placebo_word"]}
     sentences = [
         first,
         f"{facts[0].upper()}{facts[1:]}." if facts else "",
-        _in_do_notation(rows_of(estimates)),
+        "\n".join(f"{name}: {text}" for name, text in do.items()) if 1 < len(do) <= _FEW else "",
         defined,
     ]
     if together:
@@ -208,19 +216,17 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
     at = f" ({percent(level)})" if interval and level else ""
     size = f"{ace} {interval}{at}" if interval else f"{ace}, {alone}"
     exact = exact_in_words(row, attrs) if row.get("exact") and interval else ""
-    verdict = f"; {verdict_in_words(row, attrs)}{_units_clause(row, attrs)}" if is_decided(estimates) else ""
+    verdict = ""
+    if is_decided(estimates):  # "; 5,000 units in 500 clusters, exploratory"
+        units = f"; {row['n_units']:,} unit{'s' if row['n_units'] != 1 else ''}" if "n_units" in row else ""
+        if units and row.get("n_clusters", row["n_units"]) != row["n_units"]:
+            units += f" in {row['n_clusters']:,} clusters"
+        exploratory = "; exploratory" if attrs.get("exploratory") else ""
+        verdict = f"; {verdict_in_words(row, attrs)}{units}{exploratory}"
     claim = (
         f"ACE on {scale_text(attrs)}{where}, {_quote_if_spaced(row['contrast'])}{control}{population_text(estimates)}"
     )
     return f"{claim}: {size}{exact}{verdict}."
-
-
-def _units_clause(row: Row, attrs: Mapping[Any, Any]) -> str:
-    """Return "; 5,000 units in 500 clusters, exploratory"."""
-    clause = f"; {row['n_units']:,} unit{'s' if row['n_units'] != 1 else ''}" if "n_units" in row else ""
-    if clause and row.get("n_clusters", row["n_units"]) != row["n_units"]:
-        clause += f" in {row['n_clusters']:,} clusters"
-    return clause + ("; exploratory" if attrs.get("exploratory") else "")
 
 
 def _summary_sentence(group: list[Row], names: list[str], of_what: str) -> str:
@@ -232,18 +238,6 @@ def _summary_sentence(group: list[Row], names: list[str], of_what: str) -> str:
         return f"{summary} (too few for quantiles; {ENOUGH_FOR_QUANTILES} set a scale)."
     low, high = (format_number(limit, placebo_rounding_unit(found)) for limit in found["central"])
     return f"{summary}, the central 95 % of their {of_what} from {low} to {high}."
-
-
-def _text_table(header: list[str], lines: list[list[str]]) -> str:
-    """Return a table as text: names aligned left, numbers right."""
-    widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
-    left = {"contrast", "task", "model"}
-    return "\n".join(
-        "  ".join(
-            c.ljust(w) if h in left else c.rjust(w) for h, c, w in zip(header, line, widths, strict=True)
-        ).rstrip()
-        for line in [header, *lines]
-    )
 
 
 def scale_text(attrs: Mapping[Any, Any]) -> str:
@@ -286,12 +280,6 @@ def versus(attrs: Mapping[Any, Any]) -> str:
 
 def _quote_if_spaced(name: str) -> str:
     return f"'{name}'" if " " in name else name
-
-
-def _in_do_notation(table: list[Row]) -> str:
-    """Return the contrasts in do-notation, if they are few; placebo words are left out."""
-    do = {row["contrast"]: row["do"] for row in table if row["do"] and not row["placebo_word"]}
-    return "\n".join(f"{name}: {text}" for name, text in do.items()) if 1 < len(do) <= _FEW else ""
 
 
 def population_text(estimates: xr.Dataset) -> str:

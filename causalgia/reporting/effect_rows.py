@@ -155,8 +155,20 @@ def cells(
     >>> cells(estimates)
     (['contrast', 'ACE'], [['GATA1', '1.500']])
     """
-    lines = _table_lines(estimates, _table_rows(estimates, truth), rows)
-    header = [name for name in _headings(estimates).values() if any(line.get(name) for line in lines)]
+    table = _table_rows(estimates, truth)
+    names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
+    headings = _headings(estimates)
+    effects = [row for row in table if rows == "all" or not row["placebo_word"]]
+    large = any(map(is_large, effects))
+    shown = [_effect_cells(row, names, large) for row in effects]
+    if is_decided(estimates) and _common_level(estimates) is None:
+        shown = [line | {"level": _percent(row["interval_level"])} for line, row in zip(shown, effects, strict=True)]
+    if is_decided(estimates):
+        shown = [line | _verdict_cells(row, estimates.attrs) for line, row in zip(shown, effects, strict=True)]
+        shown = [line | ({"exact": ""} if line["error"] == "exact" else {}) for line in shown]
+    summaries = [] if rows == "all" else [_placebo_cells(group, names) for group in placebo_groups(table, names)]
+    lines = [{headings[key]: text for key, text in line.items()} for line in shown + summaries]
+    header = [name for name in headings.values() if any(line.get(name) for line in lines)]
     return header, [[line.get(name, "") for name in header] for line in lines]
 
 
@@ -314,21 +326,6 @@ def _common_level(estimates: xr.Dataset) -> float | None:
 
 def _percent(level: float | None) -> str:
     return "" if level is None else percent(level)
-
-
-def _table_lines(estimates: xr.Dataset, table: list[Row], rows: Rows) -> list[dict[str, str]]:
-    names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
-    headings = _headings(estimates)
-    effects = [row for row in table if rows == "all" or not row["placebo_word"]]
-    large = any(map(is_large, effects))
-    shown = [_effect_cells(row, names, large) for row in effects]
-    if is_decided(estimates) and _common_level(estimates) is None:
-        shown = [line | {"level": _percent(row["interval_level"])} for line, row in zip(shown, effects, strict=True)]
-    if is_decided(estimates):
-        shown = [line | _verdict_cells(row, estimates.attrs) for line, row in zip(shown, effects, strict=True)]
-        shown = [line | ({"exact": ""} if line["error"] == "exact" else {}) for line in shown]
-    summaries = [] if rows == "all" else [_placebo_cells(group, names) for group in placebo_groups(table, names)]
-    return [{headings[key]: text for key, text in line.items()} for line in shown + summaries]
 
 
 def _effect_cells(row: Row, names: list[str], scientific: bool) -> dict[str, str]:

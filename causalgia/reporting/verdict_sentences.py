@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any
 
@@ -13,7 +13,7 @@ import xarray as xr
 from causalgia.checks import four_digits
 from causalgia.errors import printable
 from causalgia.multiplicity.bootstrap_t import missed_share_sentence
-from causalgia.reporting.table_formats import format_effect, format_p, format_share, p_clause
+from causalgia.reporting.table_formats import _LEAST_P, format_effect, format_p, format_share, p_clause
 from causalgia.schema import validate
 from causalgia.verdicts.rare_effects import few_real_sequences, independent_draws
 
@@ -64,23 +64,23 @@ verdict.
     region = f"ROPE (region of practical equivalence), {rope}"
     if _is_point(rope):
         region = "direction alone" if rope == "0" else f"direction alone (no effect is {rope})"
-    lines = [_model_sentence(attrs) if model else "", f"Verdicts on the {region}: {_error_control(attrs)}."]
+    lines = [f"Verdicts on the {region}: {_error_control(attrs)}."]
+    if model and attrs.get("evidence") == "posterior":
+        law_and_engine = ", ".join(f"{attrs[name]} {name}" for name in ("law", "engine") if attrs.get(name))
+        of_model = law_and_engine and f" ({law_and_engine})"
+        lines.insert(0, f"ACE here is the posterior mean of a hierarchical model{of_model}.")
     lines += [_ATOM] if "p_zero" in decisions else []
-    lines += [*_missed_effect_notes(decisions), *_cautions(attrs)]
+    lines += _missed_effect_notes(decisions)
+    lines += [f"Caution: {attrs['caution']}."] if attrs.get("caution") else []
+    if attrs.get("converged") == "no":
+        lines.append(f"Caution: the draws have not converged ({attrs.get('unconverged', 'accepted as they are')}).")
+    lines += [f"Without spread: {attrs['exact']}."] if attrs.get("exact") else []
     return "\n".join(line for line in lines if line)
 
 
 def _is_point(rope: str) -> bool:
     """Return whether the region is a single number, the value of no effect."""
     return rope.lstrip("-").replace(".", "", 1).isdigit()
-
-
-def _model_sentence(attrs: Mapping[Any, Any]) -> str:
-    """Return a sentence on the hierarchical model that shrinks the effects, if there is one."""
-    if attrs.get("evidence") != "posterior":
-        return ""
-    law_and_engine = ", ".join(f"{attrs[name]} {name}" for name in ("law", "engine") if attrs.get(name))
-    return f"ACE here is the posterior mean of a hierarchical model{law_and_engine and f' ({law_and_engine})'}."
 
 
 def _error_control(attrs: Mapping[Any, Any]) -> str:
@@ -125,7 +125,14 @@ def _missed_effect_notes(decisions: xr.Dataset) -> list[str]:
     if "rare" not in attrs or _is_point(str(attrs.get("rope", ""))):
         return []
     if attrs["rare"] == "none" or "missed_share" not in decisions:
-        return [] if attrs.get("target") == "units" else [_rare_effects_note(decisions)]
+        if attrs.get("target") == "units":
+            return []
+        if not (few := few_real_sequences(decisions)):
+            return ["Assuming no rare, large effects."]
+        return [
+            f"Assuming no rare, large effects: {few:,} real sequences cannot show effects on fewer than "
+            f"{300 / few:.2g} % of such sequences."
+        ]
     share = float(decisions["missed_share"].max())
     if not share > 0:
         return ["Assuming no rare, large effects: the number of independent backgrounds is not known."]
@@ -151,26 +158,6 @@ def _missed(share: float, row: Mapping[str, Any]) -> str:
     n = row.get("n_clusters", row["n_units"])
     noun = f"{'unit' if n == row['n_units'] else 'cluster'}{'s' if n != 1 else ''}"
     return f"with {n:,} {noun}, effects confined to part of the population would be missed"
-
-
-def _rare_effects_note(decisions: xr.Dataset) -> str:
-    """Return the assumption of no rare, large effects, with its limit for few real sequences."""
-    n = few_real_sequences(decisions)
-    if not n:
-        return "Assuming no rare, large effects."
-    return (
-        f"Assuming no rare, large effects: {n:,} real sequences cannot show effects on fewer than {300 / n:.2g} % of "
-        "such sequences."
-    )
-
-
-def _cautions(attrs: Mapping[Any, Any]) -> list[str]:
-    lines = [f"Caution: {attrs['caution']}."] if attrs.get("caution") else []
-    if attrs.get("converged") == "no":
-        lines.append(f"Caution: the draws have not converged ({attrs.get('unconverged', 'accepted as they are')}).")
-    if attrs.get("exact"):
-        lines.append(f"Without spread: {attrs['exact']}.")
-    return lines
 
 
 CHANGED_OUTCOMES = (
@@ -232,7 +219,11 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     direction_only, region = row["rope_lower"] == row["rope_upper"], f"the ROPE {low} to {high}"
     if verdict == _UNDECIDED:
         what = "its direction" if direction_only else region
-        cure = _missing_backgrounds(row, attrs) if _lacks_backgrounds(row, attrs) else _more_units_clause(row, attrs)
+        if _lacks_backgrounds(row, attrs):
+            needed = math.ceil(3 / float(attrs["rare"]) - _ROUNDING)
+            cure = f": {_missed(row['missed_share'], row)}; it takes {needed:,} independent backgrounds"
+        else:
+            cure = _more_units_clause(row, attrs)
         return f"undecided on {what}{cure}"
     error = error_text(row, attrs, clause=True)
     missable = verdict == "negligible" and bool(row.get("missed_share"))
@@ -246,11 +237,6 @@ def _lacks_backgrounds(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> bool
     if rare == "none" or not row.get("missed_share", 0.0) > float(rare) * (1 + _ROUNDING):
         return False
     return bool(row["rope_lower"] < row.get("lower", -math.inf) and row.get("upper", math.inf) < row["rope_upper"])
-
-
-def _missing_backgrounds(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
-    needed = math.ceil(3 / float(attrs["rare"]) - _ROUNDING)
-    return f": {_missed(row['missed_share'], row)}; it takes {needed:,} independent backgrounds"
 
 
 def _more_units_clause(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
@@ -396,3 +382,70 @@ def _effect(one: xr.Dataset, row: int) -> str:
 
 def _sd(shift: float) -> str:
     return f"{shift:+.2f}" if shift else "0"
+
+
+_WORDS = {"pass": "passed", "warn": "warned", "fail": "failed"}
+
+
+def check_value(value: Any, figure: str, number: Callable[[Any], str] = four_digits) -> str:
+    """Return the value of a check as text: p-values below 1e-4 as in tables of effects, all else by `number`.
+
+    Examples
+    --------
+    >>> check_value(3.2e-41, "p-value of a difference"), check_value(0.2, "rank p-value"), check_value(3e-9, "sd")
+    ('<1e-4', '0.2', '3e-09')
+    """
+    return format_p(float(value)) if "p-value" in figure and value < _LEAST_P else number(value)
+
+
+def refutation_report(found: xr.Dataset) -> str:
+    """Report checks as text: their number by status, a line for each, and those that do not apply.
+
+    Parameters
+    ----------
+    found
+        From `causalgia.refute`, or from a check of `causalgia.refutation`.
+
+    Examples
+    --------
+    >>> columns = {"value": 0.2, "threshold": 0.05, "status": "warn", "figure": "rank p-value", "n_predictions": 40}
+    >>> columns |= {"reason": "3 of 19 placebo words have the effect or more", "cure": "claim less"}
+    >>> one = xr.Dataset({name: ("check", [x]) for name, x in columns.items()}, {"check": ["placebo words"]})
+    >>> print(refutation_report(one.assign_attrs(claims="GATA1 on K562", not_applicable="balance: a crossover")))
+    Refutation of: GATA1 on K562
+    1 check: 0 passed, 1 warned, 0 failed; 40 predictions
+    <BLANKLINE>
+    warn  placebo words  0.2 (0.05)  rank p-value
+          3 of 19 placebo words have the effect or more
+          Cure: claim less
+    <BLANKLINE>
+    Not applicable:
+      balance: a crossover
+    """
+    validate(found, "refutations")
+    status = [str(one) for one in found["status"].to_numpy()]
+    counts = ", ".join(f"{status.count(name)} {word}" for name, word in _WORDS.items())
+    n, attrs = len(status), found.attrs
+    claims = attrs.get("claims", "none")
+    budget = f" (the trial: {attrs['budget']:,})" if "budget" in attrs else ""
+    n_predictions = int(found["n_predictions"].sum())
+    lines = [
+        "No claim: no contrast has a significant effect" if claims == "none" else f"Refutation of: {claims}",
+        f"{n:,} check{'' if n == 1 else 's'}: {counts}; {n_predictions:,} predictions{budget}",
+        "",
+    ]
+    names = [str(name) for name in found["check"].to_numpy()]
+    columns = (found[name].to_numpy() for name in ("value", "threshold", "figure"))
+    numbers = [
+        f"{check_value(value, str(figure))} ({four_digits(threshold)})"
+        for value, threshold, figure in zip(*columns, strict=True)
+    ]
+    wide, far = max(map(len, names), default=0), max(map(len, numbers), default=0)
+    for i, name in enumerate(names):
+        row = found.isel(check=i)
+        lines.append(f"{status[i]}  {name:<{wide}}  {numbers[i]:<{far}}  {row['figure'].item()}")
+        lines.append(f"      {row['reason'].item()}")
+        lines += [f"      Cure: {row['cure'].item()}"] if row["cure"].item() else []
+    skipped = str(attrs.get("not_applicable", "")).splitlines()
+    lines += ["", "Not applicable:", *(f"  {line}" for line in skipped)] if skipped else []
+    return printable("\n".join(lines))

@@ -16,7 +16,7 @@ from typing import Any
 
 from causalgia import experiments
 from causalgia.design import NullModel, Uniform
-from causalgia.experiments import Entry, entries
+from causalgia.experiments import entries
 from causalgia.trial_file.trial_tables import experiment_parameters, toml_key
 
 _WIDTH = 116
@@ -168,36 +168,35 @@ def toml_value(value: Any) -> str:
 
 def _experiment_starter(kind: str) -> str:
     takes, example = experiment_parameters(kind), experiment_example(kind)
-    parts = [
-        _opening_comment(entries()[kind], example.zoo),
-        _top_keys(kind, takes),
-        f'[experiment]\nkind = "{kind}"\n' + "".join(map(_setting_text, settings_of(kind))),
-        _null_table(takes),
-        f'[predictor]\nzoo = "{example.zoo}"\n{_FACTORY}',
-        "[analysis]                 # default: the experiment's own; fixed before the outcomes are seen\n"
-        + _rope_lines(takes, example.settings)
-        + _ANALYSIS,
-    ]
-    return "\n".join(part for part in parts if part)
-
-
-def _opening_comment(entry: Entry, zoo: str) -> str:
+    entry = entries()[kind]
     lines = [entry.question, "", entry.estimand, f"https://doi.org/{entry.doi}", ""]
     lines += [
         "  causalgia run trial.toml --out results      # asks the predictor, answers the question, draws the figure"
     ]
-    lines += ["", f"This file runs as it is, on the oracle '{zoo}' of the zoo, whose true effects are known."]
+    lines += ["", f"This file runs as it is, on the oracle '{example.zoo}' of the zoo, whose true effects are known."]
     lines += ["Paths are relative to this file. An unknown key is an error."]
-    return "".join(_comment(line) for line in lines)
-
-
-def _top_keys(kind: str, takes: Mapping[str, Parameter]) -> str:
     n_units = ""
     if "n_units" in takes:
         default = takes["n_units"].default
         n_units = "# n_units =                # backgrounds; default: all\n"
         n_units = n_units if default is None else f"n_units = {default}             # backgrounds\n"
-    return f'name = "{kind}"\n{n_units}rng = 0                    # seed: the same file gives the same numbers\n'
+    rope = ""
+    if "rope" in takes:
+        rope = (
+            "# effects in this range are too small to matter, such as [-0.1, 0.1]; 0: direction alone\n"
+            f"rope = {toml_value(example.settings.get('rope', takes['rope'].default))}\n"
+        )
+    parts = [
+        "".join(_comment(line) for line in lines),
+        f'name = "{kind}"\n{n_units}rng = 0                    # seed: the same file gives the same numbers\n',
+        f'[experiment]\nkind = "{kind}"\n' + "".join(map(_setting_text, settings_of(kind))),
+        _null_table(takes),
+        f'[predictor]\nzoo = "{example.zoo}"\n{_FACTORY}',
+        "[analysis]                 # default: the experiment's own; fixed before the outcomes are seen\n"
+        + rope
+        + _ANALYSIS,
+    ]
+    return "\n".join(part for part in parts if part)
 
 
 def _null_table(takes: Mapping[str, Parameter]) -> str:
@@ -214,28 +213,16 @@ def _null_table(takes: Mapping[str, Parameter]) -> str:
     return f"[null]                     # where backgrounds come from\n{lines}{other}"
 
 
-def _rope_lines(takes: Mapping[str, Parameter], example: Mapping[str, Any]) -> str:
-    if "rope" not in takes:
-        return ""
-    rope = example.get("rope", takes["rope"].default)
-    lines = "# effects in this range are too small to matter, such as [-0.1, 0.1]; 0: direction alone"
-    return f"{lines}\nrope = {toml_value(rope)}\n"
-
-
 def _setting_text(setting: Setting) -> str:
-    lines = _comment(setting.words) if setting.words else ""
-    if setting.value is None:
-        return f"{lines}# {setting.name} =\n"
-    return f"{lines}{_setting_line(setting.name, setting.value)}\n"
-
-
-def _setting_line(name: str, value: Any) -> str:
-    """Return a setting as TOML, with long lists on several lines."""
+    words = _comment(setting.words) if setting.words else ""
+    name, value = setting.name, setting.value
+    if value is None:
+        return f"{words}# {name} =\n"
     line = f"{name} = {toml_value(value)}"
-    if len(line) <= _WIDTH or isinstance(value, str | Mapping) or not isinstance(value, Sequence | range):
-        return line
-    items = textwrap.wrap(" ".join(f"{toml_value(item)}," for item in value), _WIDTH - 2, break_long_words=False)
-    return "\n".join([f"{name} = [", *(f"  {item}" for item in items), "]"])
+    if len(line) > _WIDTH and not isinstance(value, str | Mapping) and isinstance(value, Sequence | range):
+        items = textwrap.wrap(" ".join(f"{toml_value(item)}," for item in value), _WIDTH - 2, break_long_words=False)
+        line = "\n".join([f"{name} = [", *(f"  {item}" for item in items), "]"])
+    return f"{words}{line}\n"
 
 
 def _comment(text: str) -> str:
@@ -338,7 +325,13 @@ def experiment_example(kind: str) -> Example:
     named = [value for value in settings.values() if isinstance(value, str) and value in _PLANTED]
     files = {name: _example_fasta(_PLANTED[name]) for name in named}
     if "vcf" in settings:
-        files[settings["vcf"]] = _example_vcf(files[settings["fasta"]])
+        # a variant in each of the first 24 sequences: 12 in the word of the weak enhancer, 12 beside
+        lines = ["##fileformat=VCFv4.3", "#CHROM\tPOS\tID\tREF\tALT"]
+        for number, letters in enumerate(files[settings["fasta"]].splitlines()[1 : 2 * _N_VARIANTS : 2]):
+            at = 308 if number < _N_VARIANTS // 2 else 340
+            alternate = "C" if letters[at] != "C" else "A"
+            lines.append(f"example_{number + 1}\t{at + 1}\tv{number + 1}\t{letters[at]}\t{alternate}")
+        files[settings["vcf"]] = "\n".join(lines) + "\n"
     return Example(settings=settings, files=files, zoo="long_range")
 
 
@@ -360,13 +353,3 @@ def _example_fasta(words: Mapping[int, str]) -> str:
                 letters = letters[:place] + word + letters[place + len(word) :]
         lines.append(f">example_{number}\n{letters}\n")
     return "".join(lines)
-
-
-def _example_vcf(fasta: str) -> str:
-    """Return a VCF of a variant in each of the first 24 sequences: 12 in the word of the weak enhancer, 12 beside."""
-    lines = ["##fileformat=VCFv4.3", "#CHROM\tPOS\tID\tREF\tALT"]
-    for number, letters in enumerate(fasta.splitlines()[1 : 2 * _N_VARIANTS : 2]):
-        at = 308 if number < _N_VARIANTS // 2 else 340
-        alternate = "C" if letters[at] != "C" else "A"
-        lines.append(f"example_{number + 1}\t{at + 1}\tv{number + 1}\t{letters[at]}\t{alternate}")
-    return "\n".join(lines) + "\n"

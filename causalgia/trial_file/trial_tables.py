@@ -58,10 +58,6 @@ def _is_sites(value: object) -> bool:
     return is_text(value) or value == [] or are_texts(value) or bool(counted)
 
 
-def _is_range(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(is_number(v) and 0 <= v <= 1 for v in value)
-
-
 def _at_least(least: int) -> tuple[Callable[[Any], bool], str]:
     return (lambda value: is_int64(value) and value >= least), f"a whole number of at least {least}"
 
@@ -79,7 +75,10 @@ MPRA: Keys = {
     "negatives": NAME,
     "n_duplicates": _at_least(0),
     "n_promoter_only": _at_least(0),
-    "gc": (_is_range, "two shares, such as [0.25, 0.65]"),
+    "gc": (
+        lambda x: isinstance(x, list) and len(x) == 2 and all(is_number(v) and 0 <= v <= 1 for v in x),
+        "two shares, such as [0.25, 0.65]",
+    ),
     "homopolymer": (is_count, "a whole number of at least 1"),
     "repeats": (lambda value: is_share(value) or value in (0, 1), "a share, 0 to 1"),
     "motifs": (are_texts, "a list of words"),
@@ -161,22 +160,6 @@ def _are_block_labels(value: object) -> bool:
     return value == "parent" or (plain and bool(value))
 
 
-def _are_weights(value: object) -> bool:
-    return is_text(value) or (are_texts(value) and len(set(value)) == len(value) > 1)  # type: ignore[call-overload,arg-type]
-
-
-def _are_scales(value: object) -> bool:
-    return is_text(value) or are_texts(value) or (is_table(value) and are_texts(list(value.values())))  # type: ignore[attr-defined]
-
-
-def _are_design_contrasts(value: object) -> bool:
-    return is_text(value) or (is_table(value) and bool(value))
-
-
-def _is_reserve(value: object) -> bool:
-    return is_number(value) and 0 <= value < 1  # type: ignore[operator]
-
-
 _ENDINGS = re.compile(r"\.(fa|fasta|fna|fa\.gz|fasta\.gz|fna\.gz|vcf|vcf\.gz|meme|jaspar|pfm|bed|bed\.gz|txt|npz|npy)$")
 
 TOP: Keys = {
@@ -185,8 +168,11 @@ TOP: Keys = {
     "rng": (lambda value: is_int64(value) and value >= 0, "a whole number of at least 0"),
     "assignment": one_of("crossover", "parallel"),
     "blocks": (_are_block_labels, '"parent", or a list with a label for each unit'),
-    "reserve": (_is_reserve, "a share of the parents, 0 or more and below 1"),
-    "contrasts": (_are_design_contrasts, "the name of the arm that is subtracted, or tables of arm = weight"),
+    "reserve": (lambda value: is_number(value) and 0 <= value < 1, "a share of the parents, 0 or more and below 1"),
+    "contrasts": (
+        lambda x: is_text(x) or (is_table(x) and bool(x)),
+        "the name of the arm that is subtracted, or tables of arm = weight",
+    ),
     "null": SUBTABLE,
     "experiment": SUBTABLE,
     "predictor": SUBTABLE,
@@ -198,11 +184,14 @@ TOP: Keys = {
 PREDICTOR: Keys = {
     "zoo": NAME,
     "factory": NAME,
-    "weights": (_are_weights, "a file, or a list of two or more files, one for each retraining"),
+    "weights": (
+        lambda x: is_text(x) or (are_texts(x) and len(set(x)) == len(x) > 1),
+        "a file, or a list of two or more files, one for each retraining",
+    ),
     "alphabet": NAME,
     "tasks": (are_texts, "a list of names"),
     "scale": (
-        _are_scales,
+        lambda x: is_text(x) or are_texts(x) or (is_table(x) and are_texts(list(x.values()))),
         'words, such as "log counts", or words for each task: {K562 = "log counts", DNase = "share"}',
     ),
     "device": NAME,

@@ -290,7 +290,8 @@ def pearson(x: Array, y: Array, cluster: Codes | None = None, *, ci_prob: float 
     0.8
     """
     exact = np.zeros_like(x)
-    c, d = _covariance_and_spread(_moment_sums(x, y, exact, exact)[None], np.array([float(len(x))]))
+    sums = _moment_terms(x, y, exact, exact).sum(axis=0)
+    c, d = _covariance_and_spread(sums[None], np.array([float(len(x))]))
     value = float(np.clip(c[0] / d[0], -1.0, 1.0))
     if 1 - abs(value) < 1e-12:
         return Interval(value, value, value)
@@ -340,7 +341,8 @@ def disattenuated(
     >>> round(found.value, 2), round(found.lower, 2), round(found.upper, 2)
     (0.99, 0.99, 1.0)
     """
-    c, d = _covariance_and_spread(_moment_sums(x, y, sx, sy)[None], np.array([float(len(x))]))
+    sums = _moment_terms(x, y, sx, sy).sum(axis=0)
+    c, d = _covariance_and_spread(sums[None], np.array([float(len(x))]))
     if d[0] <= 0:
         return Interval(pearson(x, y).value, -1.0, 1.0)
     cj, dj, G = _leave_one_out(x, y, sx, sy, cluster)
@@ -352,12 +354,8 @@ def disattenuated(
     return Interval(*(float(np.clip(part, -1, 1)) for part in (c[0] / d[0], *limits)))
 
 
-def _moment_sums(x: Array, y: Array, sx: Array, sy: Array) -> Array:
-    """Return sums over points of x, y, x^2, y^2, xy and the error variances, about the means of x and y."""
-    return np.asarray(_moment_terms(x, y, sx, sy).sum(axis=0))
-
-
 def _moment_terms(x: Array, y: Array, sx: Array, sy: Array) -> Array:
+    """Return x, y, x^2, y^2, xy and the error variances of each point, about the means of x and y."""
     u, v = x - x.mean(), y - y.mean()
     return np.column_stack([u, v, u * u, v * v, u * v, sx**2, sy**2])
 
@@ -539,19 +537,16 @@ def calibration_bins(x: Array, y: Array, found: Residuals, n_bins: int) -> Bins:
     >>> calibration_bins(x, 2 * x, off, 2).coverage
     array([1., 0.])
     """
-    parts = _bin_members(x, max(1, min(n_bins, len(x) // _LEAST)))
-    mean = [[v[part].mean() for part in parts] for v in (x, y, found.predicted, found.within)]
-    se = np.array([y[part].std(ddof=1) / np.sqrt(len(part)) for part in parts])
-    virtual, measured, predicted, coverage = map(np.array, mean)
-    return Bins(np.array([len(part) for part in parts]), virtual, measured, predicted, se, coverage)
-
-
-def _bin_members(x: Array, n_bins: int) -> list[Codes]:
-    """Return the places of the elements of each bin; ties in x share a bin."""
+    # places of the elements of each bin; ties in x share a bin
+    n_bins = max(1, min(n_bins, len(x) // _LEAST))
     order = np.argsort(x, kind="stable")
     ends = [0]
     for planned in np.cumsum([len(part) for part in np.array_split(order, n_bins)])[:-1]:
         end = int(np.searchsorted(x[order], x[order[planned - 1]], side="right"))
         if end - ends[-1] >= _LEAST and len(x) - end >= _LEAST:
             ends.append(end)
-    return np.split(order, ends[1:])
+    parts = np.split(order, ends[1:])
+    mean = [[v[part].mean() for part in parts] for v in (x, y, found.predicted, found.within)]
+    se = np.array([y[part].std(ddof=1) / np.sqrt(len(part)) for part in parts])
+    virtual, measured, predicted, coverage = map(np.array, mean)
+    return Bins(np.array([len(part) for part in parts]), virtual, measured, predicted, se, coverage)

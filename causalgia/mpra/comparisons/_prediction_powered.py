@@ -142,14 +142,27 @@ def prediction_powered(
         raise OutcomesError("virtual: no effects of units (ice); give cg.contrast(outcomes, control=...)")
     ice = select_task(validate(virtual, "effects"), task)["ice"]
     f = ice.mean("model") if "model" in ice.dims else ice
-    y, controls = _drop_control_units(_measured_effects(measured))
-    noise = _replicate_noise(measured, y)
+    y, controls = _measured_effects(measured), 0
+    if "group" in y.coords:
+        control = np.isin(y["group"].to_numpy().astype(str), CONTROLS)
+        y, controls = y.isel(unit=~control), int(control.sum())
+    if "ice" in measured:
+        noise = {
+            name: shared_noise(y.sel(contrast=name).transpose("unit", "model").to_numpy())
+            for name in _contrast_names(y)
+        }
+    else:
+        noise = dict(zip(_contrast_names(y), fit_replicate_noise(measured), strict=True))
     names = match_contrasts(_contrast_names(f), _contrast_names(y), pairs)
     units = _match_units(f, y)
     conditions["parents"] = check_parents(units.parents, units.measured)
     predicted = f.sel(contrast=list(names.values())).transpose("unit", "contrast").to_numpy()
     for side, values in (("virtual", predicted), ("measured", y.to_numpy())):
-        _check_squares(values, side)
+        largest = float(np.abs(values).max(initial=0.0))
+        if largest > LARGEST or 0 < largest < 1 / LARGEST:
+            raise OutcomesError(
+                f"{side}: effects of up to {largest:g} have squares beyond float64; divide them all by a constant first"
+            )
     few, many = predicted[units.places], predicted[~units.measured]
     conditions["draw"] = check_draw(few, many, units.cluster, units.cluster_rest, list(names))
     answers = []
@@ -204,35 +217,8 @@ def _measured_effects(measured: Any) -> xr.DataArray:
     return found
 
 
-def _check_squares(effects: Array, side: str) -> None:
-    """Raise OutcomesError for effects whose squares leave the floats, and with them their correlation."""
-    largest = float(np.abs(effects).max(initial=0.0))
-    if largest > LARGEST or 0 < largest < 1 / LARGEST:
-        raise OutcomesError(
-            f"{side}: effects of up to {largest:g} have squares beyond float64; divide them all by a constant first"
-        )
-
-
-def _replicate_noise(measured: xr.Dataset, y: xr.DataArray) -> dict[str, SharedNoise]:
-    """Return the shared noise of replicates by contrast, from the fit or from the replicates of units."""
-    if "ice" in measured:
-        return {
-            name: shared_noise(y.sel(contrast=name).transpose("unit", "model").to_numpy())
-            for name in _contrast_names(y)
-        }
-    return dict(zip(_contrast_names(y), fit_replicate_noise(measured), strict=True))
-
-
 def _contrast_names(effects: xr.DataArray) -> list[str]:
     return [str(name) for name in effects["contrast"].to_numpy()]
-
-
-def _drop_control_units(y: xr.DataArray) -> tuple[xr.DataArray, int]:
-    """Drop the controls of the bench; return their number, too."""
-    if "group" not in y.coords:
-        return y, 0
-    control = np.isin(y["group"].to_numpy().astype(str), CONTROLS)
-    return y.isel(unit=~control), int(control.sum())
 
 
 def _match_units(f: xr.DataArray, y: xr.DataArray) -> _MeasuredUnits:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -94,9 +93,19 @@ def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[st
     order = np.argsort(element) if parallel else np.argsort(element * len(arms) + arm)
     shape = (len(elements),) if parallel else (len(elements), len(arms))
     if len(rows) != int(np.prod(shape)):
-        raise _incomplete_error(elements, element, arm, arms)
+        times = np.zeros((len(elements), len(arms)), np.int64)
+        np.add.at(times, (element, arm), 1)
+        odd, at = np.argwhere(times != 1)[0]
+        raise LibraryError(
+            f"element {quoted(elements[odd])} has {times[odd, at]} inserts in arm {quoted(arms[at].name)}; in a "
+            "crossover every element has one in every arm: leave the element out, or correct its rows"
+        )
     outcome = answers[order].reshape(*shape, *answers.shape[1:])
-    outcomes = _outcomes_dataset(outcome, predictor, arms, elements, parallel=parallel)
+    dims = ("unit", *(() if parallel else ("arm",)), "task", *(() if predictor.models is None else ("model",)))
+    axes: dict[str, Any] = {"unit": elements, "task": list(predictor.tasks), **arm_coordinates(arms)}
+    if predictor.models is not None:
+        axes["model"] = list(predictor.models)
+    outcomes = xr.Dataset({"outcome": (dims, outcome)}, coords=axes)
     of_unit = rows[order[:: 1 if parallel else len(arms)]]
     coords: dict[str, Any] = {"gc": ("unit", library["gc"].to_numpy()[of_unit].astype(float))}
     coords["parent"] = ("unit", library["parent"].to_numpy()[of_unit].astype(str))
@@ -139,16 +148,6 @@ def _element_and_arm_codes(library: xr.Dataset, rows: NDArray[np.int64], arms: l
     return found[np.argsort(first)], rank[inverse], np.array([place[name] for name in of_arm.tolist()])
 
 
-def _incomplete_error(elements: Names, element: Names, arm: Names, arms: Sequence[Arm]) -> LibraryError:
-    times = np.zeros((len(elements), len(arms)), np.int64)
-    np.add.at(times, (element, arm), 1)
-    odd, at = np.argwhere(times != 1)[0]
-    return LibraryError(
-        f"element {quoted(elements[odd])} has {times[odd, at]} inserts in arm {quoted(arms[at].name)}; in a crossover "
-        "every element has one in every arm: leave the element out, or correct its rows"
-    )
-
-
 def _add_flanks(inserts: Names, flanks: tuple[str, str]) -> Tokens:
     if isinstance(flanks, str):
         raise LibraryError(
@@ -175,13 +174,3 @@ def _predict_inserts(predictor: Predictor, tokens: Tokens, names: Names) -> NDAr
         raise PredictorError(f"inserts with flanks of {tokens.shape[1]} bp: {error}") from error
     every: NDArray[Any] = predicted[numbers]
     return every
-
-
-def _outcomes_dataset(
-    outcome: NDArray[Any], predictor: Predictor, arms: tuple[Arm, ...], elements: Names, *, parallel: bool
-) -> xr.Dataset:
-    dims = ("unit", *(() if parallel else ("arm",)), "task", *(() if predictor.models is None else ("model",)))
-    coords: dict[str, Any] = {"unit": elements, "task": list(predictor.tasks), **arm_coordinates(arms)}
-    if predictor.models is not None:
-        coords["model"] = list(predictor.models)
-    return xr.Dataset({"outcome": (dims, outcome)}, coords=coords)

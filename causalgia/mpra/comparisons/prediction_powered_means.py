@@ -434,11 +434,16 @@ def random_draw_test(
     >>> random_draw_test(f[::5], np.delete(f, np.s_[::5])).p > 0.05, random_draw_test(f[-20:], f[:-20]).p < 0.001
     (True, True)
     """
+    from scipy import stats
+
     f, f_rest = (x.reshape(len(x), -1) for x in (f, f_rest))
     # seeded by all predictions, so that the result is reproducible
     rng = np.random.default_rng(zlib.crc32(np.sort(np.concatenate([f, f_rest]), axis=0).tobytes()))
     values, sizes = _equal_clusters(f, f_rest, cluster, cluster_rest, rng)
-    scores = _rank_scores(values).mean(axis=1).reshape(len(values), -1)
+    # normal scores of midranks within a contrast, and their distances from the middle
+    columns = values.reshape(-1, values.shape[-1])
+    share = stats.rankdata(columns, axis=0).reshape(values.shape) / (len(columns) + 1)
+    scores = np.stack([special.ndtri(share), np.abs(share - 0.5)], axis=-1).mean(axis=1).reshape(len(values), -1)
     sd = scores.std(axis=0)
     varies = sd > _TIE
     if not varies.any():
@@ -464,15 +469,6 @@ def _equal_clusters(
         first = np.cumsum(size) - size
         parts.append(x[order][first[:, None] + np.arange(least)])
     return np.concatenate(parts), (len(parts[0]), len(parts[1]))
-
-
-def _rank_scores(values: Array) -> Array:
-    """Return the normal score of each midrank within its contrast, and its distance from the middle, (..., K, 2)."""
-    from scipy import stats
-
-    columns = values.reshape(-1, values.shape[-1])
-    share = stats.rankdata(columns, axis=0).reshape(values.shape) / (len(columns) + 1)
-    return np.stack([special.ndtri(share), np.abs(share - 0.5)], axis=-1)
 
 
 def _permuted_p(scores: Array, n: int, observed: float, rng: np.random.Generator) -> float:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from causalgia.mpra.counts._noise_model import NoiseModel, simulate
     from causalgia.mpra.counts._quality import quality
     from causalgia.mpra.counts._read_counts import read_counts
-    from causalgia.mpra.counts.barcode_subsets import filter, split_duplicates
+    from causalgia.mpra.counts.barcodes import filter, split_duplicates
     from causalgia.mpra.counts.counts_table import counts_of
 else:
     __getattr__, __dir__ = on_first_use(__name__)

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from causalgia.errors import CountsError, quoted
-from causalgia.mpra.counts.counts_table import CONTROLS, library_attrs
-from causalgia.mpra.counts.log_ratios import (
+from causalgia.mpra.counts.barcodes import (
     cell_ratios,
     dna_observed,
     group_sums,
@@ -23,6 +22,7 @@ from causalgia.mpra.counts.log_ratios import (
     sampling_covariance,
     silence_notes,
 )
+from causalgia.mpra.counts.counts_table import CONTROLS, library_attrs
 from causalgia.multiplicity.adjusted_p import weighted_bh
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
@@ -330,7 +330,15 @@ def _select_oligos(counts: xr.Dataset, arm_names: Sequence[str] | None) -> tuple
     wide = wide.loc[list(dict.fromkeys(side["element"]))].astype(np.int64)
     has = (wide.to_numpy() >= 0).sum(axis=1)
     if arm_names is None:
-        _check_complete_elements(wide[(has > 1) & (has < len(names))], names)
+        ragged = wide[(has > 1) & (has < len(names))]
+        if len(ragged):
+            row = ragged.iloc[0]
+            absent = [name for name in names if row[name] < 0]
+            raise CountsError(
+                f"element {quoted(row.name)} has no oligo in arm {', '.join(map(quoted, absent))}, and "
+                f"{len(ragged) - 1:,} more elements lack some arm; say which are compared: "
+                f"arm_names={quoted([n for n in names if n not in absent])}"
+            )
     complete = has == len(names)
     control = np.isin(groups[wide.index].to_numpy(), CONTROLS)
     complete &= ~control | ~(complete & ~control).any()
@@ -355,17 +363,6 @@ def _as_arm_names(side: pd.DataFrame, arm_names: Sequence[str] | None) -> list[s
         what = f"no arm '{unknown[0]}'" if unknown else "give a list of different arms"
         raise CountsError(f"arm_names={quoted(arm_names)}: {what}; the arms are {', '.join(known)}")
     return names
-
-
-def _check_complete_elements(ragged: pd.DataFrame, names: list[str]) -> None:
-    if len(ragged):
-        row = ragged.iloc[0]
-        absent = [name for name in names if row[name] < 0]
-        raise CountsError(
-            f"element {quoted(row.name)} has no oligo in arm {', '.join(map(quoted, absent))}, and {len(ragged) - 1:,} "
-            "more elements lack some arm; say which are compared: "
-            f"arm_names={quoted([n for n in names if n not in absent])}"
-        )
 
 
 def parallel_oligos(counts: xr.Dataset, arm_names: Sequence[str] | None = None) -> Ints | None:

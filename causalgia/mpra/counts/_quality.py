@@ -13,8 +13,14 @@ from causalgia.checks import as_number
 from causalgia.errors import CountsError
 from causalgia.inputs import parse_json
 from causalgia.mpra.counts._activity import aggregate
-from causalgia.mpra.counts.barcode_subsets import barcode_z, n_barcodes_observed, read_filters
-from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed, oligo_means
+from causalgia.mpra.counts.barcodes import (
+    barcode_z,
+    cell_ratios,
+    dna_observed,
+    n_barcodes_observed,
+    oligo_means,
+    read_filters,
+)
 from causalgia.mpra.counts.replicate_faults import as_records, findings
 from causalgia.reporting import format_share
 from causalgia.schema import validate
@@ -84,7 +90,12 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     found: dict[str, Any] = {name: ("oligo", x) for name, x in of_oligo.items()}
     found |= {"activity": (("oligo", "replicate"), sums["log2_ratio"].to_numpy()), "robust_z": ("barcode", z)}
     found |= {name: (of_replicate, x) for name, x in _dna_columns(counts, min_dna).items()}
-    found |= {name: (("replicate", "replicate_"), x) for name, x in _replicate_correlations(sums, ratios, used).items()}
+    both = (sums["n_bc"].to_numpy() > 0).all(axis=1)
+    logs = {name: np.log2(sums[f"{name}_normalized"].to_numpy() + 1)[both] for name in ("dna", "rna")}
+    over = {"activity": sums["log2_ratio"].to_numpy()[both], **logs}
+    correlations = {name: _correlation_matrix(x, np.ones_like(x, dtype=bool)) for name, x in over.items()}
+    correlations["barcode"] = _correlation_matrix(ratios, used)
+    found |= {f"correlation_{name}": (("replicate", "replicate_"), x) for name, x in correlations.items()}
     found |= {
         name: ("arm_", x) for name, x in _arm_columns(counts, of_oligo["n_barcodes"], np.abs(z) > outlier).items()
     }
@@ -128,14 +139,6 @@ def _dna_columns(counts: xr.Dataset, floor: float) -> dict[str, Array]:
         "dropouts": (n_barcodes_observed(counts) == 0).mean(axis=0),
     }
     return found if counts["dna"].ndim == 2 else {name: x[0] for name, x in found.items()}
-
-
-def _replicate_correlations(sums: xr.Dataset, ratios: Array, used: Mask) -> dict[str, Array]:
-    both = (sums["n_bc"].to_numpy() > 0).all(axis=1)
-    logs = {name: np.log2(sums[f"{name}_normalized"].to_numpy() + 1)[both] for name in ("dna", "rna")}
-    over = {"activity": sums["log2_ratio"].to_numpy()[both], **logs}
-    found = {f"correlation_{name}": _correlation_matrix(x, np.ones_like(x, dtype=bool)) for name, x in over.items()}
-    return found | {"correlation_barcode": _correlation_matrix(ratios, used)}
 
 
 def _correlation_matrix(x: Array, used: Mask) -> Array:
@@ -216,7 +219,13 @@ def describe_quality(quality: xr.Dataset) -> str:
     """
     verdicts = parse_json(str(quality.attrs["verdicts"]), CountsError, source="attrs['verdicts'] of a look at counts")
     lines = [f"WRONG: {found['says']}" for found in verdicts]
-    lines += [_arm_line(quality.sel(arm_=arm), arm) for arm in quality["arm_"].to_numpy().tolist()]
+    for arm in quality["arm_"].to_numpy().tolist():
+        one = quality.sel(arm_=arm)
+        lines.append(
+            f"{arm}: {_plural(int(one['oligos']), 'oligo')}, {int(one['never_seen']):,} never seen; "
+            f"{one['barcodes'].item():g} barcodes an oligo (median), {int(one['outliers']):,} of them more than "
+            f"{one.attrs['outlier']:g} robust sd off"
+        )
     effective, n = quality["effective_barcodes"].to_numpy(), quality["n_barcodes"].to_numpy()
     if n.any():
         share = np.median(effective[n > 0] / n[n > 0])
@@ -236,14 +245,6 @@ def describe_quality(quality: xr.Dataset) -> str:
 
 def _at_floor(values: xr.DataArray, floor: float) -> float:
     return float(values.sel(floor=floor))
-
-
-def _arm_line(one: xr.Dataset, arm: str) -> str:
-    return (
-        f"{arm}: {_plural(int(one['oligos']), 'oligo')}, {int(one['never_seen']):,} never seen; "
-        f"{one['barcodes'].item():g} barcodes an oligo (median), {int(one['outliers']):,} of them more than "
-        f"{one.attrs['outlier']:g} robust sd off"
-    )
 
 
 def _replicate_lines(quality: xr.Dataset) -> list[str]:
@@ -352,18 +353,15 @@ def dna_floors(counts: xr.Dataset, *more: float) -> Floors:
     for i, least in enumerate(floor):
         above = dna >= least
         size = np.bincount(of[above], minlength=n)[there]
-        within = _within_oligo_variance(x[above], of[above], n)
+        # variance of barcodes within oligos; inf where no oligo has two
+        ratio, oligo = x[above], of[above]
+        per_oligo = np.bincount(oligo, minlength=n)
+        level = np.bincount(oligo, ratio, n) / np.maximum(per_oligo, 1)
+        df = int((per_oligo[per_oligo > 0] - 1).sum())
+        within = float(((ratio - level[oligo]) ** 2).sum() / df) if df else float("inf")
         left_out[i], oligos[i] = 1 - above.mean() if len(above) else 0.0, (size == 0).mean() if len(size) else 0.0
         own = np.divide(within, size, out=np.full(len(size), between), where=size > 0)
         error[i] = np.minimum(own, between).mean() if len(size) else 0.0
     least_error = error.min()
     relative = error / least_error if least_error > 0 else np.ones_like(error)
     return Floors(floor, left_out, oligos, relative)
-
-
-def _within_oligo_variance(x: Array, of: Ints, n: int) -> float:
-    """Return the variance of barcodes within oligos; inf where no oligo has two."""
-    size = np.bincount(of, minlength=n)
-    mean = np.bincount(of, x, n) / np.maximum(size, 1)
-    df = int((size[size > 0] - 1).sum())
-    return float(((x - mean[of]) ** 2).sum() / df) if df else float("inf")

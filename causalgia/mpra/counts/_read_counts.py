@@ -88,8 +88,16 @@ def read_counts(
     columns = _sort_count_columns(header, path)
     table = _unescape_oligo_names(parse_table(text, header, path))
     if "replicate" in header:
-        _check_replicates(table, path)
-        table = _select_rows(table, replicates, path)
+        blank = (table["replicate"].astype(str).str.strip() == "").to_numpy()
+        if blank.any():
+            i = int(np.argmax(blank))
+            raise CountsError(
+                f"{file_line(path, i)}: replicate of oligo {quoted(table['oligo_name'].iloc[i])} is empty; fill it in"
+            )
+        known = [str(name) for name in table["replicate"].unique()]
+        names = _select_replicates(known, replicates, path)
+        if len(names) < len(known):
+            table = table[table["replicate"].astype(str).isin(names)].reset_index(drop=True)
     else:
         names = _select_replicates(columns.replicates, replicates, path)
         of = [columns.replicates.index(name) for name in names]
@@ -232,14 +240,6 @@ def _kind_of_replicate(name: str) -> str:
     return "" if len(name) == 1 else _NUMBER.sub("", name)
 
 
-def _select_rows(table: pd.DataFrame, chosen: Sequence[str] | None, path: Path) -> pd.DataFrame:
-    known = [str(name) for name in table["replicate"].unique()]
-    names = _select_replicates(known, chosen, path)
-    return (
-        table if len(names) == len(known) else table[table["replicate"].astype(str).isin(names)].reset_index(drop=True)
-    )
-
-
 def _check_letters(barcodes: NDArray[np.object_], path: Path) -> None:
     try:
         text = barcodes.astype("S")
@@ -295,15 +295,6 @@ def _arrange_rows(table: pd.DataFrame, columns: _CountColumns, path: Path) -> _C
     dna, rna = np.full((2, len(first), len(names)), np.nan)
     dna[barcode, replicate], rna[barcode, replicate] = table[columns.dna[0]], table[columns.rna[0]]
     return _CountRows(dna, rna, [str(name) for name in names], first)
-
-
-def _check_replicates(table: pd.DataFrame, path: Path) -> None:
-    blank = (table["replicate"].astype(str).str.strip() == "").to_numpy()
-    if blank.any():
-        i = int(np.argmax(blank))
-        raise CountsError(
-            f"{file_line(path, i)}: replicate of oligo {quoted(table['oligo_name'].iloc[i])} is empty; fill it in"
-        )
 
 
 def _check_unique_cells(table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, path: Path) -> None:

@@ -359,7 +359,16 @@ def counts_of(
     array([12])
     """
     side, letters = as_side_table(side_table), np.asarray(barcodes).astype(str)
-    place = _oligo_places(letters, np.asarray(oligos), side)
+    oligos = np.asarray(oligos)
+    if len(letters) == 0 or len(oligos) != len(letters):
+        raise CountsError(f"{len(letters)} barcodes and {len(oligos)} names of oligos; give one oligo to each barcode")
+    of, known = pd.factorize(oligos)
+    places = pd.Index(side["oligo_name"]).get_indexer(pd.Index(known).astype(str))
+    if (places < 0).any():
+        i = int(np.argmax(places[of] < 0))
+        hint = other_library(str(oligos[i]), side["oligo_name"]) or "; add its row"
+        raise CountsError(f"barcode {letters[i]}: its oligo {quoted(oligos[i])} is not in the side table{hint}")
+    place = np.asarray(places[of], dtype=np.int64)
     dna_cells, observed_dna = _as_count_cells(dna, dna_observed, "dna", letters)
     rna_cells, observed_rna = _as_count_cells(rna, rna_observed, "rna", letters)
     if rna_cells.ndim != 2 or dna_cells.shape not in (rna_cells.shape, rna_cells.shape[:1]):
@@ -386,21 +395,15 @@ def counts_of(
             **{name: ("oligo", side[name].to_numpy().astype(str)) for name in SIDE_COLUMNS[1:]},
         },
     )
-    _check_libraries_read(counts)
+    for name in ("dna", "rna"):
+        total = counts[f"{name}_total"]
+        if not total.all():
+            i = int(np.argmin(total.to_numpy()))
+            whole = f"replicate {counts['replicate'].to_numpy()[i]}" if total.ndim else "the plasmid pool"
+            raise CountsError(
+                f"{name.upper()} of {whole} has no read at all; leave the replicate out, or correct its column"
+            )
     return validate(annotate(counts.assign_attrs(library_attrs(side_table))), "counts")
-
-
-def _oligo_places(barcodes: NDArray[np.str_], oligos: NDArray[Any], side: pd.DataFrame) -> Ints:
-    """Return the place of each barcode's oligo in the side table."""
-    if len(barcodes) == 0 or len(oligos) != len(barcodes):
-        raise CountsError(f"{len(barcodes)} barcodes and {len(oligos)} names of oligos; give one oligo to each barcode")
-    of, names = pd.factorize(oligos)
-    places = pd.Index(side["oligo_name"]).get_indexer(pd.Index(names).astype(str))
-    if (places < 0).any():
-        i = int(np.argmax(places[of] < 0))
-        hint = other_library(str(oligos[i]), side["oligo_name"]) or "; add its row"
-        raise CountsError(f"barcode {barcodes[i]}: its oligo {quoted(oligos[i])} is not in the side table{hint}")
-    return np.asarray(places[of], dtype=np.int64)
 
 
 def _as_count_cells(
@@ -426,14 +429,3 @@ def _as_count_cells(
             "0, below 2^53), not normalized"
         )
     return cells.astype(np.int64), present
-
-
-def _check_libraries_read(counts: xr.Dataset) -> None:
-    for name in ("dna", "rna"):
-        total = counts[f"{name}_total"]
-        if not total.all():
-            i = int(np.argmin(total.to_numpy()))
-            of = f"replicate {counts['replicate'].to_numpy()[i]}" if total.ndim else "the plasmid pool"
-            raise CountsError(
-                f"{name.upper()} of {of} has no read at all; leave the replicate out, or correct its column"
-            )

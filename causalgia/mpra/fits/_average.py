@@ -15,10 +15,9 @@ from causalgia.estimation._from_effects import with_contrast_dim
 from causalgia.estimation.request import as_ci_prob
 from causalgia.mpra.comparisons.prediction_powered_means import widen_standard_error
 from causalgia.mpra.comparisons.sides import fit_replicate_noise
+from causalgia.mpra.counts.barcodes import group_sums
 from causalgia.mpra.counts.counts_table import CONTROLS
-from causalgia.mpra.counts.log_ratios import group_sums
-from causalgia.mpra.fits.fit_contrasts import FitRequest
-from causalgia.mpra.fits.two_way import ratio_cells
+from causalgia.mpra.fits.element_effects import FitRequest, ratio_cells
 from causalgia.notes import notes_of, with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import annotate, validate
@@ -99,7 +98,16 @@ def average(
     codes, names = _element_groups(fitted, by)
     fitted = with_contrast_dim(fitted)
     effect, se = (fitted[name].transpose("element", "contrast").to_numpy() for name in ("ace", "se"))
-    _check_effects(fitted, effect, se)
+    if not effect.shape[1]:
+        raise EstimateError("average: no contrast is left; the selection before left none: select at least one")
+    wrong = ~(np.abs(effect) <= _LARGEST) | ~((se > 0) & (se <= _LARGEST))
+    if wrong.any():
+        i, k = np.argwhere(wrong)[0]
+        raise EstimateError(
+            f"average: element {_element_name(fitted, i)}, contrast {quoted(fitted['contrast'].to_numpy()[k])} has "
+            f"the effect {effect[i, k]:g} with the standard error {se[i, k]:g}; leave the element out, or take the fit "
+            "as cg.mpra.fit returned it"
+        )
     ace, error, df, tau = (
         _plain_means(effect, se, codes) if method == "mean" else _random_effects_means(effect, se, codes, method)
     )
@@ -111,10 +119,19 @@ def average(
     columns = {"ace": ace, "se": error, "p": p, "log_p": log_p(ace, error, df), "lower": lower, "upper": upper}
     columns |= {"df": df} if np.isfinite(df).all() else {}
     n = np.broadcast_to(np.bincount(codes)[:, None], ace.shape)
+    of_backgrounds = method != "FE"
     found = xr.Dataset(
         {name: (("contrast", "task"), v) for name, v in {**columns, "n_units": n, "tau": tau}.items()},
         coords={"contrast": names, "task": fitted["contrast"].to_numpy()},
-        attrs=_average_attrs(fitted, by, method, ci_prob),
+        attrs={
+            "scale": fitted.attrs.get("scale", "log2"),
+            "ci_prob": ci_prob,
+            "errors": "estimated" if of_backgrounds else "known",
+            "estimand": f"mean over backgrounds of each contrast{f', by {by}' if by else ''}",
+            "effect_on": fitted.attrs.get("effect_on", "measured activity"),
+            "null": "the backgrounds that the elements are a sample of" if of_backgrounds else "these backgrounds",
+            "method": f"{method} over backgrounds",
+        },
     )
     return validate(annotate(with_notes(found, *notes_of(fitted), *left_out)), "estimates")
 
@@ -168,20 +185,6 @@ def _element_name(fitted: xr.Dataset, i: int) -> str:
     return quoted(fitted["element"].to_numpy()[i]) if "element" in fitted.coords else str(i)
 
 
-def _check_effects(fitted: xr.Dataset, effect: Array, se: Array) -> None:
-    """Raise EstimateError for effects without contrast, that are not finite, or without a standard error above 0."""
-    if not effect.shape[1]:
-        raise EstimateError("average: no contrast is left; the selection before left none: select at least one")
-    wrong = ~(np.abs(effect) <= _LARGEST) | ~((se > 0) & (se <= _LARGEST))
-    if wrong.any():
-        i, k = np.argwhere(wrong)[0]
-        raise EstimateError(
-            f"average: element {_element_name(fitted, i)}, contrast {quoted(fitted['contrast'].to_numpy()[k])} has "
-            f"the effect {effect[i, k]:g} with the standard error {se[i, k]:g}; leave the element out, or take the fit "
-            "as cg.mpra.fit returned it"
-        )
-
-
 def _plain_means(effect: Array, se: Array, codes: NDArray[np.int64]) -> tuple[Array, Array, Array, Array]:
     """Return plain means, their errors, degrees of freedom and tau, shape ``(G, K)`` each."""
     n = np.bincount(codes)[:, None].astype(np.float64)
@@ -205,19 +208,6 @@ def _random_effects_means(
     return ace, error, df, tau
 
 
-def _average_attrs(fitted: xr.Dataset, by: str | None, method: str, ci_prob: float) -> dict[str, Any]:
-    of_backgrounds = method != "FE"
-    return {
-        "scale": fitted.attrs.get("scale", "log2"),
-        "ci_prob": ci_prob,
-        "errors": "estimated" if of_backgrounds else "known",
-        "estimand": f"mean over backgrounds of each contrast{f', by {by}' if by else ''}",
-        "effect_on": fitted.attrs.get("effect_on", "measured activity"),
-        "null": "the backgrounds that the elements are a sample of" if of_backgrounds else "these backgrounds",
-        "method": f"{method} over backgrounds",
-    }
-
-
 Columns: TypeAlias = dict[str, tuple[tuple[str, ...], NDArray[Any]]]
 
 
@@ -238,7 +228,7 @@ def replicate_shifts(counts: xr.Dataset, request: FitRequest) -> tuple[Columns, 
     Examples
     --------
     >>> from causalgia.mpra.counts._noise_model import simulated
-    >>> from causalgia.mpra.fits.fit_contrasts import fit_request
+    >>> from causalgia.mpra.fits.element_effects import fit_request
     >>> counts = simulated()
     >>> columns, df = replicate_shifts(counts, fit_request(counts, control="control"))
     >>> columns["replicate_shift"][1].shape, df

@@ -18,13 +18,21 @@ from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import BarcodeNoiseWarning, CountsError, EstimateError, quoted
 from causalgia.estimation import moderate_unequal
 from causalgia.estimation.request import as_ci_prob
+from causalgia.mpra.counts.barcodes import NOTED_SILENCE, group_sums, silence_notes, silent_share
 from causalgia.mpra.counts.counts_table import library_attrs
-from causalgia.mpra.counts.log_ratios import NOTED_SILENCE, group_sums, silence_notes, silent_share
 from causalgia.mpra.fits._average import replicate_shifts
-from causalgia.mpra.fits.fit_contrasts import FitRequest, FittedEffects, fit_request, n_barcodes
-from causalgia.mpra.fits.hierarchical import hierarchical
+from causalgia.mpra.fits._hierarchical import hierarchical
+from causalgia.mpra.fits.element_effects import (
+    FitRequest,
+    FittedEffects,
+    barcode_means,
+    fit_request,
+    n_barcodes,
+    noise_sds,
+    ratio_cells,
+    two_way,
+)
 from causalgia.mpra.fits.negative_binomial_fit import negative_binomial
-from causalgia.mpra.fits.two_way import barcode_means, noise_sds, ratio_cells, two_way
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.reporting import format_share

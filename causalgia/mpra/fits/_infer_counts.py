@@ -9,8 +9,8 @@ import xarray as xr
 
 from causalgia.checks import check_draws, check_flag
 from causalgia.errors import CountsError, InferenceError, quoted
-from causalgia.mpra.counts.log_ratios import dna_observed
-from causalgia.mpra.fits.fit_contrasts import FitRequest, fit_request
+from causalgia.mpra.counts.barcodes import dna_observed
+from causalgia.mpra.fits.element_effects import FitRequest, fit_request
 from causalgia.posterior.count_model import CellCounts, sample_counts
 from causalgia.posterior.nuts import CHAINS, Sampled
 from causalgia.posterior.posterior_tree import Tree, as_tree, check_convergence, check_n_draws, diagnose

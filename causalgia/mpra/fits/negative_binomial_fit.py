@@ -13,9 +13,17 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.errors import BarcodeNoiseWarning, EstimateError, quoted
-from causalgia.mpra.counts.log_ratios import dna_observed, group_sums
-from causalgia.mpra.fits.fit_contrasts import FitRequest, FittedEffects, block_names, element_blocks
-from causalgia.mpra.fits.two_way import Layer, RatioCells, combine_layers, residual_squares
+from causalgia.mpra.counts.barcodes import dna_observed, group_sums
+from causalgia.mpra.fits.element_effects import (
+    FitRequest,
+    FittedEffects,
+    Layer,
+    RatioCells,
+    block_names,
+    combine_layers,
+    element_blocks,
+    residual_squares,
+)
 from causalgia.types import Array, Ints, Mask
 from causalgia.workers import mapped
 
@@ -70,7 +78,15 @@ def negative_binomial(counts: xr.Dataset, request: FitRequest, client: Client | 
     Lawless (1987), doi:10.2307/3314912. Cameron, Gelbach & Miller (2011), doi:10.1198/jbes.2010.07136. Bell & McCaffrey
     (2002), Survey Methodology 28, 169-181. Smyth (2004), doi:10.2202/1544-6115.1027.
     """
-    reads = _gather_reads(counts, request)
+    rna = counts["rna"].to_numpy()
+    dna = counts["dna"].to_numpy().reshape(len(rna), -1)
+    used = np.broadcast_to(dna_observed(counts) & (dna > 0), rna.shape)
+    group = request.element * len(request.arms) + request.arm
+    rows = np.flatnonzero((request.element >= 0) & used.any(axis=1))
+    rows = rows[np.argsort(group[rows], kind="stable")]
+    whole = np.broadcast_to(dna, rna.shape)[rows]
+    E, A = request.oligos.shape
+    reads = _BarcodeReads(rna[rows].astype(np.float64), whole.astype(np.float64), used[rows], group[rows], (E, A))
     E, A = request.oligos.shape
     bounds = element_blocks(E, most=max(1, int(_CELLS_AT_ONCE * E / max(reads.rna.size, 1))))
     parts = mapped(
@@ -99,18 +115,6 @@ class _BarcodeReads:
         i, j = np.searchsorted(self.group, [first * A, last * A])
         shape = (last - first, A)
         return _BarcodeReads(self.rna[i:j], self.dna[i:j], self.used[i:j], self.group[i:j] - first * A, shape)
-
-
-def _gather_reads(counts: xr.Dataset, request: FitRequest) -> _BarcodeReads:
-    rna = counts["rna"].to_numpy()
-    dna = counts["dna"].to_numpy().reshape(len(rna), -1)
-    used = np.broadcast_to(dna_observed(counts) & (dna > 0), rna.shape)
-    group = request.element * len(request.arms) + request.arm
-    rows = np.flatnonzero((request.element >= 0) & used.any(axis=1))
-    rows = rows[np.argsort(group[rows], kind="stable")]
-    whole = np.broadcast_to(dna, rna.shape)[rows]
-    E, A = request.oligos.shape
-    return _BarcodeReads(rna[rows].astype(np.float64), whole.astype(np.float64), used[rows], group[rows], (E, A))
 
 
 @dataclass(frozen=True)
@@ -301,7 +305,14 @@ def regress(
     reads = group_sums(rna * used, group, shape)
     cells = np.where(used & (reads.sum(axis=1) > 0)[group // A], 1.0, 0.0)
     observed: Mask = np.greater(group_sums(cells, group, shape), 0)
-    able = (reads.sum(axis=2) > 0).all(axis=1) & _comparable_arms(observed)
+    # elements whose arms are connected through shared replicates
+    edges = observed.astype(np.int64)
+    arms = np.zeros(observed.shape[:2], dtype=np.int64)
+    arms[:, 0] = 1
+    for _ in range(observed.shape[1]):
+        replicates = (edges * arms[:, :, None]).max(axis=1)
+        arms = np.maximum(arms, (edges * replicates[:, None, :]).max(axis=2))
+    able = (reads.sum(axis=2) > 0).all(axis=1) & np.asarray(arms.min(axis=1) > 0)
     state = _RegressionState(
         np.log(np.maximum(reads.sum(axis=2), 0.5)), np.zeros((shape[0], R)), np.full((shape[0], n_theta), 10.0)
     )
@@ -392,17 +403,6 @@ class _RegressionState:
         matters = np.minimum(largest / theta, 1.0)
         of_theta = (np.abs(np.log(later / theta)) * matters * _OF_THETA).max(axis=1)
         return np.asarray(np.maximum(np.abs(move).max(axis=1), of_theta))
-
-
-def _comparable_arms(observed: Mask) -> Mask:
-    """Return the elements, of ``(E, A, R)``, whose arms are connected through shared replicates."""
-    edges = observed.astype(np.int64)
-    arms = np.zeros(observed.shape[:2], dtype=np.int64)
-    arms[:, 0] = 1
-    for _ in range(observed.shape[1]):
-        replicates = (edges * arms[:, :, None]).max(axis=1)
-        arms = np.maximum(arms, (edges * replicates[:, None, :]).max(axis=2))
-    return np.asarray(arms.min(axis=1) > 0)
 
 
 def _arm_replicate_information(weight: Array) -> Array:

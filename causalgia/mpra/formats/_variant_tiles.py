@@ -192,13 +192,29 @@ def variant_tiles(
     chosen = read_variants(variants)
     _check_lengths(chosen, insert_length, offsets)
     with Genome(fasta) as genome:
-        check_reference_alleles(chosen, genome, variants)
+        try:
+            check_alleles(chosen, [_genome_letters(x, genome) for x in chosen], genome.path)
+        except SequenceError as error:
+            if not isinstance(variants, str | PathLike):
+                raise
+            raise SequenceError(f"{variants}: {error}") from error
         spdi = [canonical_spdi(variant, genome, assembly=assembly) for variant in chosen]
-    _check_distinct_variants(chosen, spdi)
+    seen: dict[Spdi, str] = {}
+    for variant, form in zip(chosen, spdi, strict=True):
+        if form in seen:
+            raise LibraryError(
+                f"variants {quoted(seen[form])} and {quoted(variant.name)} are the same change, {form}; drop one"
+            )
+        seen[form] = variant.name
     pairs = [(x, s, offset) for x, s in zip(chosen, spdi, strict=True) for offset in offsets]
-    tiles = _shift_duplicates(
-        [Tile(x, s, x.position - _allele_start(x, insert_length, o), o, 0, assembly) for x, s, o in pairs]
-    )
+    taken: set[tuple[str, int]] = set()  # windows are distinct: later duplicates are shifted to the left
+    tiles = []
+    for tile in [Tile(x, s, x.position - _allele_start(x, insert_length, o), o, 0, assembly) for x, s, o in pairs]:
+        start = tile.start
+        while (tile.variant.chromosome, start) in taken:
+            start -= 1
+        taken.add((tile.variant.chromosome, start))
+        tiles.append(replace(tile, start=start, moved=tile.start - start))
     windows = _cut_windows(tiles, fasta, insert_length)
     words, starts = replaced_words(windows)
     return VariantTiles(
@@ -237,29 +253,6 @@ def _allele_start(variant: Variant, insert_length: int, offset: int) -> int:
     return insert_length // 2 - _allele_width(variant) // 2 + int(offset)
 
 
-def _check_distinct_variants(chosen: Sequence[Variant], spdi: Sequence[Spdi]) -> None:
-    seen: dict[Spdi, str] = {}
-    for variant, form in zip(chosen, spdi, strict=True):
-        if form in seen:
-            raise LibraryError(
-                f"variants {quoted(seen[form])} and {quoted(variant.name)} are the same change, {form}; drop one"
-            )
-        seen[form] = variant.name
-
-
-def _shift_duplicates(tiles: list[Tile]) -> list[Tile]:
-    """Return the tiles with distinct windows: later duplicates are shifted to the left."""
-    taken: set[tuple[str, int]] = set()
-    placed = []
-    for tile in tiles:
-        start = tile.start
-        while (tile.variant.chromosome, start) in taken:
-            start -= 1
-        taken.add((tile.variant.chromosome, start))
-        placed.append(replace(tile, start=start, moved=tile.start - start))
-    return placed
-
-
 def _cut_windows(tiles: Sequence[Tile], fasta: str | PathLike[str], insert_length: int) -> VariantWindows:
     """Cut the tiles out of the genome, under their names."""
     named = [replace(tile.variant, name=tile.name) for tile in tiles]
@@ -294,7 +287,13 @@ def read_variants(given: str | PathLike[str] | pd.DataFrame | Sequence[Variant])
     if isinstance(given, str | PathLike):
         return read_vcf(given)
     if not isinstance(given, pd.DataFrame):
-        return _as_variants(given)
+        variants = tuple(given) if isinstance(given, Iterable) else (given,)
+        odd = next((x for x in variants if not isinstance(x, Variant)), None)
+        if odd is not None or any(x is None for x in variants):
+            raise LibraryError(
+                f"variants: {quoted(odd)} is not a cg.sequences.Variant; give these, a VCF file or a table"
+            )
+        return variants
     table = given.rename(columns=lambda name: str(name).lower().removeprefix("#"))
     for name in ("chrom", "pos", "ref", "alt"):
         if name not in table.columns:
@@ -305,14 +304,6 @@ def read_variants(given: str | PathLike[str] | pd.DataFrame | Sequence[Variant])
     shared = Counter(ids)
     rows = zip(table["chrom"], table["pos"], table["ref"], table["alt"], ids, strict=True)
     return tuple(_variant_from_row(i, row, shared) for i, row in enumerate(rows, 1))
-
-
-def _as_variants(given: Any) -> tuple[Variant, ...]:
-    variants = tuple(given) if isinstance(given, Iterable) else (given,)
-    odd = next((x for x in variants if not isinstance(x, Variant)), None)
-    if odd is not None or any(x is None for x in variants):
-        raise LibraryError(f"variants: {quoted(odd)} is not a cg.sequences.Variant; give these, a VCF file or a table")
-    return variants
 
 
 def _variant_from_row(number: int, row: tuple[Any, ...], shared: Counter[str]) -> Variant:
@@ -326,16 +317,6 @@ def _variant_from_row(number: int, row: tuple[Any, ...], shared: Counter[str]) -
         raise LibraryError(
             f"variants: row {number} ({chromosome}:{position}): {error}; correct or drop the row"
         ) from error
-
-
-def check_reference_alleles(chosen: Sequence[Variant], genome: Genome, given: object) -> None:
-    """Raise SequenceError where a reference allele differs from the genome; names the file, if any."""
-    try:
-        check_alleles(chosen, [_genome_letters(x, genome) for x in chosen], genome.path)
-    except SequenceError as error:
-        if not isinstance(given, str | PathLike):
-            raise
-        raise SequenceError(f"{given}: {error}") from error
 
 
 def _genome_letters(variant: Variant, genome: Genome) -> str:

@@ -16,8 +16,7 @@ from scipy import special
 from causalgia.errors import CountsError, LibraryError, quoted
 from causalgia.mpra.counts._activity import aggregate, calls
 from causalgia.mpra.formats._variant_tiles import ANNOTATION
-from causalgia.mpra.formats.igvf_tables import Format, layout_of, read_table, write_table
-from causalgia.mpra.formats.text_files import construct_table, given_name
+from causalgia.mpra.formats.text_tables import Format, construct_table, given_name, layout_of, read_table, write_table
 from causalgia.schema import validate
 from causalgia.types import Array
 
@@ -87,13 +86,33 @@ def igvf_table(
         needed = "library=" if format == "reporter_genomic_element" else "counts= and library="
         raise CountsError(f"{format} needs {needed}: the library of variant tiles that was ordered, annotated")
     if format == "reporter_genomic_element":
-        return _reference_track(data, library)
+        if "SPDI" not in library:
+            raise LibraryError(
+                "the library does not say where its oligos lie on the genome: tiles.annotate(library) does"
+            )
+        # oligos with genomic sequence: the reference alleles of variant tiles
+        names = ("oligo_name", "allele", "chromosome", "start", "end")
+        rows = pd.DataFrame({name: library[name].to_numpy() for name in names}).drop_duplicates("oligo_name")
+        rows = rows[rows["allele"] == "ref"].set_index("oligo_name")
+        table = elements(data)
+        table = table[table["oligo_name"].isin(rows.index)].reset_index(drop=True)
+        rows = rows.loc[table["oligo_name"]].reset_index(drop=True)
+        places = rows[["chromosome", "start", "end"]].set_axis(["chrom", "chromStart", "chromEnd"], axis=1)
+        return bed_track(table, places, name="oligo_name")
     assert counts is not None
     known = data["contrast"].to_numpy().tolist()
     if contrast is None and len(known) > 1:
         raise CountsError(f"the fit has {len(known)} contrasts, {', '.join(map(quoted, known))}: say contrast=")
     table = variants(data, counts, library, contrast=str(known[0]) if contrast is None else contrast)
-    return table if format == "reporter_variant" else bed_track(table, _variant_loci(table, library), name="variant_id")
+    if format == "reporter_variant":
+        return table
+    chromosome = dict(zip(library["SPDI"].to_numpy(), library["chromosome"].to_numpy(), strict=True))
+    change = [spdi.split(":") for spdi in table["variant_id"]]
+    starts = [int(cells[1]) for cells in change]
+    stops = [start + max(len(cells[2]), 1) for start, cells in zip(starts, change, strict=True)]
+    chroms = [chromosome[spdi] for spdi in table["variant_id"]]
+    loci = pd.DataFrame({"chrom": chroms, "chromStart": starts, "chromEnd": stops})
+    return bed_track(table, loci, name="variant_id")
 
 
 def to_igvf(
@@ -175,30 +194,6 @@ def read_igvf(path: str | PathLike[str], format: Format) -> pd.DataFrame:
     0  u1:control  control
     """
     return read_table(path, format)
-
-
-def _variant_loci(table: pd.DataFrame, library: xr.Dataset) -> pd.DataFrame:
-    """Return the genomic places of the variants of a table."""
-    chromosome = dict(zip(library["SPDI"].to_numpy(), library["chromosome"].to_numpy(), strict=True))
-    change = [spdi.split(":") for spdi in table["variant_id"]]
-    starts = [int(cells[1]) for cells in change]
-    stops = [start + max(len(cells[2]), 1) for start, cells in zip(starts, change, strict=True)]
-    chroms = [chromosome[spdi] for spdi in table["variant_id"]]
-    return pd.DataFrame({"chrom": chroms, "chromStart": starts, "chromEnd": stops})
-
-
-def _reference_track(counts: xr.Dataset, library: xr.Dataset) -> pd.DataFrame:
-    """Return the track of the oligos with genomic sequence: the reference alleles of variant tiles."""
-    if "SPDI" not in library:
-        raise LibraryError("the library does not say where its oligos lie on the genome: tiles.annotate(library) does")
-    names = ("oligo_name", "allele", "chromosome", "start", "end")
-    rows = pd.DataFrame({name: library[name].to_numpy() for name in names}).drop_duplicates("oligo_name")
-    rows = rows[rows["allele"] == "ref"].set_index("oligo_name")
-    table = elements(counts)
-    table = table[table["oligo_name"].isin(rows.index)].reset_index(drop=True)
-    rows = rows.loc[table["oligo_name"]].reset_index(drop=True)
-    places = rows[["chromosome", "start", "end"]].set_axis(["chrom", "chromStart", "chromEnd"], axis=1)
-    return bed_track(table, places, name="oligo_name")
 
 
 _SOURCE = "causalgia"
@@ -417,7 +412,14 @@ def variants(fit: xr.Dataset, counts: xr.Dataset, library: xr.Dataset, *, contra
         known = ", ".join(map(quoted, fit["contrast"].to_numpy().tolist()))
         raise CountsError(f"the fit has no contrast {quoted(contrast)}; it has {known}")
     one = fit.sel(contrast=contrast)
-    alleles = _allele_oligos(library)
+    names = ("element", "oligo_name", "SPDI", "allele", "variant_pos")
+    if "SPDI" not in library:
+        raise CountsError("the library does not say which variants its oligos carry: tiles.annotate(library) does")
+    table = pd.DataFrame({name: library[name].to_numpy() for name in names})
+    table = table[table["SPDI"] != ""].drop_duplicates("oligo_name")
+    oligos = table.pivot(index="element", columns="allele", values="oligo_name")
+    first = table[table["allele"] == "ref"].set_index("element")[["SPDI", "variant_pos"]]
+    alleles = first.join(oligos)
     one = one.sel(element=[e for e in one["element"].to_numpy().tolist() if e in alleles.index])
     if not one.sizes["element"]:
         raise CountsError("no element of the fit is a variant of the library; annotate it: tiles.annotate(library)")
@@ -459,18 +461,6 @@ def bed_track(table: pd.DataFrame, places: pd.DataFrame, *, name: str) -> pd.Dat
     bed = places.assign(name=table[name], score=score, strand="+")
     whole = pd.concat([bed, table.drop(columns=name)], axis=1)
     return whole.sort_values(["chrom", "chromStart", "chromEnd", "name"], kind="stable").reset_index(drop=True)
-
-
-def _allele_oligos(library: xr.Dataset) -> pd.DataFrame:
-    """Return SPDI, variant_pos and the two oligos of each element that is a variant."""
-    names = ("element", "oligo_name", "SPDI", "allele", "variant_pos")
-    if "SPDI" not in library:
-        raise CountsError("the library does not say which variants its oligos carry: tiles.annotate(library) does")
-    table = pd.DataFrame({name: library[name].to_numpy() for name in names})
-    table = table[table["SPDI"] != ""].drop_duplicates("oligo_name")
-    oligos = table.pivot(index="element", columns="allele", values="oligo_name")
-    first = table[table["allele"] == "ref"].set_index("element")[["SPDI", "variant_pos"]]
-    return first.join(oligos)
 
 
 def minus_log10(log_p: Array) -> Array:

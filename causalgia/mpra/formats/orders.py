@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from causalgia import store
 from causalgia.errors import LibraryError, OutcomesError, quoted, reason_of
@@ -18,7 +17,7 @@ from causalgia.long_text import unpack_text
 from causalgia.mpra.comparisons._virtual_trial import design_arms
 from causalgia.mpra.counts.counts_table import check_fingerprints
 from causalgia.mpra.formats.igvf import to_igvf
-from causalgia.mpra.formats.text_files import (
+from causalgia.mpra.formats.text_tables import (
     check_distinguishable,
     check_names,
     check_writable,
@@ -69,9 +68,16 @@ def to_fasta(
     >>> print(path.read_text().splitlines()[0])
     >u1:control
     """
-    names, sequences = (
-        _names_and_oligos(library, path) if sequence == "oligo" else _names_and_inserts(library, sequence, path)
-    )
+    if sequence == "oligo":
+        names, sequences = _names_and_oligos(library, path)
+    else:
+        if sequence != "insert":
+            raise LibraryError(
+                f"sequence={quoted(sequence)}: a FASTA is of 'oligo' (to order) or 'insert' (to map reads to)"
+            )
+        rows = construct_table(library, str(path))
+        rows = rows[(rows["group"] != "duplicate") & (rows["insert"] != "")]
+        names, sequences = rows["oligo_name"].tolist(), rows["insert"].tolist()
     text = "".join(f">{name}\n{letters}\n" for name, letters in zip(names, sequences, strict=True))
     return write_text(path, text, overwrite=overwrite)
 
@@ -144,29 +150,17 @@ def _names_and_oligos(library: xr.Dataset, path: str | PathLike[str]) -> tuple[l
             f"{longest}: PCR prefers the short ones; order each length as a pool of its own, or put a filler in"
         )
     if "barcode" in library:
-        _check_unique_barcodes(library["barcode"].to_numpy(), names, str(path))
+        barcodes = library["barcode"].to_numpy()
+        first = pd.Series(np.arange(len(names))).groupby(barcodes).transform("min").to_numpy()
+        again = np.flatnonzero(first < np.arange(len(names)))
+        if again.size:
+            one, other = names[first[again[0]]], names[again[0]]
+            raise LibraryError(
+                f"{path}: {quoted(one)} and {quoted(other)} have one barcode, {barcodes[again[0]]} "
+                f"({again.size:,} are given again): their counts cannot be distinguished. Give each oligo its own "
+                "barcode (cg.mpra.barcodes)"
+            )
     return names, oligos
-
-
-def _check_unique_barcodes(barcodes: NDArray[Any], names: list[str], place: str) -> None:
-    first = pd.Series(np.arange(len(names))).groupby(barcodes).transform("min").to_numpy()
-    again = np.flatnonzero(first < np.arange(len(names)))
-    if again.size:
-        one, other = names[first[again[0]]], names[again[0]]
-        raise LibraryError(
-            f"{place}: {quoted(one)} and {quoted(other)} have one barcode, {barcodes[again[0]]} ({again.size:,} are "
-            "given again): their counts cannot be distinguished. Give each oligo its own barcode (cg.mpra.barcodes)"
-        )
-
-
-def _names_and_inserts(library: xr.Dataset, sequence: str, path: str | PathLike[str]) -> tuple[list[str], list[str]]:
-    if sequence != "insert":
-        raise LibraryError(
-            f"sequence={quoted(sequence)}: a FASTA is of 'oligo' (to order) or 'insert' (to map reads to)"
-        )
-    rows = construct_table(library, str(path))
-    rows = rows[(rows["group"] != "duplicate") & (rows["insert"] != "")]
-    return rows["oligo_name"].tolist(), rows["insert"].tolist()
 
 
 LIBRARY = "library.nc"

@@ -18,7 +18,6 @@ from causalgia.checks import as_int
 from causalgia.design import Design
 from causalgia.errors import LibraryError, quoted
 from causalgia.mpra.counts.counts_table import insert_fingerprint
-from causalgia.mpra.libraries.backgrounds import Blocks, draw_units
 from causalgia.mpra.libraries.barcode_sets import (
     PRIMER_END,
     BarcodeRules,
@@ -29,7 +28,6 @@ from causalgia.mpra.libraries.barcode_sets import (
 )
 from causalgia.mpra.libraries.constructs import Adapters, Construct, Oligos, construct
 from causalgia.mpra.libraries.oligos import (
-    Controls,
     GivenControls,
     InsertList,
     check_distinct_controls,
@@ -43,9 +41,12 @@ from causalgia.mpra.libraries.oligos import (
     with_fingerprints,
 )
 from causalgia.mpra.libraries.order_plan import (
+    Blocks,
+    Controls,
     OrderNumbers,
     check_barcode_kind,
     check_order_limits,
+    draw_units,
     fit_insert_length,
     order_numbers,
 )

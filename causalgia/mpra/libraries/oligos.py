@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from os import PathLike
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import as_int
 from causalgia.design import Design, Genomic, assign
 from causalgia.design.null_model import gc_content
 from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.counts.counts_table import insert_fingerprint
-from causalgia.mpra.libraries.backgrounds import Blocks
+from causalgia.mpra.libraries.order_plan import Blocks
 from causalgia.mpra.libraries.rules import RuleChecker, first_duplicates
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.fasta import Source, as_sequences
@@ -100,7 +98,9 @@ def unit_oligos(design: Design, blocks: Blocks, *, key: int) -> InsertList:
     dice = random_words(derive(key, "order"), blocks.units.astype(np.uint64), arms)
     unit, arm = np.repeat(np.arange(n), arms), np.argsort(dice, axis=1, kind="stable").ravel()
     if design.assignment == "parallel":
-        unit, arm = np.arange(n), _arms_of_units(design, key)[blocks.units]
+        labels = design.block_labels(key=derive(key, "null"))  # arms as `causalgia.run` assigns them
+        block = np.zeros(design.n_units, np.int64) if labels is None else labels
+        unit, arm = np.arange(n), assign(block, n_arms=len(design.named_arms), key=key)[blocks.units]
     names = _source_names(design, blocks, key)
     element = np.array(_element_names(names, blocks), object)[unit]
     slugs = np.array(arm_slugs(design.arm_names), object)
@@ -139,13 +139,6 @@ def _element_names(names: NDArray[Any], blocks: Blocks) -> list[str]:
         slug = _OTHER.sub("_", name) if 0 < len(name) <= _LONGEST else f"u{unit}"
         found.append(f"{slug if slug[0].isalpha() else f'n{slug}'}.{digest}")
     return found
-
-
-def _arms_of_units(design: Design, key: int) -> Ints:
-    """Return the arm of every unit, as `causalgia.run` assigns them."""
-    labels = design.block_labels(key=derive(key, "null"))
-    blocks = np.zeros(design.n_units, np.int64) if labels is None else labels
-    return assign(blocks, n_arms=len(design.named_arms), key=key)
 
 
 def with_fingerprints(names: Sequence[str], inserts: Tokens) -> tuple[str, ...]:
@@ -228,57 +221,6 @@ class GivenControls:
         return len(self.names)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Controls:
-    """Controls of a library: oligos that are ordered in addition to the units under their arms.
-
-    Attributes
-    ----------
-    n_scrambles
-        Negative controls: dinucleotide shuffles of the units' backgrounds.
-    positives, negatives
-        Your own controls, of the length of an insert: strings, names -> strings, or a FASTA path. They are ordered
-        unchanged.
-    n_duplicates
-        A/A pairs: a random sample of the test oligos, each ordered under two more names (elements ``aa0.6380f7``, ...;
-        arms ``duplicate 1`` and ``duplicate 2``) with other barcodes. None: 20 with synthesized barcodes, else 0: there
-        `causalgia.mpra.split_duplicates` splits the barcodes of an oligo at random.
-    n_promoter_only
-        Barcodes of the promoter alone. Its oligo has a filler of the length of an insert between the two cloning sites
-        of the junction, so that all oligos have one length; the filler is cut out with the insertion of the reporter.
-        None: six for each barcode of an oligo, or 0 where barcodes are random or the junction lacks two intended sites
-        (`causalgia.mpra.OligoRules`, ``avoid``).
-
-    Raises
-    ------
-    LibraryError
-        If a number is not a whole number of at least 0, or controls of your own are neither strings nor a path.
-
-    Examples
-    --------
-    >>> Controls(n_scrambles=50, positives={"CMV": "ACGT" * 50}).n_scrambles
-    50
-    """
-
-    n_scrambles: int = 100
-    positives: Source = ()
-    negatives: Source = ()
-    n_duplicates: int | None = None
-    n_promoter_only: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("n_scrambles", "n_duplicates", "n_promoter_only"):
-            if (value := getattr(self, name)) is not None or name == "n_scrambles":
-                as_int(value, name, least=0, error=LibraryError)
-        for name in ("positives", "negatives"):
-            value = getattr(self, name)
-            if not isinstance(value, str | PathLike | Iterable) or isinstance(value, bytes):
-                raise LibraryError(
-                    f"{name}={quoted(value)} are not sequences; give strings, names -> strings, or the path of a FASTA "
-                    "file; () for none"
-                )
-
-
 def read_controls(source: Source, what: str, *, length: int) -> GivenControls:
     """Read given controls: strings (named ``positive0.6380f7``, ...), names -> strings, or a FASTA path.
 
@@ -352,7 +294,11 @@ def draw_scrambles(
         further = max(draw - n_redraws // 2, 0)
         parent = (bad + further) % len(backgrounds)
         inserts[bad] = klet_shuffle(derive(key, "scramble", draw), bad.astype(np.uint64), backgrounds, 2, parent=parent)
-        broken = _broken_rules(inserts, bad, checker, taken)
+        by_rule = {rule: np.zeros(len(inserts), bool) for rule in checker.names}
+        for rule, which in zip(checker.names, checker.broken(inserts[bad]), strict=True):
+            by_rule[rule][bad] = which
+        first = first_duplicates(np.concatenate([taken, inserts]))[len(taken) :]
+        broken = {**by_rule, "repeated insert": first < len(taken) + np.arange(len(inserts))}
         counts |= {rule: counts.get(rule, 0) + int(which.sum()) for rule, which in broken.items() if which.any()}
         bad = np.flatnonzero(np.logical_or.reduce([*broken.values()]))
         if not bad.size:
@@ -363,14 +309,6 @@ def draw_scrambles(
         f"often: {worst}. Relax the rule, or give negative controls of your own: "
         "controls=cg.mpra.Controls(n_scrambles=0, negatives=...)"
     )
-
-
-def _broken_rules(inserts: Tokens, fresh: Ints, checker: RuleChecker, taken: Tokens) -> dict[str, np.ndarray]:
-    broken = {rule: np.zeros(len(inserts), bool) for rule in checker.names}
-    for rule, which in zip(checker.names, checker.broken(inserts[fresh]), strict=True):
-        broken[rule][fresh] = which
-    first = first_duplicates(np.concatenate([taken, inserts]))[len(taken) :]
-    return {**broken, "repeated insert": first < len(taken) + np.arange(len(inserts))}
 
 
 def sample_pairs(n: int, n_oligos: int, *, key: int) -> Ints:

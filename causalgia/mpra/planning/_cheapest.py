@@ -262,7 +262,17 @@ def cheapest(
     if not isinstance(library, PlannedLibrary):
         raise EstimateError(f"library= is a {type(library).__name__}; give cg.mpra.PlannedLibrary(n_controls=...)")
     target = _as_target(half_width, true_effect, assurance, budget, max_oligos)
-    B, R, depths = _candidate_grid(n_barcodes, n_replicates, depth)
+    B, R, depths = (
+        np.atleast_1d(as_grid(name, value, least).to_numpy())
+        for name, value, least in (
+            ("n_barcodes", n_barcodes, 0),
+            ("n_replicates", n_replicates, 2),
+            ("depth", depth, 0),
+        )
+    )
+    if (np.round(B) != B).any():
+        raise EstimateError(f"n_barcodes={quoted(n_barcodes)}: give whole numbers of at least 1")
+    B, R, depths = (axis.ravel() for axis in np.meshgrid(B, R, depths, indexing="ij"))
     if library.n_elements is None:
         check_tau_known(noise, pilot)
     reads = xr.DataArray(depths, dims="split")
@@ -296,21 +306,6 @@ def _as_target(half_width: Any, true_effect: Any, assurance: float, budget: Any,
     if not found:
         raise EstimateError("give a goal (half_width= or true_effect=) or a limit (budget= or max_oligos=)")
     return found | ({"assurance": as_probability(assurance, "assurance")} if true_effect is not None else {})
-
-
-def _candidate_grid(n_barcodes: Grid, n_replicates: Grid, depth: Grid) -> tuple[Array, Array, Array]:
-    B, R, depths = (
-        np.atleast_1d(as_grid(name, value, least).to_numpy())
-        for name, value, least in (
-            ("n_barcodes", n_barcodes, 0),
-            ("n_replicates", n_replicates, 2),
-            ("depth", depth, 0),
-        )
-    )
-    if (np.round(B) != B).any():
-        raise EstimateError(f"n_barcodes={quoted(n_barcodes)}: give whole numbers of at least 1")
-    grid = np.meshgrid(B, R, depths, indexing="ij")
-    return grid[0].ravel(), grid[1].ravel(), grid[2].ravel()
 
 
 def _pilot_of_one_contrast(pilot: xr.Dataset | None) -> xr.Dataset | None:

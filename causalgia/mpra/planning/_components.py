@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from causalgia.errors import CountsError, EstimateError, quoted
 from causalgia.mpra.counts._noise_model import NoiseModel
-from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed
-from causalgia.mpra.fits.fit_contrasts import FitRequest, fit_request
-from causalgia.mpra.fits.two_way import sd_or_zero
+from causalgia.mpra.counts.barcodes import cell_ratios, dna_observed
+from causalgia.mpra.fits.element_effects import FitRequest, fit_request, sd_or_zero
 from causalgia.schema import validate
 from causalgia.types import Array
 
@@ -77,7 +76,10 @@ def layers_at_depth(
     plasmid = bool(pilot.attrs["plasmid"]) if noise.plasmid is None and pilot is not None else bool(noise.plasmid)
     found: dict[str, float] = {name: _given_or_pilot_sd(name, getattr(noise, name), pilot) for name in _OF_PILOT}
     rna, dna = _counting_variances(noise, pilot, depth, depth_dna)
-    tau, common = (_optional_sd(name, getattr(noise, name), pilot) for name in ("tau", "sd_common"))
+    tau, common = (
+        float(value) if (value := getattr(noise, name)) is not None else 0.0 if pilot is None else pilot[name]
+        for name in ("tau", "sd_common")
+    )
     return Layers(
         barcode=found["sd_barcode"] ** 2,
         replicate=found["sd_replicate"] ** 2,
@@ -115,12 +117,6 @@ def _given_or_pilot_sd(name: str, value: float | None, pilot: xr.Dataset | None)
         f"pilot=cg.mpra.components(counts, control=...), or give noise=cg.mpra.NoiseModel({name}=...), "
         + ("0.3 to 1.0" if name == "sd_barcode" else "about 0.15")
     )
-
-
-def _optional_sd(name: str, value: float | None, pilot: xr.Dataset | None) -> Values:
-    if value is not None:
-        return float(value)
-    return 0.0 if pilot is None else pilot[name]
 
 
 def _counting_variances(

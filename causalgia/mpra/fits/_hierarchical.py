@@ -1,41 +1,38 @@
-"""Hierarchical model of barcode counts: from cells to effects."""
+"""Hierarchical model of barcode counts, with noise levels shared over elements: from cells to effects."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import xarray as xr
-from scipy.special import fdtri, stdtrit
+from scipy import optimize
+from scipy.special import fdtri, ndtr, ndtri, stdtrit
 
 from causalgia.errors import CountsError
-from causalgia.mpra.counts.log_ratios import oligo_means
-from causalgia.mpra.fits.fit_contrasts import FitRequest, FittedEffects, block_names, element_blocks
-from causalgia.mpra.fits.hierarchical.element_noise import (
-    LOG2,
-    Grid,
-    LearntNoise,
-    contrast_mixtures,
-    element_densities,
-    learn_noise,
-)
-from causalgia.mpra.fits.hierarchical.responses import (
+from causalgia.mpra.counts.barcodes import oligo_means
+from causalgia.mpra.fits.count_responses import (
     PSEUDO,
     CountCells,
     Responses,
+    contrast_mixtures,
+    element_densities,
     first_responses,
     model_cells,
     respond,
     set_cell_noise,
 )
+from causalgia.mpra.fits.element_effects import FitRequest, FittedEffects, block_names, element_blocks
 from causalgia.types import Array, Ints, Mask
 from causalgia.workers import mapped
 
 if TYPE_CHECKING:
     from distributed import Client
 
+LOG2 = float(np.log(2.0))
 SD_BARCODE, SD_REPLICATE = (0.03, 8.0), (0.015, 4.0)
 COARSE, FINE, LIGHT = (0.25, 0.35), (33, 21), 1e-4
 FIRST_BARCODE, FIRST_REPLICATE = 0.5, 0.2
@@ -100,47 +97,36 @@ def hierarchical(counts: xr.Dataset, request: FitRequest, client: Client | None 
     doi:10.1093/biomet/80.1.27.
     """
     cells, sd_shared = remove_shared_noise(model_cells(counts, request))
-    measured = _measured_layers(cells)
-    first = [np.full(len(request.elements), (sd * LOG2) ** 2) for sd in (FIRST_BARCODE, FIRST_REPLICATE)]
-    responses = first_responses(cells)
-    for _ in range(2):
-        responses = set_cell_noise(cells, respond(cells, responses, *first))
-    grid = _coarse_grid(measured)
-    pilot = _learn_layers(cells, responses, grid, client)
-    responses = respond(cells, responses, *_expected_variances(pilot, grid))
-    grid = _fine_grid(pilot, grid)
-    found = _fit_effects(cells, responses, _learn_layers(cells, responses, grid, client), grid, request, client)
-    return replace(found, attrs=dict(found.attrs) | {"sd_shared": sd_shared / LOG2})
-
-
-def _measured_layers(cells: CountCells) -> tuple[bool, bool]:
-    """Return whether barcodes, and replicates, repeat in some oligo; raise CountsError if neither does."""
     barcodes, replicates = bool((np.diff(cells.start) > 1).any()), int(cells.used.any(axis=0).sum()) > 1
     if not barcodes and not replicates:
         raise CountsError(
             "one barcode an oligo in one replicate: nothing repeats, so no noise can be measured; "
             "give more barcodes or more replicates"
         )
-    return barcodes, replicates
-
-
-def _coarse_grid(measured: tuple[bool, bool]) -> Grid:
-    """Return a coarse grid over all plausible standard deviations; a single 0 for an unmeasured layer."""
+    first = [np.full(len(request.elements), (sd * LOG2) ** 2) for sd in (FIRST_BARCODE, FIRST_REPLICATE)]
+    responses = first_responses(cells)
+    for _ in range(2):
+        responses = set_cell_noise(cells, respond(cells, responses, *first))
+    # a coarse grid over all plausible standard deviations; a single 0 for a layer that is not measured
+    layers = zip((SD_BARCODE, SD_REPLICATE), COARSE, (barcodes, replicates), strict=True)
     nodes = [
         np.log(np.geomspace(low, high, round(np.log(high / low) / step)) * LOG2) if known else np.array([-np.inf])
-        for (low, high), step, known in zip((SD_BARCODE, SD_REPLICATE), COARSE, measured, strict=True)
+        for (low, high), step, known in layers
     ]
-    return Grid(*nodes)
-
-
-def _fine_grid(pilot: LearntNoise, grid: Grid) -> Grid:
-    """Return a finer grid over the range that is plausible for some element."""
+    grid = Grid(*nodes)
+    pilot = _learn_layers(cells, responses, grid, client)
+    tb, tr = _grid_variances(grid)
+    expected = pilot.of_elements.sum(axis=2) @ tb, pilot.of_elements.sum(axis=1) @ tr
+    responses = respond(cells, responses, *expected)
+    # a finer grid over the range that is plausible for some element
     nodes = []
     for whole, other, n in ((grid.barcode, 2, FINE[0]), (grid.replicate, 1, FINE[1])):
         likely = np.flatnonzero(pilot.of_elements.sum(axis=other).max(axis=0) > LIGHT)
         low, high = max(likely[0] - 1, 0), min(likely[-1] + 1, len(whole) - 1)
         nodes.append(np.linspace(whole[low], whole[high], n) if high > low else whole)
-    return Grid(*nodes)
+    grid = Grid(*nodes)
+    found = _fit_effects(cells, responses, _learn_layers(cells, responses, grid, client), grid, request, client)
+    return replace(found, attrs=dict(found.attrs) | {"sd_shared": sd_shared / LOG2})
 
 
 def _learn_layers(cells: CountCells, responses: Responses, grid: Grid, client: Client | None) -> LearntNoise:
@@ -192,12 +178,6 @@ def _grid_variances(grid: Grid) -> tuple[Array, Array]:
     return np.exp(2 * grid.barcode), np.exp(2 * grid.replicate)
 
 
-def _expected_variances(noise: LearntNoise, grid: Grid) -> tuple[Array, Array]:
-    """Return the expected variance of each layer, shape ``(E,)`` each."""
-    barcode, replicate = _grid_variances(grid)
-    return noise.of_elements.sum(axis=2) @ barcode, noise.of_elements.sum(axis=1) @ replicate
-
-
 def _fit_effects(
     cells: CountCells, responses: Responses, noise: LearntNoise, grid: Grid, request: FitRequest, client: Client | None
 ) -> FittedEffects:
@@ -213,10 +193,13 @@ def _fit_effects(
     mean, beyond = (np.concatenate(parts) for parts in zip(*found, strict=True))
     se, df = student_from_half_widths(beyond[..., 0], beyond[..., 1])
     of_barcode, of_replicate = noise.of_elements.sum(axis=2), noise.of_elements.sum(axis=1)
+    first = cells.start[:-1]
+    lost = np.add.reduceat(np.where(cells.used, 1 - responses.expressed, 0.0).sum(1), first)
+    silent = np.asarray(lost / np.add.reduceat(cells.used.sum(1), first)).reshape(-1, cells.n_arms)
     variables = {
         "sd_barcode": (("element",), of_barcode @ np.exp(grid.barcode) / LOG2),
         "sd_replicate": (("element",), of_replicate @ np.exp(grid.replicate) / LOG2),
-        "silent": (("element", "arm"), _silent_shares(cells, responses)),
+        "silent": (("element", "arm"), silent),
     }
     return FittedEffects(mean / LOG2, se / LOG2, df, variables, _model_attrs(cells, responses, noise, grid))
 
@@ -227,13 +210,6 @@ def student_from_half_widths(outer: Array, far: Array) -> tuple[Array, Array]:
     ratios = stdtrit(df, 1 - TAILS[1] / 2) / stdtrit(df, 1 - TAILS[0] / 2)
     found = np.interp(-far / outer, -ratios, df)
     return outer / stdtrit(found, 1 - TAILS[0] / 2), found
-
-
-def _silent_shares(cells: CountCells, responses: Responses) -> Array:
-    """Return the share of each oligo's cells that are silent, shape ``(E, A)``."""
-    first = cells.start[:-1]
-    lost = np.add.reduceat(np.where(cells.used, 1 - responses.expressed, 0.0).sum(1), first)
-    return np.asarray(lost / np.add.reduceat(cells.used.sum(1), first)).reshape(-1, cells.n_arms)
 
 
 def _model_attrs(
@@ -299,3 +275,133 @@ def remove_shared_noise(cells: CountCells) -> tuple[CountCells, float]:
     gone: Array = (1 - np.sqrt(by_chance / shared)) * average
     offset = np.where(cells.used, cells.offset + gone[of // cells.n_arms], 0.0)
     return replace(cells, offset=offset), float(np.sqrt((shared - apart) / cells.n_arms))
+
+
+TYPICAL_BARCODE, TYPICAL_REPLICATE, SPREAD = 2.0 * LOG2, 1.0 * LOG2, 0.5
+N_LEARNT, N_DRAWS, LEAST, WIDER, STEP, FLATTEST = 2_000, 96, 1e-3, 1.4, 0.05, 2.0
+NARROWEST, WIDEST, STEEPEST = -5.0, 1.0, 3.0
+_Loss: TypeAlias = Callable[[Array], float]
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Log standard deviations (natural logs) of the layers: barcodes (I,) and replicates (J,), evenly spaced."""
+
+    barcode: Array
+    replicate: Array
+
+
+@dataclass(frozen=True, eq=False)
+class LearntNoise:
+    """Noise layers learned from all elements.
+
+    Attributes
+    ----------
+    of_elements
+        Posterior probability of each pair of standard deviations on the grid, for each element, shape ``(E, I, J)``.
+    sd_barcode, sd_replicate
+        Of the median element, posterior mean, natural logs.
+    spread_barcode, spread_replicate, correlation
+        Standard deviations over elements of the logs of the two, and their correlation.
+    """
+
+    of_elements: Array
+    sd_barcode: float
+    sd_replicate: float
+    spread_barcode: float
+    spread_replicate: float
+    correlation: float
+
+
+def learn_noise(density: Array, grid: Grid) -> LearntNoise:
+    """Learn the prior from the log densities (E, I, J) of all elements, and return each element's posterior.
+
+    ``(log sd_barcode, log sd_replicate)`` is bivariate normal over elements. The five parameters have weak priors:
+    half-normal medians of scale 2 and 1 (log2), half-normal spreads of scale 1/2, a normal atanh correlation. Their
+    posterior is integrated, not maximized, which matters for few elements: importance sampling at fixed points about
+    the mode. With more than 2,000 elements the prior is learned from 2,000 of them, evenly over the table.
+    """
+    E = len(density)
+    L = np.exp(density - density.max(axis=(1, 2), keepdims=True)).reshape(E, -1)
+    few = L[np.unique(np.linspace(0, E - 1, min(E, N_LEARNT)).astype(int))]
+
+    def loss(x: Array) -> float:
+        prior = _log_prior(x)
+        if not np.isfinite(prior):
+            return 1e10
+        return -prior - float(np.log(np.maximum(few @ grid_prior(x, grid).ravel(), 1e-300)).sum())
+
+    total = np.log(np.maximum(L, 1e-300)).sum(0).reshape(len(grid.barcode), len(grid.replicate))
+    i, j = np.unravel_index(int(total.argmax()), total.shape)
+    at = [max(nodes[k], np.log(LEAST)) for nodes, k in ((grid.barcode, i), (grid.replicate, j))]
+    draws, weights = _sample_hyperparameters(loss, np.array([at[0], np.log(0.3), at[1], np.log(0.3), 0.5]))
+    tables = np.stack([grid_prior(x, grid).ravel() for x in draws])
+    W = L * ((weights / np.maximum(L @ tables.T, 1e-300)) @ tables)
+    W /= W.sum(axis=1, keepdims=True)
+    found = weights @ np.column_stack([np.exp(draws[:, :4]), np.tanh(draws[:, 4])])
+    return LearntNoise(W.reshape(density.shape), *(float(v) for v in found[[0, 2, 1, 3, 4]]))
+
+
+def grid_prior(x: Array, grid: Grid) -> Array:
+    """Return the prior probability of each pair on the grid, shape ``(I, J)``.
+
+    The normal is interpolated linearly to the nodes, so a prior narrower than the grid moves smoothly over it.
+    """
+    m_b, s_b, m_r, s_r, rho = x[0], np.exp(x[1]), x[2], np.exp(x[3]), np.tanh(x[4])
+    if len(grid.barcode) == 1:
+        return _normal_on_grid(grid.replicate, np.array([m_r]), s_r)
+    b = _normal_on_grid(grid.barcode, np.array([m_b]), s_b)[0]
+    if len(grid.replicate) == 1:
+        return np.asarray(b[:, None])
+    step = grid.barcode[1] - grid.barcode[0]
+    at = m_r + rho * s_r * s_b / (s_b**2 + step**2 / 6) * (grid.barcode - m_b)
+    return np.asarray(b[:, None] * _normal_on_grid(grid.replicate, at, s_r * np.sqrt(1 - rho**2)))
+
+
+def _normal_on_grid(nodes: Array, mean: Array, sd: float) -> Array:
+    """Return the mass of N(mean, sd^2) on each node by linear interpolation, shape ``(len(mean), len(nodes))``."""
+    if len(nodes) == 1:
+        return np.ones((len(mean), 1))
+    z = (nodes - mean[:, None]) / sd
+    cumulated = sd * (z * ndtr(z) + np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi))
+    slopes = np.diff(cumulated, axis=1) / (nodes[1] - nodes[0])
+    return np.maximum(
+        np.diff(np.concatenate([np.zeros((len(mean), 1)), slopes, np.ones((len(mean), 1))], axis=1), axis=1), 0.0
+    )
+
+
+def _log_prior(x: Array) -> float:
+    m_b, l_b, m_r, l_r, a = x
+    if not (min(l_b, l_r) > NARROWEST and max(l_b, l_r) < WIDEST and abs(a) < STEEPEST):
+        return -np.inf
+    medians = m_b + m_r - 0.5 * ((np.exp(m_b) / TYPICAL_BARCODE) ** 2 + (np.exp(m_r) / TYPICAL_REPLICATE) ** 2)
+    spreads = l_b + l_r - 0.5 * (np.exp(2 * l_b) + np.exp(2 * l_r)) / SPREAD**2
+    return float(medians + spreads - 0.5 * a * a)
+
+
+def _sample_hyperparameters(loss: _Loss, start: Array) -> tuple[Array, Array]:
+    """Return points of the parameters' posterior and their weights."""
+    simplex = start + np.vstack([np.zeros(5), np.diag([0.3, 0.5, 0.3, 0.5, 0.5])])
+    mode = np.asarray(optimize.fmin(loss, start, initial_simplex=simplex, maxfun=600, xtol=1e-2, ftol=1e-2, disp=False))
+    values, vectors = np.linalg.eigh(_curvature(loss, mode))
+    scale = vectors / np.sqrt(np.maximum(values, 1 / FLATTEST**2))
+    # quasi-random normal deviates in 5 dims (an additive recurrence), always the same
+    root = optimize.brentq(lambda x: x**6 - x - 1, 1.0, 2.0)
+    steps = root ** -np.arange(1.0, 6)
+    normal = np.asarray(ndtri((0.5 + np.arange(1, N_DRAWS + 1)[:, None] * steps) % 1.0))
+    draws = mode + WIDER * normal @ scale.T
+    log = np.array([-loss(x) for x in draws]) + 0.5 * (normal**2).sum(1)
+    weights = np.exp(log - log.max())
+    return draws, weights / weights.sum()
+
+
+def _curvature(loss: _Loss, at: Array) -> Array:
+    """Return the matrix of second differences."""
+    steps = STEP * np.eye(len(at))
+    up, down = (np.array([loss(at + sign * e) for e in steps]) for sign in (1, -1))
+    here, H = loss(at), np.empty((len(at), len(at)))
+    for i, a in enumerate(steps):
+        for j, b in enumerate(steps[: i + 1]):
+            both = loss(at + a + b) + loss(at - a - b) + 2 * here - up[i] - down[i] - up[j] - down[j]
+            H[i, j] = H[j, i] = both / (2 * STEP**2) if i != j else (up[i] + down[i] - 2 * here) / STEP**2
+    return np.where(np.isfinite(H) & (np.abs(H) < 1e8), H, 0.0)
