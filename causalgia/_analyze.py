@@ -26,10 +26,9 @@ from causalgia.estimation import estimate
 from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation.crossover_estimates import placebo_words
 from causalgia.estimation.request import caller_stacklevel
-from causalgia.long_text import design_question
 from causalgia.multiplicity import adjust
 from causalgia.multiplicity.families import family_codes
-from causalgia.notes import notes_of, with_notes
+from causalgia.notes import design_question, notes_of, with_notes
 from causalgia.numerics.row_blocks import weights_of
 from causalgia.schema import keeps_effects, validate
 from causalgia.stopping import by_sequence, is_monitored

@@ -12,6 +12,7 @@ from causalgia.analysis_values import (
     ANALYSIS,
     Contrasts,
     InText,
+    Prior,
     Rope,
     as_comparable,
     as_frozen,
@@ -34,10 +35,8 @@ from causalgia.choices import (
 )
 from causalgia.errors import DesignError, quoted
 from causalgia.expressions import first_dependent, is_pattern, matched, two_kinds, without_patterns
-from causalgia.inputs import parse_json, parse_toml
-from causalgia.long_text import design_question
-from causalgia.prior import Prior
-from causalgia.spreadsheet import as_html
+from causalgia.inputs import as_html, parse_json, parse_toml
+from causalgia.notes import design_question
 
 if TYPE_CHECKING:
     import xarray as xr

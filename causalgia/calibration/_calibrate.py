@@ -15,6 +15,7 @@ import xarray as xr
 from causalgia._analyze import estimate_effects, infer_and_decide
 from causalgia._run import run
 from causalgia.analysis import Analysis
+from causalgia.analysis_values import Prior
 from causalgia.calibration.binomial_bands import Row, mean_row, rank_row, rate_table, share_row, verdict_rows
 from causalgia.checks import is_whole
 from causalgia.design import Arm, Design
@@ -34,7 +35,6 @@ from causalgia.errors import (
 from causalgia.estimation import estimate, from_effects
 from causalgia.multiplicity import simultaneous
 from causalgia.predict import Predictor
-from causalgia.prior import Prior
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.setup import set_up_trial
 from causalgia.trial.turns import Trial

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 import xarray as xr
 
-from causalgia.effect_table import select_tasks
+from causalgia.effect_table import has_positions, select_tasks
 from causalgia.errors import OutcomesError, printable, quoted
-from causalgia.positions import has_positions
 from causalgia.reporting import Rows, curve_report, trial_report
 from causalgia.reporting.effect_rows import check_not_draws
 from causalgia.reporting.refutation_table import refutation_report

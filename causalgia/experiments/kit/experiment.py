@@ -20,8 +20,8 @@ from causalgia.design import Design, Genomic
 from causalgia.errors import CausalgiaError, CausalgiaWarning, DegenerateWarning, DesignError, OutcomesError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.variance import effect_in_words
+from causalgia.inputs import as_html
 from causalgia.schema import check_dataset
-from causalgia.spreadsheet import as_html
 from causalgia.streams import RNG, derive, root_key
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ import pandas as pd
 
 from causalgia.checks import nearest
 from causalgia.errors import CausalgiaError, CountsError, LibraryError, quoted
+from causalgia.inputs import as_cell, from_cell
 from causalgia.mpra.formats.text_files import read_lines, write_text
-from causalgia.spreadsheet import as_cell, from_cell
 
 _DTYPES: dict[Any, type[Any]] = {int: np.int64, float: np.float64}
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from causalgia import store
 from causalgia.errors import LibraryError, OutcomesError, quoted, reason_of
-from causalgia.long_text import unpack_text
 from causalgia.mpra.comparisons._virtual_trial import design_arms
 from causalgia.mpra.counts.counts_table import check_fingerprints
 from causalgia.mpra.formats.igvf import to_igvf
@@ -25,6 +24,7 @@ from causalgia.mpra.formats.text_files import (
     construct_table,
     write_text,
 )
+from causalgia.notes import unpack_text
 from causalgia.schema import validate
 
 _HEADER = "name,oligo"
