@@ -71,7 +71,10 @@ class Prior:
 
     def __post_init__(self) -> None:
         for name in ("mu_sd", "tau_scale"):
-            object.__setattr__(self, name, _as_scale(name, getattr(self, name)))
+            value = getattr(self, name)
+            if not is_real(value) or (isinstance(value, int) and value >= 2**63) or not float(value) > 0:
+                raise InferenceError(f"Prior: {name}={quoted(value)} must be a positive number; inf is flat")
+            object.__setattr__(self, name, float(value))
         if self.tau not in TAUS:
             raise InferenceError(f"Prior: tau={quoted(self.tau)} is not one of {', '.join(TAUS)}")
         if np.isinf(self.tau_scale) and self.tau != "uniform":
@@ -98,14 +101,6 @@ class Prior:
         return cls(**plain)
 
 
-def _as_scale(name: str, value: object) -> float:
-    number = is_real(value)
-    number = number and not (isinstance(value, int) and value >= 2**63)
-    if not number or not float(value) > 0:  # type: ignore[arg-type]  # a number, as just seen
-        raise InferenceError(f"Prior: {name}={quoted(value)} must be a positive number; inf is flat")
-    return float(value)  # type: ignore[arg-type]
-
-
 Rope: TypeAlias = (
     "tuple[float, float] | str | int | Mapping[str, tuple[float, float]] | tuple[tuple[str, tuple[float, float]], ...]"
 )
@@ -116,7 +111,9 @@ InText: TypeAlias = "Mapping[str, Mapping[str, float] | str] | Sequence[str] | s
 def _are_contrasts(value: object) -> bool:
     rows = weights_in_text(value)
     named = isinstance(rows, dict) and bool(rows) and all(str(name).strip() for name in rows)
-    return named and all(_has_weight(row) and _sums_to_zero(row) for row in rows.values())
+    if not named or not all(map(_has_weight, rows.values())):
+        return False
+    return all(abs(sum(row.values())) <= 1e-9 * sum(map(abs, row.values())) for row in rows.values())
 
 
 def _are_task_contrasts(value: object) -> bool:
@@ -127,10 +124,6 @@ def _are_task_contrasts(value: object) -> bool:
 
 def _has_weight(row: object) -> bool:
     return isinstance(row, dict) and all(map(is_number, row.values())) and any(row.values())
-
-
-def _sums_to_zero(row: dict[str, float]) -> bool:
-    return bool(abs(sum(row.values())) <= 1e-9 * sum(map(abs, row.values())))
 
 
 def _is_rare(value: object) -> bool:
@@ -226,7 +219,10 @@ def as_frozen(name: str, value: Any) -> Any:
     if name == "rope":
         return _frozen_rope(value)
     if name == "prior":
-        return _read_prior(value)
+        try:
+            return Prior.from_dict(value)
+        except InferenceError as error:
+            raise DesignError(f"Analysis: prior: {error}") from error
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -260,10 +256,3 @@ def _frozen_rope(plain: Any) -> Any:
     if isinstance(plain, list):
         return tuple(map(float, plain))
     return plain if isinstance(plain, str) else 0
-
-
-def _read_prior(plain: Mapping[str, Any]) -> Prior:
-    try:
-        return Prior.from_dict(plain)
-    except InferenceError as error:
-        raise DesignError(f"Analysis: prior: {error}") from error

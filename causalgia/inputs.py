@@ -73,7 +73,8 @@ def open_regular_file(path: str | PathLike[str], error: type[CausalgiaError]) ->
         raise error(f"{path}: is a folder; give the path of one file")
     with os.fdopen(number, "rb") as file:
         try:
-            if not stat.S_ISREG(mode) or _is_system_file(file):
+            # a file of size 0 that has content is one of /proc, some of which never end
+            if not stat.S_ISREG(mode) or (os.fstat(file.fileno()).st_size == 0 and file.read(1) != b""):
                 raise error(f"{path}: is a pipe or a device, not a file; write its contents into a file first")
             yield file
         except OSError as reason:
@@ -94,11 +95,6 @@ def check_no_pipe(path: str | PathLike[str], error: type[CausalgiaError]) -> Non
         return
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise error(f"{path}: is a pipe or a device, not a file; write into a file, and give that to what reads")
-
-
-def _is_system_file(file: BinaryIO) -> bool:
-    """Return whether a file of size 0 has content, like files in /proc, some of which never end."""
-    return os.fstat(file.fileno()).st_size == 0 and file.read(1) != b""
 
 
 def check_size(file: BinaryIO, path: str | PathLike[str], error: type[CausalgiaError], most: int = LARGEST) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -219,15 +219,11 @@ def _spacing_contrasts(pair: _SitePair, distances: tuple[int, ...], single: int)
 
 def _read_spacing(found: TrialResults) -> Finding:
     sentences = [f"{task}: {_spacing_sentence(rows)}" for task, rows in rows_by_task(found.steps.decisions)]
-    return Finding(sentences=(*sentences, *_further_site_sentences(found)))
-
-
-def _further_site_sentences(found: TrialResults) -> Iterator[str]:
-    """Yield the frequency of unintended further sites at each distance."""
     for arm in found.experiment.named_arms:
         if isinstance(arm.intervention, Sequential):
             of, key = f"the interaction at {arm.factors['distance']}", derive(found.key, "further sites", arm.name)
-            yield from further_sites_in_words(found.experiment, arm.name, of=of, key=key)
+            sentences += further_sites_in_words(found.experiment, arm.name, of=of, key=key)
+    return Finding(sentences=tuple(sentences))
 
 
 _TOGETHER = {

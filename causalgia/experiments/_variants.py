@@ -202,7 +202,11 @@ def variants(
                     "context each variant is one unit with all bases of its window"
                 )
         windows = _own_windows(chosen, fasta, length, read_out, align)
-        distances = None if read_out is None else distances_of_variants(windows)
+        distances = (
+            None
+            if read_out is None
+            else [change.at - windows.reference.shape[1] // 2 for change in variant_changes(windows, flank=0)]
+        )
         if null is not None:
             return _matched_experiment(windows, distances, fasta, null, n_null, tail=tail, rope=rope)
         return _own_context_experiment(windows, distances, rope)
@@ -253,12 +257,6 @@ def _own_windows(
     return variant_windows(
         chosen, fasta, length=length, starts=starts.tolist(), align=align or "read_out", minus=minus.tolist()
     )
-
-
-def distances_of_variants(windows: VariantWindows) -> list[int]:
-    """Return the distance of the first changed base of each variant from the middle of its window."""
-    middle = windows.reference.shape[1] // 2
-    return [change.at - middle for change in variant_changes(windows, flank=0)]
 
 
 def _matched_experiment(

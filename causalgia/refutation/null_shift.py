@@ -15,7 +15,7 @@ from causalgia.refutation.claim import FAIL_LEVEL, Claim, Finding, NotApplicable
 from causalgia.streams import derive
 from causalgia.trial.design_notes import auroc
 from causalgia.trial.turns import draw_backgrounds
-from causalgia.types import Array, Codes, Tokens
+from causalgia.types import Array, Tokens
 
 K = 3
 """Length of the words whose frequencies describe a sequence."""
@@ -220,15 +220,6 @@ def log_odds(x: Array, y: Array, new: Array) -> Array:
     return odds
 
 
-def cross_fitted(x: Array, y: Array, folds: Codes) -> Array:
-    """Return log odds of each row by a classifier of the other folds."""
-    found = np.empty(len(x))
-    for fold in np.unique(folds):
-        out = folds == fold
-        found[out] = log_odds(x[~out], y[~out], x[out])
-    return found
-
-
 def auc_limits(auc: float, n: int, m: int, *, alpha: float) -> tuple[float, float]:
     """Return the two-sided 1 - alpha score interval of an area under the ROC curve, of n and m independent scores.
 
@@ -327,7 +318,10 @@ def classifier_auc(claim: Claim, samples: TwoSamples) -> tuple[float, int, int]:
     rng = np.random.default_rng(derive(claim.key, "classifier"))
     n, m = len(samples.units), len(samples.real)
     folds = np.concatenate([rng.permutation(size) % _FOLDS for size in (n, m)])
-    score = cross_fitted(x, y, folds)
+    score = np.empty(len(x))
+    for fold in np.unique(folds):  # each by a classifier of the other folds
+        out = folds == fold
+        score[out] = log_odds(x[~out], y[~out], x[out])
     areas = [auroc(score[(folds == fold) & (y == 0)], score[(folds == fold) & (y == 1)]) for fold in range(_FOLDS)]
     return float(np.mean(areas)), n, m
 
