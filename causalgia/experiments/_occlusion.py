@@ -117,14 +117,24 @@ def occlusion(
         for name, arm in ((fill, own), (_placebo_name(fill), placebo)):
             arms.append(Arm(name, arm))
             left[name] = share_with_motif(arm.sites, fill, np.repeat(rows, arm.turns, axis=0), pattern, threshold)
+    contrasts: dict[str, dict[str, float]] = {}
+    labels: dict[str, dict[str, Any]] = {"fill": {}, "span": {}, "with_motif": {}}
+    for fill in fills:
+        placebo_name, net = _placebo_name(fill), _net_name(fill)
+        contrasts[fill] = {fill: 1.0, CONTROL: -1.0}
+        contrasts[placebo_name] = {placebo_name: 1.0, CONTROL: -1.0}
+        contrasts[net] = {fill: 1.0, placebo_name: -1.0}
+        labels["fill"] |= dict.fromkeys((fill, placebo_name, net), fill)
+        labels["span"] |= {fill: "motif", placebo_name: "placebo", net: "motif minus placebo"}
+        labels["with_motif"] |= {name: left.get(name, left[fill]) for name in (fill, placebo_name, net)}
     return Experiment(
         null=Genomic(of=Sequences(rows, sites.names), parent=sites.cluster, n_draws=n_draws),
         arms=arms,
         n_units=len(rows) * n_draws,
-        contrasts=_occlusion_contrasts(fills),
+        contrasts=contrasts,
         entry=replace(OCCLUSION, read=partial(_read_occlusion, sites)),
         analysis=analysis_for("confirmatory", rope=rope),
-        labels=_occlusion_labels(fills, left),
+        labels=labels,
     )
 
 
@@ -134,24 +144,6 @@ def _placebo_name(fill: str) -> str:
 
 def _net_name(fill: str) -> str:
     return f"{fill} minus placebo"
-
-
-def _occlusion_contrasts(fills: tuple[str, ...]) -> dict[str, dict[str, float]]:
-    rows = {}
-    for fill in fills:
-        rows[fill] = {fill: 1.0, CONTROL: -1.0}
-        rows[_placebo_name(fill)] = {_placebo_name(fill): 1.0, CONTROL: -1.0}
-        rows[_net_name(fill)] = {fill: 1.0, _placebo_name(fill): -1.0}
-    return rows
-
-
-def _occlusion_labels(fills: tuple[str, ...], left: dict[str, float]) -> dict[str, dict[str, Any]]:
-    labels: dict[str, dict[str, Any]] = {"fill": {}, "span": {}, "with_motif": {}}
-    for fill in fills:
-        for name, span in ((fill, "motif"), (_placebo_name(fill), "placebo"), (_net_name(fill), "motif minus placebo")):
-            labels["fill"][name], labels["span"][name] = fill, span
-            labels["with_motif"][name] = left.get(name, left[fill])
-    return labels
 
 
 def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:

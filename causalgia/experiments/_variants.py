@@ -20,7 +20,13 @@ from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
 from causalgia.experiments.kit.experiment import Entry, Experiment, Labels, TrialResults, analysis_for
-from causalgia.experiments.kit.matched_trial import OVER_CONTEXTS, OWN_CONTEXT, MatchedTrial, check_every_variant
+from causalgia.experiments.kit.matched_trial import (
+    OVER_CONTEXTS,
+    OWN_CONTEXT,
+    MatchedTrial,
+    check_every_variant,
+    draw_largest_variants,
+)
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.multiplicity.matched_ranks import match_strata
 from causalgia.sequences.alphabet import decode
@@ -467,12 +473,6 @@ def _largest_variants(rows: xr.Dataset) -> str:
     return text + ("; ..." if len(order) > _MOST_NAMED else "")
 
 
-def _draw_sampled_contexts(answer: Answer) -> Axes:
-    from causalgia.plot import forest
-
-    return forest(largest_contrasts(answer.decisions), task=answer.tasks[0])
-
-
 def _draw_own_contexts(answer: Answer) -> Axes:
     """Draw a forest plot of the variants, or of the mean alone for moments."""
     from causalgia.plot import forest
@@ -491,7 +491,7 @@ VARIANTS = Entry(
     estimand="Y(alternate) - Y(reference) of each variant in its own context, or its mean over sampled contexts.",
     doi="10.1038/nmeth.3547",
     read=_read_sampled_contexts,
-    draw=_draw_sampled_contexts,
+    draw=draw_largest_variants,
     zoo="gata1_like",
     claims="screening",
 )

@@ -92,7 +92,10 @@ def _draw_samples(claim: Claim, *, least: int, apart: bool) -> TwoSamples:
     parents = drawn.parents.astype(str)
     units = np.sort(np.unique(parents, return_index=True)[1])
     real = np.unique(claim.real_sequences.tokens, axis=0)
-    of_parent = _parents_of_sequences(claim)
+    null, of_parent = design.drawn, dict[bytes, str]()
+    if isinstance(null, FromSequences) and hasattr(null, "parent_names"):
+        rows = zip(null.parents_given.tokens, null.parent_names, strict=True)
+        of_parent = {row.tobytes(): str(name) for row, name in rows}
     here = np.array([of_parent.get(row.tobytes(), "") for row in real])
     if apart and (here != "").any():
         half = list(rng.permutation(np.unique(parents[units]))[: len(units) // 2])
@@ -105,15 +108,6 @@ def _draw_samples(claim: Claim, *, least: int, apart: bool) -> TwoSamples:
             f"{least} of each are the least"
         )
     return TwoSamples(drawn.tokens[units[:_MOST]], rng.permutation(real, axis=0)[:_MOST])
-
-
-def _parents_of_sequences(claim: Claim) -> dict[bytes, str]:
-    """Return the parent of each sequence that the null model draws from; empty for independent draws."""
-    null = claim.check_design().drawn
-    if not isinstance(null, FromSequences) or not hasattr(null, "parent_names"):
-        return {}
-    rows = zip(null.parents_given.tokens, null.parent_names, strict=True)
-    return {row.tobytes(): str(name) for row, name in rows}
 
 
 def word_composition(claim: Claim) -> xr.Dataset:

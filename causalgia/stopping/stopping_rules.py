@@ -350,7 +350,11 @@ class Decided(Rule):
         record = now.record(lower, upper).assign(counts=now.n_clusters >= needed)
         record = record.assign_attrs(level=self.level, missed=missed)
         if now.n_clusters < needed:
-            why = self._clusters_reason(now, needed, min_clusters)
+            why = "needed"
+            if needed > min_clusters:
+                why = f"needed because of the skewness of {now.most_skewed()}"
+            elif min_clusters != self.min_clusters:
+                why = f"needed to see an effect on {100 * self.rare:.2g} % of backgrounds"
             return Look(False, f"undecided: {now.n_clusters:,} clusters of the {needed:,} {why}", record)
         if (left := ~clear & now.awaited).any():
             return Look(False, f"undecided: {now.named(left)}", record)
@@ -358,16 +362,6 @@ class Decided(Rule):
             f"every contrast {now.control_phrase}is above, below or inside the ROPE; {missed_share_sentence(missed)}"
         )
         return Look(True, reason, record)
-
-    def _clusters_reason(self, now: Interim, needed: int, min_clusters: int) -> str:
-        """Return why this many clusters are needed: skewness, a rare effect, or the least number of the rule."""
-        if needed > min_clusters:
-            return f"needed because of the skewness of {now.most_skewed()}"
-        return (
-            "needed"
-            if min_clusters == self.min_clusters
-            else f"needed to see an effect on {100 * self.rare:.2g} % of backgrounds"
-        )
 
 
 @dataclass(frozen=True)

@@ -145,9 +145,11 @@ def _region_in_sd(rope: str, effects: xr.Dataset, null: float) -> Region:
         raise DecisionError(f"rope={quoted(rope)} is not a region; {THREE_WAYS}")
     numbers = f"give two numbers: rope=({null - 0.1:g}, {null + 0.1:g})"
     if "control_sd" not in effects:
+        why, scale = "which cg.contrast adds and a table of effects lacks", effects.attrs.get("transform")
+        if scale in _WITHOUT_SD:
+            why = f"and scale={quoted(scale)} is a function of four means, of which none is in sd of an outcome"
         raise DecisionError(
-            f"rope={quoted(rope)} needs the sd of the control arm's outcomes (control_sd), "
-            f"{_missing_sd_reason(effects)}; {numbers}"
+            f"rope={quoted(rope)} needs the sd of the control arm's outcomes (control_sd), {why}; {numbers}"
         )
     arm = effects.attrs.get("control_sd_of", "the control arm")
     of_tasks = "the contrast of tasks in " if "task_weights" in effects.attrs else ""
@@ -174,14 +176,6 @@ def _half_widths_text(half: Array, effects: xr.Dataset) -> str:
     if (texts == texts[:, :1]).all() and len(texts) <= _FEW_TASKS and "task" in effects.coords:
         return ", ".join(f"±{x} ({task})" for x, task in zip(texts[:, 0], effects["task"].to_numpy(), strict=True))
     return f"±{_range_label(half.min(), half.max()).replace(' to ', ' to ±')}"
-
-
-def _missing_sd_reason(effects: xr.Dataset) -> str:
-    """Return why there is no sd of the control arm."""
-    scale = effects.attrs.get("transform")
-    if scale in _WITHOUT_SD:
-        return f"and scale={quoted(scale)} is a function of four means, of which none is in sd of an outcome"
-    return "which cg.contrast adds and a table of effects lacks"
 
 
 def _with_covariance_se(effects: xr.Dataset) -> xr.Dataset:
