@@ -112,7 +112,14 @@ def confirm(
     """
     check_dataset(screen, "outcomes")
     whole = load_design(screen) if design is None else _check_screen(design, screen)
-    _check_predictor(screen, predictor, other_predictor)
+    if not isinstance(predictor, Predictor):
+        raise PredictorError(f"predictor={type(predictor).__name__} is not a predictor; give the one of the screen")
+    expected = screen.attrs.get("predictor_fingerprint", predictor.fingerprint)
+    if predictor.fingerprint != expected and not other_predictor:
+        raise PredictorError(
+            f"the predictor {predictor.fingerprint} is not the one of the screen, {expected}; give that one, or say "
+            "other_predictor=True for a confirmation on another"
+        )
     analysis = (stored_analysis(screen) or Analysis()).asking(whole.analysis_fields)
     names = _selected_names(select)
     arms = _arms_to_confirm(whole, analysis, names)
@@ -149,17 +156,6 @@ def _check_screen(design: object, screen: xr.Dataset) -> Design:
             f"{screen.attrs['design_fingerprint']}; give that one, or leave design= out"
         )
     return design
-
-
-def _check_predictor(screen: xr.Dataset, predictor: object, other: bool) -> None:
-    if not isinstance(predictor, Predictor):
-        raise PredictorError(f"predictor={type(predictor).__name__} is not a predictor; give the one of the screen")
-    expected = screen.attrs.get("predictor_fingerprint", predictor.fingerprint)
-    if predictor.fingerprint != expected and not other:
-        raise PredictorError(
-            f"the predictor {predictor.fingerprint} is not the one of the screen, {expected}; give that one, or say "
-            "other_predictor=True for a confirmation on another"
-        )
 
 
 def _selected_names(select: str | Iterable[str] | xr.Dataset) -> list[str]:

@@ -215,14 +215,16 @@ def _differences(treated: str, control: str, edits: Edits) -> dict[str, str]:
 
 def _is_among(edit: Edit, others: tuple[Edit, ...]) -> bool:
     """Return whether an arm has the same edit at the same place, possibly as part of a longer word."""
-    return edit in others or any(_is_part(edit, longer) for longer in others)
-
-
-def _is_part(edit: Edit, longer: Edit) -> bool:
-    if edit.does != "word" or longer.does != "word" or edit.grows or longer.grows or not (edit.sites and longer.sites):
+    if edit in others:
+        return True
+    if edit.does != "word" or edit.grows or not edit.sites or not edit.letters:
         return False
-    offset = edit.sites[0][0] - longer.sites[0][0]
-    return offset >= 0 and bool(edit.letters) and longer.letters[offset : offset + len(edit.letters)] == edit.letters
+    for longer in others:
+        if longer.does == "word" and not longer.grows and longer.sites:
+            offset = edit.sites[0][0] - longer.sites[0][0]
+            if offset >= 0 and longer.letters[offset : offset + len(edit.letters)] == edit.letters:
+                return True
+    return False
 
 
 _SAME_BASES = "write both over the same bases, or part of the effect is of the place or the length and not of the word"

@@ -422,19 +422,18 @@ def _ranks(se: Array, prior: Prior, law: Any, generator: np.random.Generator) ->
     from causalgia.posterior import infer
 
     z = generator.standard_t(_NU, se.size) if law == "student_t" else generator.standard_normal(se.size)
-    delta = prior.mu_sd * generator.standard_normal() + _draw_tau(prior, generator) * z
+    mu = prior.mu_sd * generator.standard_normal()
+    if prior.tau == "uniform":
+        tau = prior.tau_scale * float(generator.random())
+    elif prior.tau == "half_normal":
+        tau = prior.tau_scale * abs(float(generator.standard_normal()))
+    else:
+        tau = prior.tau_scale * abs(float(generator.standard_t(3 if prior.tau == "half_t" else 1)))
+    delta = mu + tau * z
     table = from_effects(delta + se * generator.standard_normal(se.size), se)
     post = infer(table, law=law, prior=prior, n_draws=RANKED + 1, rng=int(generator.integers(2**62)))
     draws = post["posterior"]["ace"].to_numpy().reshape(-1, se.size)[:RANKED]
     return np.asarray((draws < delta).sum(axis=0))
-
-
-def _draw_tau(prior: Prior, generator: np.random.Generator) -> float:
-    if prior.tau == "uniform":
-        return prior.tau_scale * float(generator.random())
-    if prior.tau == "half_normal":
-        return prior.tau_scale * abs(float(generator.standard_normal()))
-    return prior.tau_scale * abs(float(generator.standard_t(3 if prior.tau == "half_t" else 1)))
 
 
 #: called as `run` is, without the predictor: ``simulator(design, rng=seed) -> outcomes``

@@ -178,21 +178,16 @@ def _half_widths_text(half: Array, effects: xr.Dataset) -> str:
     return f"±{_range_label(half.min(), half.max()).replace(' to ', ' to ±')}"
 
 
-def _with_covariance_se(effects: xr.Dataset) -> xr.Dataset:
-    """Replace the se of a posterior, which are those of normal scores, by those of its covariance."""
-    if "covariance" not in effects or "se" not in effects:
-        return effects
-    matrix = with_aligned_covariance(effects)["covariance"].transpose("contrast", "contrast_", ...).to_numpy()
-    variances = np.moveaxis(np.diagonal(matrix, axis1=0, axis2=1), -1, 0)
-    return effects.assign(se=(effects["ace"].dims, np.sqrt(np.maximum(variances, 0.0))))
-
-
 def _is_outliers(rope: object) -> bool:
     return isinstance(rope, str) and rope.strip() == "placebo outliers"
 
 
 def _placebo_word_region(effects: xr.Dataset, rope: str) -> Region:
-    effects, fewest = _with_covariance_se(effects), effects.sizes["contrast"]
+    if "covariance" in effects and "se" in effects:  # the se of a posterior are those of normal scores
+        matrix = with_aligned_covariance(effects)["covariance"].transpose("contrast", "contrast_", ...).to_numpy()
+        variances = np.moveaxis(np.diagonal(matrix, axis1=0, axis2=1), -1, 0)
+        effects = effects.assign(se=(effects["ace"].dims, np.sqrt(np.maximum(variances, 0.0))))
+    fewest = effects.sizes["contrast"]
     lower, upper = np.empty(effects["ace"].shape), np.empty(effects["ace"].shape)
     classes, outliers = placebo_classes(effects), _is_outliers(rope)
     for rows in classes:
