@@ -325,7 +325,9 @@ def _composition_note(one: list[Edit], other: list[Edit]) -> str:
     """Return the difference in composition as text, if more than two bases are substituted."""
     if not all(edit.letters and not edit.is_placebo for edit in [*one, *other]):
         return ""
-    here, there = _letters_by_site(one), _letters_by_site(other)
+    here, there = (
+        "".join(edit.letters for edit in sorted(edits, key=lambda edit: edit.sites or ())) for edits in (one, other)
+    )
     if len(here) == len(there) and sum(a != b for a, b in zip(here, there, strict=True)) <= _SUBSTITUTED:
         return ""
     shares, others = _base_shares(one), _base_shares(other)
@@ -336,11 +338,10 @@ def _composition_note(one: list[Edit], other: list[Edit]) -> str:
     turned = others if one_strand else others[::-1]  # A C G T backwards is T G C A
     if min(_distance(shares, others), _distance(shares, turned)) <= _SINGLE:
         return ""
-    return f"{_base_shares_text(shares)} against {_base_shares_text(others)}"
-
-
-def _letters_by_site(edits: list[Edit]) -> str:
-    return "".join(edit.letters for edit in sorted(edits, key=lambda edit: edit.sites or ()))
+    return " against ".join(
+        " ".join(f"{base} {share:.2f}" for base, share in zip(_BASES, found, strict=True) if share)
+        for found in (shares, others)
+    )
 
 
 def _base_shares(edits: list[Edit]) -> list[float]:
@@ -352,10 +353,6 @@ def _base_shares(edits: list[Edit]) -> list[float]:
 def _distance(one: list[float], other: list[float]) -> float:
     """Return the total variation distance of two compositions."""
     return sum(abs(a - b) for a, b in zip(one, other, strict=True)) / 2
-
-
-def _base_shares_text(shares: list[float]) -> str:
-    return " ".join(f"{base} {share:.2f}" for base, share in zip(_BASES, shares, strict=True) if share)
 
 
 def _reverse_complement_note(one: list[Edit], other: list[Edit]) -> str:

@@ -407,10 +407,6 @@ def check_draws_converged(groups: Mapping[str, xr.Dataset], draws: xr.DataArray)
     if divergent:
         plural = "s" if divergent > 1 else ""
         raise ConvergenceError(f"the draws have not converged: {divergent:,} divergent transition{plural}; {_CURE}")
-    _check_chains_agree(draws)
-
-
-def _check_chains_agree(draws: xr.DataArray) -> None:
     chains, n, *shape = draws.shape
     if chains < 2 or n < 4:
         return
