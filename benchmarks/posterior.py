@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 
 import causalgia as cg
+from causalgia.analysis_values import Prior
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Exact
 from causalgia.posterior.mixture import mixture, mixture_weights
@@ -33,7 +34,6 @@ from causalgia.posterior.normal import normal
 from causalgia.posterior.scale_mixture import Components, log_component_densities
 from causalgia.posterior.student_t import student
 from causalgia.posterior.two_scales import two_scales
-from causalgia.prior import Prior
 
 DRAWS = 4_000
 PRIOR = Prior(mu_sd=2, tau="half_normal", tau_scale=1, standardized=False)

@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     from causalgia._discover import discover
     from causalgia._run import run
     from causalgia.analysis import Analysis
+    from causalgia.analysis_values import Prior
     from causalgia.attribution import attribute, propose
     from causalgia.calibration import calibrate
     from causalgia.cli.results import open
@@ -132,7 +133,6 @@ if TYPE_CHECKING:
         Window,
         load_predictor,
     )
-    from causalgia.prior import Prior
     from causalgia.protocol import Protocol, verify
     from causalgia.refutation import refute
     from causalgia.sequences import motif, read_patterns, read_sequences

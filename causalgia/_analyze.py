@@ -26,10 +26,9 @@ from causalgia.estimation import estimate
 from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation.crossover_estimates import placebo_words
 from causalgia.estimation.request import caller_stacklevel
-from causalgia.long_text import design_question
 from causalgia.multiplicity import adjust
 from causalgia.multiplicity.families import family_codes
-from causalgia.notes import notes_of, with_notes
+from causalgia.notes import design_question, notes_of, with_notes
 from causalgia.numerics.row_blocks import weights_of
 from causalgia.schema import keeps_effects, validate
 from causalgia.stopping import by_sequence, is_monitored
@@ -383,25 +382,20 @@ def analysis_attrs(outcomes: xr.Dataset, analysis: Analysis) -> dict[str, str]:
     """Return the attrs of results: the analysis, its fingerprint, and fields changed after the outcomes were seen."""
     attrs = {"analysis": analysis.to_json(), "analysis_fingerprint": analysis.fingerprint}
     attrs |= {name: str(outcomes.attrs[name]) for name in ("design", "confirms", "stopped") if name in outcomes.attrs}
-    if exploratory := _exploratory_fields(outcomes, analysis):
-        attrs["exploratory"] = exploratory
-    return attrs
+    stored = stored_analysis(outcomes)
+    if stored is None:
+        return attrs | {"exploratory": "the whole analysis: none was kept with the outcomes"}
+    if fields := ", ".join(analysis.differs(stored)):
+        text = f"the analysis differs from the one kept with the outcomes in {fields}: its results are exploratory"
+        warnings.warn(text, ExploratoryWarning, stacklevel=caller_stacklevel())
+    exploratory = ", ".join(filter(None, (str(outcomes.attrs.get("protocol_deviations", "")), fields)))
+    return attrs | ({"exploratory": exploratory} if exploratory else {})
 
 
 def _with_analysis_attrs(result: xr.Dataset, attrs: dict[str, str]) -> xr.Dataset:
     """Return a result with `analysis_attrs`, replacing the exploratory marks of the single verbs."""
     own = {name: value for name, value in result.attrs.items() if name != "exploratory"}
     return result.drop_attrs(deep=False).assign_attrs(own | attrs)
-
-
-def _exploratory_fields(outcomes: xr.Dataset, analysis: Analysis) -> str:
-    stored = stored_analysis(outcomes)
-    if stored is None:
-        return "the whole analysis: none was kept with the outcomes"
-    if fields := ", ".join(analysis.differs(stored)):
-        text = f"the analysis differs from the one kept with the outcomes in {fields}: its results are exploratory"
-        warnings.warn(text, ExploratoryWarning, stacklevel=caller_stacklevel())
-    return ", ".join(filter(None, (str(outcomes.attrs.get("protocol_deviations", "")), fields)))
 
 
 def estimate_effects(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr.Dataset | None, xr.Dataset]:

@@ -112,15 +112,31 @@ def confirm(
     """
     check_dataset(screen, "outcomes")
     whole = load_design(screen) if design is None else _check_screen(design, screen)
-    _check_predictor(screen, predictor, other_predictor)
+    if not isinstance(predictor, Predictor):
+        raise PredictorError(f"predictor={type(predictor).__name__} is not a predictor; give the one of the screen")
+    expected = screen.attrs.get("predictor_fingerprint", predictor.fingerprint)
+    if predictor.fingerprint != expected and not other_predictor:
+        raise PredictorError(
+            f"the predictor {predictor.fingerprint} is not the one of the screen, {expected}; give that one, or say "
+            "other_predictor=True for a confirmation on another"
+        )
     analysis = (stored_analysis(screen) or Analysis()).asking(whole.analysis_fields)
     names = _selected_names(select)
     arms = _arms_to_confirm(whole, analysis, names)
     null, units = _fresh_null_model(whole)
-    again = _confirmation_design(whole, null, arms, n_units)
+    if whole.blocks not in (None, "parent"):
+        raise DesignError("blocks= of the screen labels its own units; confirm a screen without blocks, or by 'parent'")
+    if n_units is None:
+        n_units = min(null.available if isinstance(null, Genomic) else whole.n_units, whole.n_units)
+    remaining = [arm for arm in whole.named_arms if arm.name in arms]
+    again = Design(null=null, arms=remaining, n_units=n_units, assignment=whole.assignment, blocks=whole.blocks)
+    # the selected names, and contrasts of single placebo words if these define the region
+    words = {arm.name for arm in remaining if arm.intervention.kind == "placebo_word"}
+    rows = analysis.weights_by_contrast if is_placebo_rope(analysis.rope) else {}
+    here = {name: row for name, row in rows.items() if set(row) <= set(again.arm_names)}
     planned = _confirmation_analysis(
         analysis,
-        _analyzed_contrasts(again, analysis, names),
+        list(dict.fromkeys([*names, *placebo_word_contrasts(here, words)])),
         of_parents=units == SAME
         and isinstance(again.null, FromParents)
         and again.n_units >= 2 * len(again.null.parents_given),
@@ -142,35 +158,20 @@ def _check_screen(design: object, screen: xr.Dataset) -> Design:
     return design
 
 
-def _check_predictor(screen: xr.Dataset, predictor: object, other: bool) -> None:
-    if not isinstance(predictor, Predictor):
-        raise PredictorError(f"predictor={type(predictor).__name__} is not a predictor; give the one of the screen")
-    expected = screen.attrs.get("predictor_fingerprint", predictor.fingerprint)
-    if predictor.fingerprint != expected and not other:
-        raise PredictorError(
-            f"the predictor {predictor.fingerprint} is not the one of the screen, {expected}; give that one, or say "
-            "other_predictor=True for a confirmation on another"
-        )
-
-
 def _selected_names(select: str | Iterable[str] | xr.Dataset) -> list[str]:
-    """Return the unique selected names."""
+    """Return the unique selected names, or the contrasts of decisions that have a direction."""
     if isinstance(select, xr.Dataset):
-        return _directional_contrasts(select)
+        if "verdict" not in select:
+            raise DecisionError("select= is a Dataset without 'verdict'; give names, or decisions from cg.analyze")
+        verdicts = select["verdict"].transpose("contrast", ...).to_numpy().astype(str)
+        directional = np.isin(verdicts, DIRECTIONS).reshape(len(verdicts), -1).any(axis=1)
+        if not directional.any():
+            raise DecisionError("select= has no verdict 'increases' or 'decreases', so nothing is left to confirm")
+        return [str(name) for name in select["contrast"].to_numpy()[directional]]
     names = [select] if isinstance(select, str) else list(dict.fromkeys(map(str, select)))
     if not names:
         raise DesignError("select= names nothing; give names of arms or contrasts, or decisions")
     return names
-
-
-def _directional_contrasts(decisions: xr.Dataset) -> list[str]:
-    if "verdict" not in decisions:
-        raise DecisionError("select= is a Dataset without 'verdict'; give names, or decisions from cg.analyze")
-    verdicts = decisions["verdict"].transpose("contrast", ...).to_numpy().astype(str)
-    directional = np.isin(verdicts, DIRECTIONS).reshape(len(verdicts), -1).any(axis=1)
-    if not directional.any():
-        raise DecisionError("select= has no verdict 'increases' or 'decreases', so nothing is left to confirm")
-    return [str(name) for name in decisions["contrast"].to_numpy()[directional]]
 
 
 def _arms_to_confirm(design: Design, analysis: Analysis, names: list[str]) -> list[str]:
@@ -186,21 +187,15 @@ def _arms_to_confirm(design: Design, analysis: Analysis, names: list[str]) -> li
         wanted |= {arm for arm, weight in contrasts[name].items() if weight} if name in contrasts else {name}
     if not wanted - set(_controls(design, analysis)):
         raise DesignError(f"select= names only controls of the screen ({', '.join(names)}); name arms to confirm")
-    twins = _placebo_twins(design, wanted)
+    # placebo words identical to a selected word must not be part of its reference distribution, where 40 remain
+    does = {arm.name: str(arm.intervention) for arm in design.named_arms}
+    selected = {does[name] for name in wanted}
+    words = [arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"]
+    twins = {name for name in words if does[name] in selected and name not in wanted}
+    if len(words) - len(twins) < LEAST_PLACEBO_WORDS:
+        twins = set()
     wanted |= set(_controls(design, analysis))
     return [name for name in design.arm_names if name in wanted and name not in twins]
-
-
-def _placebo_twins(design: Design, chosen: set[str]) -> set[str]:
-    """Return placebo words identical to a selected word, which must not be part of its reference distribution.
-
-    Empty if fewer than the 40 placebo words that a region needs would remain.
-    """
-    does = {arm.name: str(arm.intervention) for arm in design.named_arms}
-    selected = {does[name] for name in chosen}
-    words = [arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"]
-    twins = {name for name in words if does[name] in selected and name not in chosen}
-    return twins if len(words) - len(twins) >= LEAST_PLACEBO_WORDS else set()
 
 
 def _controls(design: Design, analysis: Analysis) -> list[str]:
@@ -224,23 +219,6 @@ def _fresh_null_model(design: Design) -> tuple[NullModel, str]:
             "run the screen with Design(reserve=0.25)"
         )
     return design.null, SAME if isinstance(design.null, FromParents) else INDEPENDENT
-
-
-def _confirmation_design(design: Design, null: NullModel, arms: list[str], n_units: int | None) -> Design:
-    most = null.available if isinstance(null, Genomic) else design.n_units
-    remaining = [arm for arm in design.named_arms if arm.name in arms]
-    if design.blocks not in (None, "parent"):
-        raise DesignError("blocks= of the screen labels its own units; confirm a screen without blocks, or by 'parent'")
-    n = min(most, design.n_units) if n_units is None else n_units
-    return Design(null=null, arms=remaining, n_units=n, assignment=design.assignment, blocks=design.blocks)
-
-
-def _analyzed_contrasts(design: Design, analysis: Analysis, names: list[str]) -> list[str]:
-    """Return the selected names, and contrasts of single placebo words if these define the region."""
-    words = {arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"}
-    rows = analysis.weights_by_contrast if is_placebo_rope(analysis.rope) else {}
-    here = {name: row for name, row in rows.items() if set(row) <= set(design.arm_names)}
-    return list(dict.fromkeys([*names, *placebo_word_contrasts(here, words)]))
 
 
 def _confirmation_analysis(analysis: Analysis, names: list[str], *, of_parents: bool) -> Analysis | None:

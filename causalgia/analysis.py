@@ -12,6 +12,7 @@ from causalgia.analysis_values import (
     ANALYSIS,
     Contrasts,
     InText,
+    Prior,
     Rope,
     as_comparable,
     as_frozen,
@@ -34,10 +35,8 @@ from causalgia.choices import (
 )
 from causalgia.errors import DesignError, quoted
 from causalgia.expressions import first_dependent, is_pattern, matched, two_kinds, without_patterns
-from causalgia.inputs import parse_json, parse_toml
-from causalgia.long_text import design_question
-from causalgia.prior import Prior
-from causalgia.spreadsheet import as_html
+from causalgia.inputs import as_html, parse_json, parse_toml
+from causalgia.notes import design_question
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -301,7 +300,11 @@ class Analysis:
             _check_known(name, units or (), f"[analysis]: {place}", "coordinate of the units")
 
     def _check_rope(self, words: Sequence[str] | None, tasks: Sequence[str] | None) -> None:
-        n = None if words is None else self._n_words(set(words))
+        n = None  # the number of contrasts of a single placebo word
+        if words is not None and self.contrasts is None and self.interaction is None:
+            n = len(set(words) - {str(self.control)})
+        elif words is not None:
+            n = len(placebo_word_contrasts(self.weights_by_contrast, set(words)))
         if is_placebo_rope(self.rope) and n is not None and n < LEAST_PLACEBO_WORDS:
             raise DesignError(
                 f"[analysis]: rope = {quoted(self.rope)} needs contrasts of {LEAST_PLACEBO_WORDS} or more placebo "
@@ -317,12 +320,6 @@ class Analysis:
                 raise DesignError(
                     f"[analysis.rope]: there is no region for the task {quoted(task)}; give one for each task"
                 )
-
-    def _n_words(self, words: set[str]) -> int:
-        """Return the number of contrasts of a single placebo word."""
-        if self.contrasts is None and self.interaction is None:
-            return len(words - {str(self.control)})
-        return len(placebo_word_contrasts(self.weights_by_contrast, words))
 
     @property
     def weights_by_contrast(self) -> dict[str, dict[str, float]]:

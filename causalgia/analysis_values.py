@@ -1,17 +1,105 @@
-"""Values of the fields of an analysis plan: the allowed ones, as TOML writes them, and frozen."""
+"""Values of the fields of an analysis plan: the allowed ones, as TOML writes them, and frozen; the prior among them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from causalgia.checks import NAME, SUBTABLE, Keys, are_texts, is_number, is_share, is_text, one_of, shown
+from causalgia.checks import (
+    NAME,
+    SUBTABLE,
+    Keys,
+    are_texts,
+    check_flag,
+    is_number,
+    is_real,
+    is_share,
+    is_text,
+    one_of,
+    shown,
+)
 from causalgia.choices import ERRORS, LAWS, METHODS, ROPE_IN_WORDS, SCALES, TARGETS, is_rope
-from causalgia.errors import DesignError, InferenceError
+from causalgia.errors import DesignError, InferenceError, quoted
 from causalgia.expressions import KEYWORDS, weights_in_text
-from causalgia.prior import Prior
+
+TAUS = ("half_t", "half_normal", "half_cauchy", "uniform")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prior:
+    """Prior of the hierarchical model ``delta_k = mu + tau z_k``: location and spread of the effects.
+
+    Parameters
+    ----------
+    mu_sd
+        Standard deviation of the normal prior of mu (center 0); ``inf`` is flat.
+    tau
+        Prior of tau > 0: ``"half_t"`` (3 degrees of freedom), ``"half_normal"``, ``"half_cauchy"``, or ``"uniform"`` on
+        (0, tau_scale).
+    tau_scale
+        Its scale; for ``"uniform"`` the upper end, and ``inf`` is flat.
+    standardized
+        Whether both scales are in sd of the control arm's outcomes (``control_sd`` of the estimates). If False, or for
+        a table of effects, they are in the unit of the effects.
+
+    Raises
+    ------
+    InferenceError
+        If a scale is not positive, or tau is not one of the four.
+
+    References
+    ----------
+    Gelman (2006), doi:10.1214/06-BA117A.
+
+    Examples
+    --------
+    >>> Prior(tau="half_normal", tau_scale=1)
+    Prior(mu_sd=10.0, tau='half_normal', tau_scale=1.0, standardized=True)
+    >>> Prior(tau_scale=-1)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.InferenceError: Prior: tau_scale=-1 must be a positive number; inf is flat
+    """
+
+    mu_sd: float = 10.0
+    tau: Literal["half_t", "half_normal", "half_cauchy", "uniform"] = "half_t"
+    tau_scale: float = 5.0
+    standardized: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("mu_sd", "tau_scale"):
+            value = getattr(self, name)
+            if not is_real(value) or (isinstance(value, int) and value >= 2**63) or not float(value) > 0:
+                raise InferenceError(f"Prior: {name}={quoted(value)} must be a positive number; inf is flat")
+            object.__setattr__(self, name, float(value))
+        if self.tau not in TAUS:
+            raise InferenceError(f"Prior: tau={quoted(self.tau)} is not one of {', '.join(TAUS)}")
+        if np.isinf(self.tau_scale) and self.tau != "uniform":
+            raise InferenceError(f"Prior: tau={quoted(self.tau)} needs a finite tau_scale; tau='uniform' can be flat")
+        check_flag(self.standardized, "Prior: standardized", error=InferenceError)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields that differ from their defaults, ready for TOML."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Prior:
+        """Return the prior from `to_dict` or a user's TOML table.
+
+        Raises
+        ------
+        InferenceError
+            If a key is unknown.
+        """
+        known = list(asdict(cls()))
+        for key in plain:
+            if key not in known:
+                raise InferenceError(f"Prior: there is no {quoted(key)}; it takes {', '.join(known)}")
+        return cls(**plain)
+
 
 Rope: TypeAlias = (
     "tuple[float, float] | str | int | Mapping[str, tuple[float, float]] | tuple[tuple[str, tuple[float, float]], ...]"
@@ -23,7 +111,9 @@ InText: TypeAlias = "Mapping[str, Mapping[str, float] | str] | Sequence[str] | s
 def _are_contrasts(value: object) -> bool:
     rows = weights_in_text(value)
     named = isinstance(rows, dict) and bool(rows) and all(str(name).strip() for name in rows)
-    return named and all(_has_weight(row) and _sums_to_zero(row) for row in rows.values())
+    if not named or not all(map(_has_weight, rows.values())):
+        return False
+    return all(abs(sum(row.values())) <= 1e-9 * sum(map(abs, row.values())) for row in rows.values())
 
 
 def _are_task_contrasts(value: object) -> bool:
@@ -34,10 +124,6 @@ def _are_task_contrasts(value: object) -> bool:
 
 def _has_weight(row: object) -> bool:
     return isinstance(row, dict) and all(map(is_number, row.values())) and any(row.values())
-
-
-def _sums_to_zero(row: dict[str, float]) -> bool:
-    return bool(abs(sum(row.values())) <= 1e-9 * sum(map(abs, row.values())))
 
 
 def _is_rare(value: object) -> bool:
@@ -133,7 +219,10 @@ def as_frozen(name: str, value: Any) -> Any:
     if name == "rope":
         return _frozen_rope(value)
     if name == "prior":
-        return _read_prior(value)
+        try:
+            return Prior.from_dict(value)
+        except InferenceError as error:
+            raise DesignError(f"Analysis: prior: {error}") from error
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -167,10 +256,3 @@ def _frozen_rope(plain: Any) -> Any:
     if isinstance(plain, list):
         return tuple(map(float, plain))
     return plain if isinstance(plain, str) else 0
-
-
-def _read_prior(plain: Mapping[str, Any]) -> Prior:
-    try:
-        return Prior.from_dict(plain)
-    except InferenceError as error:
-        raise DesignError(f"Analysis: prior: {error}") from error

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import difflib
 import math
+import sys
+import sysconfig
 from collections.abc import Callable, Iterable
+from functools import cache
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, TypeAlias, TypeGuard
 
 from causalgia.errors import CausalgiaError, DesignError, InferenceError, PredictorError, quoted
@@ -13,6 +17,10 @@ from causalgia.errors import CausalgiaError, DesignError, InferenceError, Predic
 Table: TypeAlias = dict[str, Any]
 #: key -> (predicate for valid values, description of valid values)
 Keys: TypeAlias = dict[str, tuple[Callable[[Any], bool], str]]
+_INSTALLED = tuple(
+    {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    | {Path(__file__).resolve().parent}
+)
 
 
 def is_text(value: object) -> bool:
@@ -278,3 +286,22 @@ def as_texts(value: Any, name: str, what: str, *, error: type[CausalgiaError] = 
         if not isinstance(one, str) or not one:
             raise error(f"{name}= has {quoted(one)}, which is not text; give {what} as text, or a list of such")
     return found
+
+
+def is_installed(module: str | None) -> bool:
+    """Return whether a module belongs to an installed package rather than to the user's code."""
+    if module is None or module == "__main__":
+        return False
+    loaded = sys.modules.get(module) or sys.modules.get(module.partition(".")[0])
+    if loaded is None:
+        return False
+    source = getattr(loaded, "__file__", None)
+    if source is None:
+        return module.partition(".")[0] in sys.stdlib_module_names or hasattr(loaded, "__path__")
+    return _is_installed_file(source)
+
+
+@cache
+def _is_installed_file(source: str) -> bool:
+    path = Path(source).resolve()
+    return any(path.is_relative_to(root) for root in _INSTALLED)

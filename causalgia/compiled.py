@@ -98,19 +98,15 @@ class Compiled:
         """Return numba's dispatcher; names of other compiled functions in the source are replaced by theirs."""
         with _LOCK:
             if self._dispatcher is None:
+                import numba
+
                 names = self.py_func.__globals__
                 for name in self.py_func.__code__.co_names:
                     if isinstance(called := names.get(name), Compiled):
                         names[name] = called.dispatcher()
-                self._dispatcher = _compile_with_cache(self.py_func, self._options)
+                with caching_if_possible():
+                    self._dispatcher = numba.njit(cache=True, **self._options)(self.py_func)
             return self._dispatcher
-
-
-def _compile_with_cache(function: FunctionType, options: dict[str, Any]) -> Callable[..., Any]:
-    import numba
-
-    with caching_if_possible():
-        return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
 
 
 @contextmanager

@@ -422,13 +422,13 @@ class _Parser:
         found = self._factor()
         while sign := self._next("*", "/"):
             other = self._factor()
-            found = self._times(found, other) if sign == "*" else self._divided(found, other)
+            if sign == "/":
+                found = self._divided(found, other)
+            elif found.terms and other.terms:
+                raise self._error(f"a product of two {self.of}s is not linear")
+            else:
+                found = found.scaled(other.constant) if found.terms else other.scaled(found.constant)
         return found
-
-    def _times(self, one: Linear, other: Linear) -> Linear:
-        if one.terms and other.terms:
-            raise self._error(f"a product of two {self.of}s is not linear")
-        return one.scaled(other.constant) if one.terms else other.scaled(one.constant)
 
     def _divided(self, one: Linear, other: Linear) -> Linear:
         if other.terms:

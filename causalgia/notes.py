@@ -1,23 +1,27 @@
-"""Notes of a result in ``attrs["notes"]``, and those on controls that differ from their treatment.
+"""Texts in a Dataset: notes of a result in ``attrs["notes"]``, and long texts such as its design.
 
-They may differ in place, number or length of sites, or in composition.
+Controls may differ from their treatment in place, number or length of sites, or in composition; a note says so. A long
+text is an attribute if short, else compressed bytes in a variable.
 """
 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from causalgia.errors import OutcomesError
-from causalgia.inputs import parse_json
+from causalgia.errors import OutcomesError, quoted
+from causalgia.inputs import inflate, parse_json
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
+LONGEST_ATTRIBUTE = 30_000
+"""Most characters of a text stored as an attribute; netCDF-4 allows 64 KB of attributes."""
 Sites: TypeAlias = tuple[tuple[int, int], ...]
 
 _GC, _SINGLE, _SUBSTITUTED = 0.25, 0.4, 2
@@ -211,14 +215,16 @@ def _differences(treated: str, control: str, edits: Edits) -> dict[str, str]:
 
 def _is_among(edit: Edit, others: tuple[Edit, ...]) -> bool:
     """Return whether an arm has the same edit at the same place, possibly as part of a longer word."""
-    return edit in others or any(_is_part(edit, longer) for longer in others)
-
-
-def _is_part(edit: Edit, longer: Edit) -> bool:
-    if edit.does != "word" or longer.does != "word" or edit.grows or longer.grows or not (edit.sites and longer.sites):
+    if edit in others:
+        return True
+    if edit.does != "word" or edit.grows or not edit.sites or not edit.letters:
         return False
-    offset = edit.sites[0][0] - longer.sites[0][0]
-    return offset >= 0 and bool(edit.letters) and longer.letters[offset : offset + len(edit.letters)] == edit.letters
+    for longer in others:
+        if longer.does == "word" and not longer.grows and longer.sites:
+            offset = edit.sites[0][0] - longer.sites[0][0]
+            if offset >= 0 and longer.letters[offset : offset + len(edit.letters)] == edit.letters:
+                return True
+    return False
 
 
 _SAME_BASES = "write both over the same bases, or part of the effect is of the place or the length and not of the word"
@@ -319,7 +325,9 @@ def _composition_note(one: list[Edit], other: list[Edit]) -> str:
     """Return the difference in composition as text, if more than two bases are substituted."""
     if not all(edit.letters and not edit.is_placebo for edit in [*one, *other]):
         return ""
-    here, there = _letters_by_site(one), _letters_by_site(other)
+    here, there = (
+        "".join(edit.letters for edit in sorted(edits, key=lambda edit: edit.sites or ())) for edits in (one, other)
+    )
     if len(here) == len(there) and sum(a != b for a, b in zip(here, there, strict=True)) <= _SUBSTITUTED:
         return ""
     shares, others = _base_shares(one), _base_shares(other)
@@ -330,11 +338,10 @@ def _composition_note(one: list[Edit], other: list[Edit]) -> str:
     turned = others if one_strand else others[::-1]  # A C G T backwards is T G C A
     if min(_distance(shares, others), _distance(shares, turned)) <= _SINGLE:
         return ""
-    return f"{_base_shares_text(shares)} against {_base_shares_text(others)}"
-
-
-def _letters_by_site(edits: list[Edit]) -> str:
-    return "".join(edit.letters for edit in sorted(edits, key=lambda edit: edit.sites or ()))
+    return " against ".join(
+        " ".join(f"{base} {share:.2f}" for base, share in zip(_BASES, found, strict=True) if share)
+        for found in (shares, others)
+    )
 
 
 def _base_shares(edits: list[Edit]) -> list[float]:
@@ -346,10 +353,6 @@ def _base_shares(edits: list[Edit]) -> list[float]:
 def _distance(one: list[float], other: list[float]) -> float:
     """Return the total variation distance of two compositions."""
     return sum(abs(a - b) for a, b in zip(one, other, strict=True)) / 2
-
-
-def _base_shares_text(shares: list[float]) -> str:
-    return " ".join(f"{base} {share:.2f}" for base, share in zip(_BASES, shares, strict=True) if share)
 
 
 def _reverse_complement_note(one: list[Edit], other: list[Edit]) -> str:
@@ -401,3 +404,63 @@ def without_notes(dataset: xr.Dataset, sentences: Iterable[str]) -> xr.Dataset:
     """
     left_out = {" ".join(sentence.split()) for sentence in sentences}
     return dataset.assign_attrs(notes="\n".join(note for note in notes_of(dataset) if note not in left_out))
+
+
+def pack_text(dataset: xr.Dataset, name: str, text: str) -> xr.Dataset:
+    """Return the Dataset with a text as ``attrs[name]``, or zlib-compressed as variable ``name (byte)`` if it is long.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> unpack_text(pack_text(xr.Dataset(), "design", "x" * 50_000), "design")[:3]
+    'xxx'
+    """
+    import numpy as np
+
+    from causalgia.schema import annotate
+
+    if len(text) <= LONGEST_ATTRIBUTE:
+        return dataset.assign_attrs({name: text})
+    return annotate(dataset.assign({name: ("byte", np.frombuffer(zlib.compress(text.encode(), 1), np.uint8))}))
+
+
+def unpack_text(dataset: xr.Dataset, name: str) -> str | None:
+    """Return the text that `pack_text` stored under a name, or None.
+
+    Raises
+    ------
+    OutcomesError
+        If its bytes are damaged, or unpack to more than 128 MiB and twenty times their size.
+    """
+    if name in dataset.variables:
+        return inflate(
+            dataset[name].to_numpy().tobytes(), OutcomesError, source=f"the variable {quoted(name)}"
+        ).decode()
+    text = dataset.attrs.get(name)
+    return None if text is None else str(text)
+
+
+def design_question(outcomes: xr.Dataset) -> dict[str, Any]:
+    """Return the contrasts of the design stored with outcomes: ``{"control": ...}``, ``{"contrasts": ...}`` or {}.
+
+    Raises
+    ------
+    OutcomesError
+        If the stored design is not a JSON table.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> design_question(xr.Dataset(attrs={"design": '{"contrasts": "untreated"}'}))
+    {'control': 'untreated'}
+    """
+    try:
+        text = unpack_text(outcomes, "design")
+        contrasts = parse_json(text or "{}", OutcomesError).get("contrasts")
+    except (OutcomesError, AttributeError) as error:
+        raise OutcomesError(
+            f"the design kept with the outcomes cannot be read ({error}); drop attrs['design']"
+        ) from error
+    if contrasts is None:
+        return {}
+    return {"control" if isinstance(contrasts, str) else "contrasts": contrasts}

@@ -238,7 +238,7 @@ def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
     if dims not in row.dims:
         wrong = f"{array.dims}, not {' or '.join(map(str, row.dims))}"
         raise OutcomesError(f"{kind}: {quoted(row.name)} has dims {wrong}; transpose or rename them")
-    if row.dtype != "*" and not _dtype_agrees(array.dtype, row.dtype):
+    if row.dtype != "*" and array.dtype.kind not in {"U": "UOT", "i": "iu"}.get(row.dtype, row.dtype):
         dtypes = f"{array.dtype}, not kind {quoted(row.dtype)}"
         raise OutcomesError(f"{kind}: {quoted(row.name)} has dtype {dtypes}; cast it first")
     if kind in ("library", "counts") and row.dtype == "U" and array.dtype.kind == "O":
@@ -256,14 +256,6 @@ def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
             for dim, i in zip(array.dims, where, strict=True)
         )
         raise OutcomesError(f"{kind}: {quoted(row.name)} has {value!s} at {labels}; repair it where it arose")
-
-
-def _dtype_agrees(dtype: np.dtype, kind: str) -> bool:
-    if kind == "U":
-        return dtype.kind in "UOT"
-    if kind == "i":
-        return dtype.kind in "iu"
-    return dtype.kind == kind
 
 
 def _validate_counts(counts: xr.Dataset) -> None:

@@ -51,9 +51,9 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("store"),),
     (Room("analysis"),),
     (Room("analysis_values"),),
-    (Room("long_text"), Room("notes"), Room("prior")),
-    (Room("schema"), Room("positions")),
-    (Room("effect_table"), Room("expressions"), Room("streams"), Room("spreadsheet"), Room("workers")),
+    (Room("notes"),),
+    (Room("schema"),),
+    (Room("effect_table"), Room("expressions"), Room("streams"), Room("workers")),
     (Room("variables"), Room("numerics"), Room("inputs"), Room("choices")),
     (Room("lazy_names"),),
     (Room("checks"),),
@@ -61,7 +61,6 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
         Room("errors"),
         Room("types"),
         Room("compiled", may_load=("numba",)),
-        Room("provenance"),
     ),
 )
 #: the bench, from the roof to the ground

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from causalgia.analysis_values import Prior
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Exact
 from causalgia.posterior.mixture import mixture
 from causalgia.posterior.normal import normal
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student_t import student
-from causalgia.prior import Prior
 from causalgia.types import Array
 
 N_DRAWS = 10_000

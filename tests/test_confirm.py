@@ -10,7 +10,7 @@ from causalgia import store
 from causalgia._analyze import stored_analysis
 from causalgia._confirm import INDEPENDENT, RESERVED, SAME
 from causalgia.errors import DecisionError, DesignError, OutcomesError, PredictorError
-from causalgia.long_text import LONGEST_ATTRIBUTE
+from causalgia.notes import LONGEST_ATTRIBUTE
 from causalgia.trial.attributes import load_design
 
 ARMS = {

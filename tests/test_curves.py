@@ -10,9 +10,9 @@ import xarray as xr
 from scipy import special, stats
 
 import causalgia as cg
+from causalgia.effect_table import folded, unfolded
 from causalgia.errors import DesignError, EstimateError, OutcomesError
 from causalgia.multiplicity.joint_methods import critical_values
-from causalgia.positions import folded, unfolded
 
 RNG = np.random.default_rng(0)
 

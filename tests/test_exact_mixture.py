@@ -16,6 +16,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import betaln, logsumexp
 from scipy.stats import kstest, multivariate_normal, norm
 
+from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError
 from causalgia.posterior import exact as exact_module
 from causalgia.posterior import mixture as mixture_module
@@ -64,7 +65,6 @@ from causalgia.posterior.spike_and_slab import (
     _score_precision,
     spike_and_slab,
 )
-from causalgia.prior import Prior
 from causalgia.types import Array
 
 HERE = Path(__file__).parent / "reference" / "adaptive_shrinkage"

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
+from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError
 from causalgia.posterior.density_grids import (
     HalfLine,
@@ -31,7 +32,6 @@ from causalgia.posterior.engines import _regress_on_sum, draw_errors, over_predi
 from causalgia.posterior.error_covariance import Noise, spiked_noise
 from causalgia.posterior.exact import TAIL, Design, Exact, log_prior_tau
 from causalgia.posterior.normal import _tau_upper_bound, cache_blocks, normal, tau_posterior, weighted_regression
-from causalgia.prior import Prior
 
 HERE = Path(__file__).parent / "reference"
 FLAT = Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf)

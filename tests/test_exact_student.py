@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import kurtosis, norm
 from scipy.stats import t as t_law
 
+from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError
 from causalgia.posterior import student_t
 from causalgia.posterior.error_covariance import Noise
@@ -16,7 +17,6 @@ from causalgia.posterior.exact import Exact, SharedMode, fixed_effects_design, l
 from causalgia.posterior.normal import normal
 from causalgia.posterior.scale_mixture import Components, residual_rows
 from causalgia.posterior.student_t import StudentModel, _mu_mesh, hyper_posterior, student, t_components
-from causalgia.prior import Prior
 from causalgia.types import Array
 
 PRIOR = Prior(mu_sd=3, tau="half_normal", tau_scale=1)

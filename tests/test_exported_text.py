@@ -20,7 +20,7 @@ from test_cli import call, refused
 import causalgia as cg
 from causalgia.cli.folder import write_answer
 from causalgia.cli.mpra_tables import measured_effects
-from causalgia.spreadsheet import as_cell, from_cell, to_csv
+from causalgia.inputs import as_cell, from_cell, to_csv
 
 _PACKAGE = Path(cg.__file__).parent
 _WRITERS = ("to_csv", "to_markdown", "to_html", "to_excel", "writer", "DictWriter")
@@ -53,7 +53,7 @@ def test_tables_are_written_as_csv_in_one_place_alone():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute) and node.attr in _WRITERS:
                 found.append(path.relative_to(_PACKAGE).as_posix())
-    assert set(found) == {"spreadsheet.py"}, "write tables by causalgia.spreadsheet.to_csv"
+    assert set(found) == {"inputs.py"}, "write tables by causalgia.inputs.to_csv"
 
 
 def texts_in(folder):

@@ -14,6 +14,7 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
+from causalgia.analysis_values import Prior
 from causalgia.errors import CausalgiaError, InferenceError, OutcomesError, PriorConflictWarning, RandomnessError
 from causalgia.estimation import estimate, from_effects
 from causalgia.posterior import infer, posterior_predictive, prior_predictive
@@ -34,7 +35,6 @@ from causalgia.posterior.model_checks import (
 )
 from causalgia.posterior.normal import normal
 from causalgia.posterior.posterior_tree import as_tree, convergence_failures, import_quietly, tree_datasets
-from causalgia.prior import Prior
 from causalgia.verdicts import decide
 
 LAWS = ["spike_and_slab", "student_t", "normal"]

@@ -36,11 +36,10 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation import from_incomplete
-from causalgia.inputs import inflate, parse_int, parse_json, parse_toml, read_bytes
-from causalgia.long_text import pack_text, unpack_text
+from causalgia.inputs import as_cell, from_cell, inflate, parse_int, parse_json, parse_toml, read_bytes, to_csv
+from causalgia.notes import pack_text, unpack_text
 from causalgia.sequences import from_bed, read_fasta, read_motifs, read_vcf
 from causalgia.sequences.genome import Genome
-from causalgia.spreadsheet import as_cell, from_cell, to_csv
 from causalgia.trial.archive.files import encode_values
 from causalgia.trial.archive.files import parse_json as parse_stored_json
 from causalgia.trial_file import read_library_spec, read_spec

@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia.analysis_values import Prior
 from causalgia.errors import CausalgiaError, EstimateError, InferenceError
 from causalgia.estimation import from_effects, heterogeneity
 from causalgia.estimation._helical_phase import helical_phase, trend_basis
@@ -28,7 +29,6 @@ from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import check_proper, fixed_effects_design
 from causalgia.posterior.mixture import mixture
 from causalgia.posterior.normal import normal
-from causalgia.prior import Prior
 
 
 def numbers(*shape: int) -> np.ndarray:

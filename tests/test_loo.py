@@ -13,6 +13,7 @@ import xarray as xr
 from scipy.stats import multivariate_normal, norm
 
 import causalgia as cg
+from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError
 from causalgia.posterior import _infer
 from causalgia.posterior.error_covariance import Noise
@@ -30,7 +31,6 @@ from causalgia.posterior.posterior_tree import as_tree, import_quietly, tree_dat
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student_t import student
 from causalgia.posterior.two_scales import two_scales
-from causalgia.prior import Prior
 
 PRIOR = Prior(standardized=False)
 EFFECT = np.random.default_rng(0).normal(0.5, 1.5, 14) + np.r_[np.zeros(13), 4.0]

@@ -14,7 +14,7 @@ import xarray as xr
 from assay import simulated_counts
 
 import causalgia as cg
-from causalgia import spreadsheet
+from causalgia import inputs
 from causalgia.errors import ContrastError, CountsError, EstimateError, OutcomesError
 from causalgia.mpra.counts import counts_table
 from causalgia.mpra.counts._noise_model import simulated
@@ -197,7 +197,7 @@ def test_a_bad_side_table_is_refused(tmp_path, side, message):
 
 def test_of_a_side_table_only_the_cells_that_are_used_are_taken_apart(tmp_path, monkeypatch):
     unescaped = []
-    monkeypatch.setattr(spreadsheet, "from_cell", lambda cell: unescaped.append(cell) or cell)
+    monkeypatch.setattr(inputs, "from_cell", lambda cell: unescaped.append(cell) or cell)
     rows = "".join(
         f"{name}\tu1\t{arm}\tsome words\n" for name, arm in zip("abcdef", ["control", "GATA"] * 3, strict=True)
     )

@@ -14,9 +14,9 @@ from scipy.spatial.distance import jensenshannon
 import causalgia as cg
 from causalgia.design import Design
 from causalgia.errors import CausalgiaWarning, LibraryError, OutcomesError, PredictorError, RandomnessError
-from causalgia.long_text import unpack_text
 from causalgia.mpra.libraries._library import composition_shift, jensen_shannon, word_shares
 from causalgia.mpra.libraries.barcode_sets import deal_barcodes
+from causalgia.notes import unpack_text
 from causalgia.schema import validate
 from causalgia.sequences import decode, encode
 

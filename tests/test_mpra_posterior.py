@@ -12,12 +12,12 @@ from assay import simulated_counts
 from scipy import stats
 
 import causalgia as cg
+from causalgia.analysis_values import Prior
 from causalgia.errors import ConvergenceError, CountsError, InferenceError
 from causalgia.mpra.fits._infer_counts import model_counts
 from causalgia.mpra.fits.element_effects import fit_request
 from causalgia.posterior.count_model import _T_DF, CellCounts, _arm_tau, _starting_values, count_model
 from causalgia.posterior.posterior_tree import tree_datasets
-from causalgia.prior import Prior
 
 TRUTH = {"sd_barcode": 0.6, "sd_replicate": 0.15, "p_silent": 0.02}
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from causalgia.analysis_values import Prior
 from causalgia.errors import ConvergenceError, ConvergenceWarning, InferenceError
 from causalgia.estimation import from_effects
 from causalgia.posterior import infer
@@ -41,7 +42,6 @@ from causalgia.posterior.nuts import (
 )
 from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.posterior.scale_mixture import Components
-from causalgia.prior import Prior
 
 CASE = Path(__file__).parent / "reference" / "eight_schools"
 SCHOOLS = pd.read_csv(CASE / "input.csv")

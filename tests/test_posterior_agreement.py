@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 from scipy import special, stats
 
+from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError
 from causalgia.estimation import from_effects
 from causalgia.posterior import _infer, engines, infer, labeled_data, model_checks
@@ -22,7 +23,6 @@ from causalgia.posterior.normal import normal
 from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student_t import student
-from causalgia.prior import Prior
 
 PRIOR = Prior(mu_sd=2.0, tau="half_normal", tau_scale=1.5)
 LAWS: dict[str, Any] = {"normal": normal, "student_t": student, "spike_and_slab": spike_and_slab}

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
+from causalgia.analysis_values import Prior
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.model_checks import _mean_variance, _spread_tail, _zero_tail, prior_conflict
-from causalgia.prior import Prior
 from causalgia.types import Array
 
 

@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia.analysis_values import Prior
 from causalgia.errors import (
     CausalgiaError,
     ContrastError,
@@ -42,7 +43,6 @@ from causalgia.posterior.lattice import adaptive_cells
 from causalgia.posterior.normal import normal
 from causalgia.posterior.nuts import sample_slab
 from causalgia.posterior.spike_and_slab import spike_and_slab
-from causalgia.prior import Prior
 
 TREE = np.array([-1, 0, 0, 1])
 FRAME = pd.DataFrame({"seq": ["s1", "s1", "s2", "s2"], "arm": [0, 1, 0, 1], "y": [1.0, 2.0, 1.5, 3.5], "gc": 0.5})

@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia.analysis_values import Prior
 from causalgia.errors import CausalgiaWarning
 from causalgia.estimation import heterogeneity, modification
 from causalgia.multiplicity import equivalence, placebo_rank, placebo_region, selected_intervals, simultaneous
@@ -20,7 +21,6 @@ from causalgia.posterior.normal import normal
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student_t import student
 from causalgia.posterior.two_scales import two_scales
-from causalgia.prior import Prior
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{CausalgiaWarning.__module__}.{CausalgiaWarning.__name__}")
 

@@ -12,6 +12,7 @@ from scipy.special import expit, logsumexp, ndtr
 from scipy.stats import norm
 
 import causalgia as cg
+from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError
 from causalgia.posterior import two_scales as law_of_effects
 from causalgia.posterior import two_scales_hyper
@@ -29,7 +30,6 @@ from causalgia.posterior.lattice import (
 )
 from causalgia.posterior.two_scales import two_scales
 from causalgia.posterior.two_scales_hyper import TwoScaleModel, log_prior
-from causalgia.prior import Prior
 
 
 def by_brute_force(effect: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

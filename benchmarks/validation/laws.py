@@ -15,12 +15,12 @@ from functools import cache
 
 import numpy as np
 
+from causalgia.analysis_values import Prior
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.mixture import mixture
 from causalgia.posterior.normal import normal
 from causalgia.posterior.student_t import student
 from causalgia.posterior.two_scales import two_scales
-from causalgia.prior import Prior
 from validation.checks import Check, Claim
 from validation.draws import Rng
 

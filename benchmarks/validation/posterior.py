@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from causalgia.analysis_values import Prior
 from causalgia.posterior._profile import gaussian_process, matern52
 from causalgia.posterior.error_covariance import Noise, normal_scores, spiked_noise
 from causalgia.posterior.exact import Exact
 from causalgia.posterior.mixture import mixture
 from causalgia.posterior.normal import normal
 from causalgia.posterior.student_t import student
-from causalgia.prior import Prior
 from validation.checks import Check
 from validation.draws import Rng
 from validation.multiplicity import each

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from causalgia.attribution._interactions import dfim, interactions
     from causalgia.attribution._propose import propose
     from causalgia.attribution.altered_networks import Nullified, randomized
-    from causalgia.attribution.attribution_files import read_attributions
+    from causalgia.attribution.attribution_maps import against_trial, average, contributions, read_attributions
     from causalgia.attribution.layer_responses import attention, filters, match
-    from causalgia.attribution.site_scores import against_trial, average, contributions
 else:
     _get, __dir__ = on_first_use(__name__)
 

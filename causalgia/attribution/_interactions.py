@@ -11,8 +11,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from causalgia.attribution._attribute import Method, attribute, check_no_track, columns_of_tasks
+from causalgia.attribution.attribution_maps import contributions, find_aligned
 from causalgia.attribution.map_scores import PairChanges, as_explained, pair_mutagenesis
-from causalgia.attribution.site_scores import contributions, find_aligned
 from causalgia.checks import as_count, as_span, is_whole
 from causalgia.design import NullModel
 from causalgia.errors import AttributionError, DesignError, quoted

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.attribution._attribute import attribute
+from causalgia.attribution.attribution_maps import contributions
 from causalgia.attribution.distinct_patterns import (
     EditedBackgrounds,
     Pattern,
@@ -28,7 +29,6 @@ from causalgia.attribution.seqlets import (
     windows,
     windows_of_table,
 )
-from causalgia.attribution.site_scores import contributions
 from causalgia.checks import as_count, is_real, nearest
 from causalgia.design import DinucleotideShuffle, NullModel
 from causalgia.errors import AttributionError, MissingExtraError, PredictorError, quoted

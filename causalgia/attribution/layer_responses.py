@@ -306,12 +306,14 @@ def attention(predictor: Predictor, layer: str, sequences: Source | xr.Dataset) 
     ({'unit': 3, 'query': 20, 'key': 20}, array([0, 1, 2]))
     """
     import xarray as xr
+    from torch import nn
 
     from causalgia.attribution.layers import as_layer, as_torch_predictor, receptive_field
 
     network = as_torch_predictor(predictor, "attention")
     of = as_explained(sequences)
-    part, known = as_layer(network.module, layer, "output"), _with_attention(network.module)
+    part = as_layer(network.module, layer, "output")
+    known = {name: one for name, one in network.module.named_modules() if isinstance(one, nn.MultiheadAttention)}
     if layer not in known:
         has = f"the network's are {', '.join(map(quoted, known))}" if known else "the network has none"
         raise AttributionError(
@@ -348,12 +350,6 @@ def attention(predictor: Predictor, layer: str, sequences: Source | xr.Dataset) 
     )  # fmt: skip
     attrs = {"layer": layer, "predictor": network.fingerprint, "sequences": of.digest}
     return validate(annotate(found.assign_attrs(attrs)), "attention")
-
-
-def _with_attention(network: nn.Module) -> dict[str, nn.MultiheadAttention]:
-    from torch import nn
-
-    return {name: part for name, part in network.named_modules() if isinstance(part, nn.MultiheadAttention)}
 
 
 def _first_called(predictor: TorchPredictor, known: dict[str, nn.MultiheadAttention], tokens: Tokens) -> str:

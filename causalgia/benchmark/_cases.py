@@ -196,7 +196,11 @@ def planted_case(
     from causalgia.predict import TorchPredictor
 
     generator = np.random.default_rng(key)
-    strong = _strong(of, length)
+    # without composition, and without terms of less than a tenth of the strongest
+    sizes = [abs(weight) * _size(term, length) for term, weight in zip(of.terms, of.weights[0], strict=True)]
+    which = [k for k, size in enumerate(sizes) if size >= _WEAK * max(sizes)]
+    terms, weights = [of.terms[k] for k in which], [[of.weights[0][k] for k in which]]
+    strong = Oracle(*terms, tasks=of.tasks, scale=of.scale, weights=weights, length=of.length)
     drawn = generator.integers(0, 4, (64 * n, length), dtype=np.uint8)
     backgrounds = drawn[~read_by(strong, drawn).to_numpy().any((1, 2))][:n]
     if len(backgrounds) < n:
@@ -232,14 +236,6 @@ def of_task(of: Oracle, task: str) -> Oracle:
         *[term for term, _ in used], tasks=[task], scale=of.scale, weights=[[weight for _, weight in used]],
         intercepts=[of.intercepts[which]], link=of.link, length=of.length,
     )  # fmt: skip
-
-
-def _strong(of: Oracle, length: int) -> Oracle:
-    """Return an oracle of one task without composition and without terms of less than a tenth of the strongest."""
-    sizes = [abs(weight) * _size(term, length) for term, weight in zip(of.terms, of.weights[0], strict=True)]
-    strong = [k for k, size in enumerate(sizes) if size >= _WEAK * max(sizes)]
-    weights = [[of.weights[0][k] for k in strong]]
-    return Oracle(*[of.terms[k] for k in strong], tasks=of.tasks, scale=of.scale, weights=weights, length=of.length)
 
 
 def _size(term: Term, length: int) -> float:

@@ -355,7 +355,13 @@ def _interactions(
     found: _Found, predictor: TorchPredictor, case: Case, effects: Effects
 ) -> Iterator[tuple[str, float, float, int]]:
     """Yield the mean error of the interactions of words that name sites of the same sequences."""
-    _check_words(found.pairs, case)
+    names_of_sites = {site.name for site in case.sites}
+    for word in (word for pair in found.pairs for word in pair):
+        if word not in names_of_sites and (not word or set(word) - set("ACGTU")):
+            raise AttributionError(
+                f"the method returned an interaction of {quoted(word)}, which is not a word of A, C, G and T or U, nor "
+                f"a site of case {quoted(case.name)}; name the two words by their letters"
+            )
     truth: dict[tuple[str, str], list[float]] = {}
     for sites, there, answers in _answers(predictor, case):
         alone = {tuple(row.tolist()): answer for row, answer in zip(there, answers, strict=True)}
@@ -375,17 +381,6 @@ def _interactions(
     if errors:
         of_value, of_se = np.array(errors).T
         yield "interaction_error", float(of_value.mean()), float(np.sqrt((of_se**2).sum()) / len(errors)), len(errors)
-
-
-def _check_words(pairs: Pairs, case: Case) -> None:
-    names = {site.name for site in case.sites}
-    for word in (word for pair in pairs for word in pair):
-        if word not in names and (not word or set(word) - set("ACGTU")):
-            raise AttributionError(
-                f"the method returned an interaction of {quoted(word)}, which is not a word of A, C, G and T or "
-                "U, nor a "
-                f"site of case {quoted(case.name)}; name the two words by their letters"
-            )
 
 
 def _shared(words: tuple[str, str], sites: tuple[str, str]) -> int:

@@ -15,6 +15,7 @@ import xarray as xr
 from causalgia._analyze import estimate_effects, infer_and_decide
 from causalgia._run import run
 from causalgia.analysis import Analysis
+from causalgia.analysis_values import Prior
 from causalgia.calibration.binomial_bands import Row, mean_row, rank_row, rate_table, share_row, verdict_rows
 from causalgia.checks import is_whole
 from causalgia.design import Arm, Design
@@ -34,7 +35,6 @@ from causalgia.errors import (
 from causalgia.estimation import estimate, from_effects
 from causalgia.multiplicity import simultaneous
 from causalgia.predict import Predictor
-from causalgia.prior import Prior
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.setup import set_up_trial
 from causalgia.trial.turns import Trial
@@ -157,7 +157,11 @@ def calibrate(
         identity = request.control is not None and request.scale == "identity"
         if truth is None and identity and hasattr(predictor_or_simulator, "true_ace"):  # of the zoo
             known = predictor_or_simulator.true_ace(design, control=request.control)
-        settings = _predictor_settings(design, predictor_or_simulator, client)
+        settings = None
+        if client is not None and isinstance(predictor_or_simulator, Predictor):  # those of this process, for workers
+            begun = set_up_trial(design, predictor_or_simulator, rng=0, analysis=None, client=client)
+            begun.probe()
+            settings = begun.trial.settings
         repeat = _Repetition(design, predictor_or_simulator, request, root_key(rng), posterior, known, settings)
         alone = repeat((_SAME_ARMS, 0))
         again = [] if alone is None else [(_SAME_ARMS, trial) for trial in range(1, n_trials)]
@@ -225,7 +229,7 @@ class _Repetition:
         """Apply the analysis to the outcomes of a trial, and summarize its posterior."""
         analysis, rng = self.analysis, derive(self.key, "resampling", trial)
         effects, estimates = estimate_effects(outcomes.drop_vars("truth", errors="ignore"), analysis, rng=rng)
-        own = truth_of(outcomes)
+        own = outcomes["truth"] if "truth" in outcomes.variables else None  # which a simulator may give
         true = own if own is not None else self.known
         at = None if true is None else _truth_of_estimates(true, estimates)
         discovered = (estimates["p_adjusted"] <= 1 - analysis.ci_prob).transpose("contrast", "task").to_numpy()
@@ -241,15 +245,6 @@ class _Repetition:
             return replace(found, without=summary)
         lfsr, sign, ranks = summary
         return replace(found, lfsr=lfsr, sign=sign, ranks=ranks)
-
-
-def _predictor_settings(design: Design, predictor: Any, client: Client | None) -> list[dict[str, Any]] | None:
-    """Return the predictor settings of this process, for workers; None for simulators or without workers."""
-    if client is None or not isinstance(predictor, Predictor):
-        return None
-    begun = set_up_trial(design, predictor, rng=0, analysis=None, client=client)
-    begun.probe()
-    return begun.trial.settings
 
 
 def _simultaneous_band(effects: xr.Dataset | None, estimates: xr.Dataset, analysis: Analysis, rng: int) -> xr.Dataset:
@@ -427,19 +422,18 @@ def _ranks(se: Array, prior: Prior, law: Any, generator: np.random.Generator) ->
     from causalgia.posterior import infer
 
     z = generator.standard_t(_NU, se.size) if law == "student_t" else generator.standard_normal(se.size)
-    delta = prior.mu_sd * generator.standard_normal() + _draw_tau(prior, generator) * z
+    mu = prior.mu_sd * generator.standard_normal()
+    if prior.tau == "uniform":
+        tau = prior.tau_scale * float(generator.random())
+    elif prior.tau == "half_normal":
+        tau = prior.tau_scale * abs(float(generator.standard_normal()))
+    else:
+        tau = prior.tau_scale * abs(float(generator.standard_t(3 if prior.tau == "half_t" else 1)))
+    delta = mu + tau * z
     table = from_effects(delta + se * generator.standard_normal(se.size), se)
     post = infer(table, law=law, prior=prior, n_draws=RANKED + 1, rng=int(generator.integers(2**62)))
     draws = post["posterior"]["ace"].to_numpy().reshape(-1, se.size)[:RANKED]
     return np.asarray((draws < delta).sum(axis=0))
-
-
-def _draw_tau(prior: Prior, generator: np.random.Generator) -> float:
-    if prior.tau == "uniform":
-        return prior.tau_scale * float(generator.random())
-    if prior.tau == "half_normal":
-        return prior.tau_scale * abs(float(generator.standard_normal()))
-    return prior.tau_scale * abs(float(generator.standard_t(3 if prior.tau == "half_t" else 1)))
 
 
 #: called as `run` is, without the predictor: ``simulator(design, rng=seed) -> outcomes``
@@ -507,11 +501,6 @@ def aa_design(design: Design, control: str) -> Design:
         n_units = design.n_units
     pair = [Arm(SAME, arms[control]), Arm(_AGAIN, arms[control])]
     return replace(design, arms=pair, n_units=n_units, assignment="parallel", blocks=None, contrasts=None)
-
-
-def truth_of(outcomes: xr.Dataset) -> xr.DataArray | None:
-    """Return the truth of a trial, ``truth (contrast, task)``, if the simulator gives one."""
-    return outcomes["truth"] if "truth" in outcomes.variables else None
 
 
 def centered_truth(ace: np.ndarray) -> np.ndarray:

@@ -15,8 +15,7 @@ import typer
 from causalgia.cli.one_line_errors import StoppedError
 from causalgia.cli.tables import echo, print_answers
 from causalgia.errors import DesignError, OutcomesError, StoreError, TrialInterruptedError, quoted, shell_word
-from causalgia.inputs import check_no_pipe, open_regular_file
-from causalgia.spreadsheet import to_csv
+from causalgia.inputs import check_no_pipe, open_regular_file, to_csv
 
 if TYPE_CHECKING:
     import xarray as xr

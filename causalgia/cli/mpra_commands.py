@@ -55,7 +55,7 @@ from causalgia.cli.mpra_tables import (
 from causalgia.cli.one_line_errors import LazyTyper, RopeCommand, in_shell
 from causalgia.cli.tables import echo, print_written
 from causalgia.errors import OutcomesError, shell_word
-from causalgia.spreadsheet import to_csv
+from causalgia.inputs import to_csv
 
 bench = LazyTyper(
     name="mpra",

@@ -26,8 +26,7 @@ from causalgia.errors import (
     quoted,
     shell_word,
 )
-from causalgia.inputs import read_text
-from causalgia.spreadsheet import from_column
+from causalgia.inputs import from_column, read_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -200,8 +199,8 @@ def _library_question(library: xr.Dataset) -> tuple[Analysis, xr.Dataset]:
     import xarray as xr
 
     from causalgia.analysis import Analysis
-    from causalgia.long_text import design_question
     from causalgia.mpra.comparisons._virtual_trial import design_arms
+    from causalgia.notes import design_question
     from causalgia.trial.attributes import arm_coordinates
 
     analysis = Analysis.from_json(str(library.attrs.get("analysis", "{}"))).asking(design_question(library))

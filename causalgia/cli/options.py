@@ -30,7 +30,7 @@ def folder_analysis(folder: Path, outcomes: xr.Dataset, given: dict[str, Any]) -
     """
     from causalgia.analysis import ANALYSIS, Analysis, stored_analysis
     from causalgia.checks import check_value
-    from causalgia.long_text import design_question
+    from causalgia.notes import design_question
     from causalgia.trial_file import read_analysis
 
     options = {key: value for key, value in given.items() if value is not None}

@@ -29,9 +29,8 @@ from causalgia.cli.one_line_errors import StoppedError, in_shell
 from causalgia.cli.options import DaskOption, WorkersOption, dask_client, load_predictor_spec, parse_rope
 from causalgia.cli.tables import echo, print_answers, print_written
 from causalgia.errors import DesignError, OutcomesError, StoreError, TrialInterruptedError, shell_word
-from causalgia.inputs import parse_json, read_bytes
+from causalgia.inputs import parse_json, read_bytes, to_csv
 from causalgia.notes import without_notes
-from causalgia.spreadsheet import to_csv
 
 if TYPE_CHECKING:
     from causalgia.choices import Align, Schema

@@ -19,7 +19,7 @@ from causalgia.design.frozen_choice import Choice
 from causalgia.design.intervention import Intervention, Layout, steps_of
 from causalgia.design.null_model import NullModel
 from causalgia.errors import DegenerateWarning, DesignError, quoted
-from causalgia.spreadsheet import as_html
+from causalgia.inputs import as_html
 
 Row: TypeAlias = tuple[tuple[str, float], ...]
 

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from causalgia.analysis import Analysis, exploratory_attrs
 from causalgia.choices import Scale
-from causalgia.effect_table import tasks_in_table
+from causalgia.effect_table import folded, has_positions, tasks_in_table, unfolded
 from causalgia.effects.contrast_weights import (
     Contrasts,
     Weights,
@@ -54,10 +54,8 @@ from causalgia.effects.task_weights import (
 )
 from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.expressions import matched, without_patterns
-from causalgia.long_text import design_question
-from causalgia.notes import edits_from_json, notes_of_controls, with_notes
+from causalgia.notes import design_question, edits_from_json, notes_of_controls, with_notes
 from causalgia.numerics.row_blocks import as_dense, by_block, in_memory
-from causalgia.positions import folded, has_positions, unfolded
 from causalgia.schema import annotate, validate
 from causalgia.types import Array
 

@@ -72,7 +72,7 @@ class TaskWeights:
         return sums_over_axis(abs(self.matrix), x, axis)
 
     def at_each(self, positions: Sequence[Any]) -> TaskWeights:
-        """Return the weights over the columns of curves, as `causalgia.positions.folded` names them."""
+        """Return the weights over the columns of curves, as `causalgia.effect_table.folded` names them."""
         weights = {
             f"{name} at {at}": {f"{task} at {at}": w for task, w in row.items()}
             for at in positions

@@ -13,6 +13,7 @@ import xarray as xr
 from causalgia.analysis import exploratory_attrs
 from causalgia.checks import check_flag
 from causalgia.choices import Target
+from causalgia.effect_table import folded, has_positions, is_folded, unfolded
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import ClusterSizeWarning, DegenerateWarning, EstimateError, quoted
 from causalgia.estimation._from_effects import with_aligned_covariance
@@ -42,7 +43,6 @@ from causalgia.estimation.request import (
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import centered, log_p, p_and_limits
 from causalgia.numerics.row_blocks import HELD, Rows, by_block, gram, in_memory, sums_in_random_groups
-from causalgia.positions import folded, has_positions, is_folded, unfolded
 from causalgia.schema import annotate, check_dataset, validate
 from causalgia.types import Array, Codes
 

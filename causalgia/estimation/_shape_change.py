@@ -9,11 +9,11 @@ import xarray as xr
 from scipy import special
 
 from causalgia.checks import is_real
+from causalgia.effect_table import positions_of
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.request import Request, as_ci_prob, check_cluster_name, clusters
 from causalgia.notes import with_notes
 from causalgia.numerics.row_blocks import in_memory
-from causalgia.positions import positions_of
 from causalgia.schema import annotate, keeps_effects, validate
 from causalgia.types import Array, Codes
 

@@ -35,18 +35,16 @@ RISE = "rise of the excess"
 _WEAK_TO_STRONG, _NONE_TO_ALL = "weak to strong, ", "none to all copies, "
 _COPIES = (1, 2, 3)
 
-#: nM, single changes of UGCAUG in UGCAUGU (Auweter et al. 2006, doi:10.1038/sj.emboj.7600918)
+_BEST = "UGCAUG"
+#: nM, single changes of it in UGCAUGU (Auweter et al. 2006, doi:10.1038/sj.emboj.7600918)
 _KD = {"UGCAUG": 0.83, "AGCAUG": 4.8, "CGCAUG": 6.1, "UGUAUG": 280.0, "UACAUG": 350.0, "UGCACG": 4.9, "UGCAUA": 1830.0}
 
 
-def _motif_from_affinities(name: str, best: str, dissociation: Mapping[str, float]) -> Motif:
-    """Return the motif with probabilities proportional to 1 / K_D of each single change (unmeasured: the weakest)."""
-    weakest = max(dissociation.values())
-    changed = [[best[:i] + base + best[i + 1 :] for base in "ACGU"] for i in range(len(best))]
-    return Motif.from_counts(name, [[1 / dissociation.get(word, weakest) for word in words] for words in changed])
-
-
-RBFOX1 = _motif_from_affinities("RBFOX1", "UGCAUG", _KD)
+#: probabilities proportional to 1 / K_D of each single change; the weakest where it was not measured
+RBFOX1 = Motif.from_counts(
+    "RBFOX1",
+    [[1 / _KD.get(f"{_BEST[:i]}{base}{_BEST[i + 1 :]}", max(_KD.values())) for base in "ACGU"] for i in range(6)],
+)
 
 
 def dose_response(

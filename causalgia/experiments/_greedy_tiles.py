@@ -200,7 +200,13 @@ def greedy_tiles(
     from causalgia.estimation import estimate
 
     null = as_tile_sequences(sequences, n_draws, 0)
-    _check_greedy_arguments(null, tiles, n_rounds, goal, k)
+    spans, _ = _candidates(null, tiles, (), k)
+    if goal not in ("lower", "raise"):
+        raise DesignError(f"goal={quoted(goal)} must be 'lower' or 'raise'")
+    if as_count(n_rounds, "n_rounds") > len(spans):
+        raise DesignError(f"n_rounds={n_rounds}: there are {len(spans)} tiles to choose from; give more tiles")
+    if null.n_draws < 2:
+        raise DesignError("n_draws=1: an error over the shuffles of these sequences needs two of each; give n_draws=10")
     check_task(predictor, task)
     answers = partial(run, predictor=predictor, client=client, progress=False)
     key, chosen, rows = root_key(rng), list[Span](), list[xr.Dataset]()
@@ -223,16 +229,6 @@ def greedy_tiles(
     table = xr.concat(rows, dim=xr.Variable("round", np.arange(1, n_rounds + 1)), coords=["tile", "start", "stop"])
     attrs = {"searched": f"the tile whose loss would {goal} the mean of task {task} most, in every round"}
     return table.assign_attrs(rows[0].attrs | attrs | {"estimated": "from shuffles that did not choose the tile"})
-
-
-def _check_greedy_arguments(null: Genomic, tiles: Any, n_rounds: int, goal: str, k: int) -> None:
-    spans, _ = _candidates(null, tiles, (), k)
-    if goal not in ("lower", "raise"):
-        raise DesignError(f"goal={quoted(goal)} must be 'lower' or 'raise'")
-    if as_count(n_rounds, "n_rounds") > len(spans):
-        raise DesignError(f"n_rounds={n_rounds}: there are {len(spans)} tiles to choose from; give more tiles")
-    if null.n_draws < 2:
-        raise DesignError("n_draws=1: an error over the shuffles of these sequences needs two of each; give n_draws=10")
 
 
 def _fresh_trial(null: Genomic, chosen: Sequence[Span], span: Span, k: int) -> Design:

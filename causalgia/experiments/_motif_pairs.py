@@ -147,8 +147,8 @@ def motif_pair(
             "distances, another at=, or a longer background"
         )
     named = _direction_contrasts(cells) | _orientation_contrasts(cells)
-    both = {_pair_name(cell): {cell.both: 1.0, CONTROL: -1.0} for cell in cells}
-    of_cell = [(name, cell) for cell in cells for name in (_pair_name(cell), cell.both)]
+    both = {f"pair, {cell.both}": {cell.both: 1.0, CONTROL: -1.0} for cell in cells}
+    of_cell = [(name, cell) for cell in cells for name in (f"pair, {cell.both}", cell.both)]
     asks = dict.fromkeys(both, "pair") | dict.fromkeys((cell.both for cell in cells), "interaction")
     return Experiment(
         null=null,
@@ -165,10 +165,6 @@ def motif_pair(
             "asks": asks | {name: kind for name, (_, kind, _) in named.items()},
         },
     )
-
-
-def _pair_name(cell: _Cell) -> str:
-    return f"pair, {cell.both}"
 
 
 def _as_choices(values: Sequence[str], known: Sequence[str], name: str) -> tuple[str, ...]:

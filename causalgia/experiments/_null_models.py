@@ -152,7 +152,13 @@ def agreement(found: Mapping[str, Answer | xr.Dataset], *, min_tau: float = 0.8,
 
     ci_prob = as_ci_prob(ci_prob)
     tables = _aligned_estimates(found)
-    orders = _pairwise_taus(tables, ci_prob)
+    names, tasks = list(tables), next(iter(tables.values()))["task"].to_numpy()
+    per_task = [_taus([table.isel(task=[t]) for table in tables.values()], ci_prob) for t in range(len(tasks))]
+    columns = zip(("tau", "tau_lower", "tau_upper", "clear"), np.stack(per_task, axis=-1), strict=True)
+    orders = xr.Dataset(
+        {name: (("null", "null_", "task"), values) for name, values in columns},
+        coords={"null": names, "null_": names, "task": tasks},
+    )
     table = xr.merge([orders, _effect_heterogeneity(tables, ci_prob)]).assign_attrs(ci_prob=ci_prob, min_tau=min_tau)
     low = _least_agreeing(table)
     table.attrs["sentences"] = "\n".join(_agreement_sentence(task, row, min_tau) for task, row in low.items())
@@ -190,19 +196,6 @@ def _aligned_estimates(found: Mapping[str, Answer | xr.Dataset]) -> dict[str, xr
         )
     rows = {dim: first[dim].to_numpy() for dim in ("contrast", "task")}
     return {name: as_estimates(table.sel(rows)) for name, table in tables.items()}
-
-
-def _pairwise_taus(tables: Mapping[str, xr.Dataset], ci_prob: float) -> xr.Dataset:
-    """Return tau of each pair of null models, with its interval, (null, null_, task)."""
-    import xarray as xr
-
-    names, tasks = list(tables), next(iter(tables.values()))["task"].to_numpy()
-    per_task = [_taus([table.isel(task=[t]) for table in tables.values()], ci_prob) for t in range(len(tasks))]
-    columns = zip(("tau", "tau_lower", "tau_upper", "clear"), np.stack(per_task, axis=-1), strict=True)
-    return xr.Dataset(
-        {name: (("null", "null_", "task"), values) for name, values in columns},
-        coords={"null": names, "null_": names, "task": tasks},
-    )
 
 
 def _taus(tables: list[xr.Dataset], ci_prob: float) -> Array:

@@ -117,14 +117,24 @@ def occlusion(
         for name, arm in ((fill, own), (_placebo_name(fill), placebo)):
             arms.append(Arm(name, arm))
             left[name] = share_with_motif(arm.sites, fill, np.repeat(rows, arm.turns, axis=0), pattern, threshold)
+    contrasts: dict[str, dict[str, float]] = {}
+    labels: dict[str, dict[str, Any]] = {"fill": {}, "span": {}, "with_motif": {}}
+    for fill in fills:
+        placebo_name, net = _placebo_name(fill), _net_name(fill)
+        contrasts[fill] = {fill: 1.0, CONTROL: -1.0}
+        contrasts[placebo_name] = {placebo_name: 1.0, CONTROL: -1.0}
+        contrasts[net] = {fill: 1.0, placebo_name: -1.0}
+        labels["fill"] |= dict.fromkeys((fill, placebo_name, net), fill)
+        labels["span"] |= {fill: "motif", placebo_name: "placebo", net: "motif minus placebo"}
+        labels["with_motif"] |= {name: left.get(name, left[fill]) for name in (fill, placebo_name, net)}
     return Experiment(
         null=Genomic(of=Sequences(rows, sites.names), parent=sites.cluster, n_draws=n_draws),
         arms=arms,
         n_units=len(rows) * n_draws,
-        contrasts=_occlusion_contrasts(fills),
+        contrasts=contrasts,
         entry=replace(OCCLUSION, read=partial(_read_occlusion, sites)),
         analysis=analysis_for("confirmatory", rope=rope),
-        labels=_occlusion_labels(fills, left),
+        labels=labels,
     )
 
 
@@ -136,31 +146,17 @@ def _net_name(fill: str) -> str:
     return f"{fill} minus placebo"
 
 
-def _occlusion_contrasts(fills: tuple[str, ...]) -> dict[str, dict[str, float]]:
-    rows = {}
-    for fill in fills:
-        rows[fill] = {fill: 1.0, CONTROL: -1.0}
-        rows[_placebo_name(fill)] = {_placebo_name(fill): 1.0, CONTROL: -1.0}
-        rows[_net_name(fill)] = {fill: 1.0, _placebo_name(fill): -1.0}
-    return rows
-
-
-def _occlusion_labels(fills: tuple[str, ...], left: dict[str, float]) -> dict[str, dict[str, Any]]:
-    labels: dict[str, dict[str, Any]] = {"fill": {}, "span": {}, "with_motif": {}}
-    for fill in fills:
-        for name, span in ((fill, "motif"), (_placebo_name(fill), "placebo"), (_net_name(fill), "motif minus placebo")):
-            labels["fill"][name], labels["span"][name] = fill, span
-            labels["with_motif"][name] = left.get(name, left[fill])
-    return labels
-
-
 def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:
     fills, share = list(dict.fromkeys(found.experiment.labels["fill"].values())), found.experiment.labels["with_motif"]
-    sentences = [
-        _occlusion_sentence(sites, rows, task, fill)
-        for task, rows in rows_by_task(found.steps.decisions)
-        for fill in fills
-    ]
+    sentences = []
+    for task, rows in rows_by_task(found.steps.decisions):
+        for fill in fills:
+            own, placebo, net = (rows.sel(contrast=name) for name in (fill, _placebo_name(fill), _net_name(fill)))
+            sentences.append(
+                f"{task}: {sites.label} occluded ({fill}) changes the outcome by {effect_in_words(own)}, a placebo "
+                f"span by {effect_in_words(placebo)}; motif minus placebo {effect_in_words(net)}: "
+                f"{net['verdict'].item()}."
+            )
     counted = [
         _instance_count_sentence(sites, found.experiment.null.n_draws),
         *(
@@ -173,18 +169,20 @@ def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:
     effects = found.steps.effects
     if effects is None:
         return Finding(sentences=(*sentences, *counted))
-    n_draws, net = found.experiment.null.n_draws, [_net_name(fill) for fill in fills]
+    n_draws, nets = found.experiment.null.n_draws, [_net_name(fill) for fill in fills]
     datasets = {"instances": _instance_table(sites, effects, n_draws)}
-    of_mean = _mean_over_predictors(effects.sel(contrast=net))
-    by_row = _mean_over_draws(of_mean, n_draws)
+    of_mean = _mean_over_predictors(effects.sel(contrast=nets))
+    mean = _effects_by_draw(of_mean["ice"], n_draws).mean("draw")  # of each instance, with instances as units
+    first = of_mean.isel(unit=slice(None, len(mean) * n_draws, n_draws))
+    by_row = first.assign(ice=(first["ice"].dims, mean.transpose("row", *first["ice"].dims[1:]).to_numpy()))
     if by_row.sizes["unit"] >= _LEAST:
         datasets["beyond"] = _share_beyond_rope(by_row, found.steps.decisions)
         groups = {"sequence": of_mean["parent"].to_numpy(), "instance": np.arange(of_mean.sizes["unit"]) // n_draws}
         ci_prob = found.steps.estimates.attrs["ci_prob"]
         datasets["components"] = split = nested_split(of_mean["ice"], groups, each="draw", ci_prob=ci_prob)
         tasks = found.steps.decisions["task"].to_numpy().tolist()
-        sentences += [_spread_sentence(datasets, task, name) for task in tasks for name in net]
-        failed = [name for name in net if name not in split["contrast"]]
+        sentences += [_spread_sentence(datasets, task, name) for task in tasks for name in nets]
+        failed = [name for name in nets if name not in split["contrast"]]
         sentences += [
             f"{name}: how its effects differ could not be split (no maximum of the likelihood)." for name in failed
         ]
@@ -212,13 +210,6 @@ def _effects_by_draw(ice: xr.DataArray, n_draws: int) -> xr.DataArray:
         whole_sites.to_numpy().reshape(whole, n_draws, *whole_sites.shape[1:]),
         dims=("row", "draw", *whole_sites.dims[1:]),
     )
-
-
-def _mean_over_draws(effects: xr.Dataset, n_draws: int) -> xr.Dataset:
-    """Return the mean effect of each instance over its draws, with instances as units."""
-    mean = _effects_by_draw(effects["ice"], n_draws).mean("draw")
-    first = effects.isel(unit=slice(None, len(mean) * n_draws, n_draws))
-    return first.assign(ice=(first["ice"].dims, mean.transpose("row", *first["ice"].dims[1:]).to_numpy()))
 
 
 def _instance_table(sites: Sites, effects: xr.Dataset, n_draws: int) -> xr.Dataset:
@@ -258,14 +249,6 @@ def _share_beyond_rope(by_row: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
     n = by_row.sizes["contrast"]
     per_task = [xr.concat(tables[i : i + n], "contrast", combine_attrs="override") for i in range(0, len(tables), n)]
     return xr.concat(per_task, "task", combine_attrs="override")
-
-
-def _occlusion_sentence(sites: Sites, rows: xr.Dataset, task: str, fill: str) -> str:
-    own, placebo, net = (rows.sel(contrast=name) for name in (fill, _placebo_name(fill), _net_name(fill)))
-    return (
-        f"{task}: {sites.label} occluded ({fill}) changes the outcome by {effect_in_words(own)}, a placebo span "
-        f"by {effect_in_words(placebo)}; motif minus placebo {effect_in_words(net)}: {net['verdict'].item()}."
-    )
 
 
 def _spread_sentence(datasets: dict[str, xr.Dataset], task: Any, contrast: str) -> str:

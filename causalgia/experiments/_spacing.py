@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -113,11 +113,26 @@ def spacing(
     alone = pair.center - 1 if single is None else as_position(single, "single")
     for distance in apart:
         pair.check(distance, null.length)
+    one = _site_at(first, alone)
+    arms = {CONTROL: Arm(CONTROL, Untreated())}
+    for distance in apart:
+        for site, start in zip((first, second), pair.starts(distance), strict=True):
+            arms[_site_at(site, start)] = Arm(_site_at(site, start), Embed(site, at=start))
+        both = pair.name(distance)
+        arms[both] = Arm(both, pair.embedded(distance), {"distance": distance})
+    arms[one] = Arm(one, Embed(first, at=alone))
+    interactions = {d: pair.interaction(d) for d in apart}
+    contrasts = {ONE: {one: 1.0, CONTROL: -1.0}}
+    contrasts |= {f"{_PAIR} at {d}": {pair.name(d): 1.0, CONTROL: -1.0} for d in apart}
+    contrasts |= {f"{_INTERACTION} at {d}": row for d, row in interactions.items()}
+    if len(apart) > 1:  # the rise of the line through the interactions over the distances
+        rise = rise_weights({str(d): d for d in apart})
+        contrasts[RISE] = weighted_sum((rise[str(d)], row) for d, row in interactions.items())
     return Experiment(
         null=null,
-        arms=_spacing_arms(pair, apart, alone),
+        arms=list(arms.values()),
         n_units=n_units,
-        contrasts=_spacing_contrasts(pair, apart, alone),
+        contrasts=contrasts,
         entry=SPACING,
         analysis=analysis_for("confirmatory", rope=rope),
         labels={"distance": {f"{what} at {d}": d for what in (_PAIR, _INTERACTION) for d in apart}},
@@ -195,39 +210,13 @@ def _site_at(site: str, start: int) -> str:
     return f"{site} at {start}"
 
 
-def _spacing_arms(pair: _SitePair, distances: tuple[int, ...], single: int) -> list[Arm]:
-    arms = {CONTROL: Arm(CONTROL, Untreated())}
-    for distance in distances:
-        for site, start in zip((pair.first, pair.second), pair.starts(distance), strict=True):
-            arms[_site_at(site, start)] = Arm(_site_at(site, start), Embed(site, at=start))
-        both = pair.name(distance)
-        arms[both] = Arm(both, pair.embedded(distance), {"distance": distance})
-    arms[_site_at(pair.first, single)] = Arm(_site_at(pair.first, single), Embed(pair.first, at=single))
-    return list(arms.values())
-
-
-def _spacing_contrasts(pair: _SitePair, distances: tuple[int, ...], single: int) -> dict[str, dict[str, float]]:
-    rows = {ONE: {_site_at(pair.first, single): 1.0, CONTROL: -1.0}}
-    rows |= {f"{_PAIR} at {d}": {pair.name(d): 1.0, CONTROL: -1.0} for d in distances}
-    interactions = {d: pair.interaction(d) for d in distances}
-    rows |= {f"{_INTERACTION} at {d}": row for d, row in interactions.items()}
-    if len(distances) > 1:  # the rise of the line through the interactions over the distances
-        rise = rise_weights({str(d): d for d in distances})
-        rows[RISE] = weighted_sum((rise[str(d)], row) for d, row in interactions.items())
-    return rows
-
-
 def _read_spacing(found: TrialResults) -> Finding:
     sentences = [f"{task}: {_spacing_sentence(rows)}" for task, rows in rows_by_task(found.steps.decisions)]
-    return Finding(sentences=(*sentences, *_further_site_sentences(found)))
-
-
-def _further_site_sentences(found: TrialResults) -> Iterator[str]:
-    """Yield the frequency of unintended further sites at each distance."""
     for arm in found.experiment.named_arms:
         if isinstance(arm.intervention, Sequential):
             of, key = f"the interaction at {arm.factors['distance']}", derive(found.key, "further sites", arm.name)
-            yield from further_sites_in_words(found.experiment, arm.name, of=of, key=key)
+            sentences += further_sites_in_words(found.experiment, arm.name, of=of, key=key)
+    return Finding(sentences=tuple(sentences))
 
 
 _TOGETHER = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
@@ -11,8 +12,7 @@ from causalgia.design import Arm, Genomic
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
-from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
+from causalgia.experiments.kit.experiment import Entry, Experiment
 from causalgia.experiments.kit.tile_contexts import (
     as_protected_spans,
     as_spans_inside,
@@ -161,10 +161,6 @@ def moebius_weights(tiles: Sequence[Span]) -> dict[str, float]:
 _WORDS = {"increases": "positive", "decreases": "negative", "negligible": "negligible", "undecided": "undecided"}
 
 
-def _read_tile_interactions(found: TrialResults) -> Finding:
-    return sentence_for_each_task(found, _tile_interactions_text)
-
-
 def _tile_interactions_text(decisions: xr.Dataset) -> str:
     order = decisions["order"].to_numpy()
     whole = decisions.sel(contrast=TOGETHER)
@@ -182,5 +178,5 @@ TILE_INTERACTIONS = Entry(
     estimand="The Moebius terms of Y(set of tiles kept, the other tiles shuffled), over the real sequences and the "
     "shuffles.",
     doi="10.1038/s41588-024-01923-3",
-    read=_read_tile_interactions,
+    read=partial(sentence_for_each_task, text=_tile_interactions_text),
 )

@@ -201,10 +201,16 @@ class _Search:
         )
 
     def level(self, spans: Sequence[Span], task: str | None) -> xr.Dataset:
-        """Return the estimates of one level, with p-values of the hypothesis that an effect lies inside the ROPE."""
+        """Return the estimates of one level, with p-values of the hypothesis that an effect lies inside the ROPE.
+
+        They are twice the smaller one-sided p.
+        """
         from causalgia._run import run
         from causalgia.effects import contrast
         from causalgia.estimation import estimate
+        from causalgia.estimation.ratios import null_value
+        from causalgia.multiplicity.tost import one_sided_p
+        from causalgia.verdicts.rope import rope_region
 
         rng = derive(self.key, "search")
         outcomes = run(self.design(spans), self.predictor, rng=rng, client=self.client, progress=False)
@@ -215,21 +221,13 @@ class _Search:
             warnings.simplefilter("ignore", DegenerateWarning)  # constant effects have a p-value of their own
             found = estimate(contrast(outcomes), target=target)
         chosen = as_task(outcomes["task"].to_numpy(), task)
-        tested = found.assign(p=(found["ace"].dims, _rope_p_values(found, self.rope)))[list(_KEPT)].sel(task=[chosen])
+        inside = rope_region(self.rope, found, null_value(found))
+        tests = one_sided_p(found, inside.lower, inside.upper)
+        p = np.minimum(1.0, 2 * np.minimum(tests.above, tests.below))
+        agreeing = 2.0 ** (1.0 - found["n_clusters"].to_numpy())
+        p = np.where(found["exact"], np.maximum(p, agreeing), p)
+        tested = found.assign(p=(found["ace"].dims, p))[list(_KEPT)].sel(task=[chosen])
         return tested.drop_vars([name for name in tested.coords if name not in tested.dims])
-
-
-def _rope_p_values(estimates: xr.Dataset, rope: Rope) -> Any:
-    """Return p-values of an effect inside the ROPE, (contrast, task): twice the smaller one-sided p."""
-    from causalgia.estimation.ratios import null_value
-    from causalgia.multiplicity.tost import one_sided_p
-    from causalgia.verdicts.rope import rope_region
-
-    inside = rope_region(rope, estimates, null_value(estimates))
-    tests = one_sided_p(estimates, inside.lower, inside.upper)
-    p = np.minimum(1.0, 2 * np.minimum(tests.above, tests.below))
-    agreeing = 2.0 ** (1.0 - estimates["n_clusters"].to_numpy())
-    return np.where(estimates["exact"], np.maximum(p, agreeing), p)
 
 
 def _adjusted_p(p: Any, nodes: Sequence[Node]) -> Any:

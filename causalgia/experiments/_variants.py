@@ -20,7 +20,13 @@ from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
 from causalgia.experiments.kit.experiment import Entry, Experiment, Labels, TrialResults, analysis_for
-from causalgia.experiments.kit.matched_trial import OVER_CONTEXTS, OWN_CONTEXT, MatchedTrial, check_every_variant
+from causalgia.experiments.kit.matched_trial import (
+    OVER_CONTEXTS,
+    OWN_CONTEXT,
+    MatchedTrial,
+    check_every_variant,
+    draw_largest_variants,
+)
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.multiplicity.matched_ranks import match_strata
 from causalgia.sequences.alphabet import decode
@@ -202,7 +208,11 @@ def variants(
                     "context each variant is one unit with all bases of its window"
                 )
         windows = _own_windows(chosen, fasta, length, read_out, align)
-        distances = None if read_out is None else distances_of_variants(windows)
+        distances = (
+            None
+            if read_out is None
+            else [change.at - windows.reference.shape[1] // 2 for change in variant_changes(windows, flank=0)]
+        )
         if null is not None:
             return _matched_experiment(windows, distances, fasta, null, n_null, tail=tail, rope=rope)
         return _own_context_experiment(windows, distances, rope)
@@ -253,12 +263,6 @@ def _own_windows(
     return variant_windows(
         chosen, fasta, length=length, starts=starts.tolist(), align=align or "read_out", minus=minus.tolist()
     )
-
-
-def distances_of_variants(windows: VariantWindows) -> list[int]:
-    """Return the distance of the first changed base of each variant from the middle of its window."""
-    middle = windows.reference.shape[1] // 2
-    return [change.at - middle for change in variant_changes(windows, flank=0)]
 
 
 def _matched_experiment(
@@ -469,12 +473,6 @@ def _largest_variants(rows: xr.Dataset) -> str:
     return text + ("; ..." if len(order) > _MOST_NAMED else "")
 
 
-def _draw_sampled_contexts(answer: Answer) -> Axes:
-    from causalgia.plot import forest
-
-    return forest(largest_contrasts(answer.decisions), task=answer.tasks[0])
-
-
 def _draw_own_contexts(answer: Answer) -> Axes:
     """Draw a forest plot of the variants, or of the mean alone for moments."""
     from causalgia.plot import forest
@@ -493,7 +491,7 @@ VARIANTS = Entry(
     estimand="Y(alternate) - Y(reference) of each variant in its own context, or its mean over sampled contexts.",
     doi="10.1038/nmeth.3547",
     read=_read_sampled_contexts,
-    draw=_draw_sampled_contexts,
+    draw=draw_largest_variants,
     zoo="gata1_like",
     claims="screening",
 )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
+from causalgia.analysis_values import Prior
 from causalgia.checks import as_count
 from causalgia.choices import DIRECTIONS, LEAST_PLACEBO_WORDS
 from causalgia.design import Arm, Embed, NullModel, PlaceboWord, Uniform, Untreated
@@ -18,7 +19,6 @@ from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
 from causalgia.experiments.kit.sites import as_null_model, as_start, as_words
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
-from causalgia.prior import Prior
 from causalgia.streams import derive
 from causalgia.types import Array
 

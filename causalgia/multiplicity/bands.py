@@ -13,6 +13,7 @@ from scipy import special
 from causalgia.analysis import exploratory_attrs
 from causalgia.checks import is_real
 from causalgia.choices import BANDS, Band
+from causalgia.effect_table import folded, has_positions, unfolded
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.floating_point import at_least_floor
 from causalgia.estimation.ratios import WorkingScale, open_ended
@@ -39,7 +40,6 @@ from causalgia.multiplicity.joint_methods import (
 )
 from causalgia.multiplicity.tost import t_limits, unbounded_column
 from causalgia.notes import with_notes
-from causalgia.positions import folded, has_positions, unfolded
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
 from causalgia.types import Array, Codes, EstimateTable, Mask

@@ -61,7 +61,7 @@ def curve_families(table: xr.Dataset, family: str | None, n_positions: int) -> l
     Parameters
     ----------
     table
-        Estimates of curves, as `causalgia.positions.folded` gives them: a column for each position and task.
+        Estimates of curves, as `causalgia.effect_table.folded` gives them: a column for each position and task.
     family
         None: each curve is a family, of one contrast in one task (and model); the name of a coordinate on contrast: the
         curves of one task that share its value; ``"all"``: all curves.

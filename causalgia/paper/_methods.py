@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from causalgia.analysis_values import Prior
 from causalgia.choices import METHOD_NAMES, TARGET_MEANINGS, VERDICTS
 from causalgia.effect_table import hall_coefficient, select_tasks
 from causalgia.errors import OutcomesError, printable
@@ -18,7 +19,6 @@ from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
 from causalgia.numerics.moments import ENOUGH
 from causalgia.paper.citations import Work, uses_skewness, works
-from causalgia.prior import Prior
 from causalgia.reporting._trial_report import (
     count_clause,
     population_text,

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 import xarray as xr
 
 from causalgia.choices import VERDICTS
-from causalgia.effect_table import select_tasks
+from causalgia.effect_table import has_positions, select_tasks
 from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo_word
-from causalgia.positions import has_positions
 from causalgia.reporting import Rows, curve_report, trial_report
 from causalgia.reporting._trial_report import count_clause
 from causalgia.reporting.effect_rows import as_reportable, check_not_draws

@@ -11,18 +11,17 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from causalgia.effect_table import select_tasks
+from causalgia.effect_table import has_positions, select_tasks
 from causalgia.errors import MissingExtraError, OutcomesError, printable, quoted
 from causalgia.estimation import as_estimates
 from causalgia.estimation.ratios import null_value
+from causalgia.inputs import to_csv
 from causalgia.paper._report import report
-from causalgia.positions import has_positions
 from causalgia.reporting._trial_report import table_parts
 from causalgia.reporting.effect_rows import Rows, as_reportable
 from causalgia.reporting.table_formats import NAMES, html_table, latex_table, markdown_table, with_minus
 from causalgia.reporting.verdict_sentences import is_decided
 from causalgia.schema import keeps_effects
-from causalgia.spreadsheet import to_csv
 from causalgia.types import EstimateTable, PosteriorGroups
 
 if TYPE_CHECKING:

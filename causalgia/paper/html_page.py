@@ -16,14 +16,13 @@ import numpy as np
 import xarray as xr
 
 from causalgia.choices import VERDICTS
-from causalgia.effect_table import select_tasks, tasks_in_table
+from causalgia.effect_table import has_positions, select_tasks, tasks_in_table
 from causalgia.errors import OutcomesError, printable, quoted, reason_of
 from causalgia.estimation.crossover_estimates import is_placebo_word
 from causalgia.inputs import check_no_pipe, parse_json
 from causalgia.notes import notes_of
 from causalgia.paper._methods import methods
 from causalgia.paper.page_pictures import bench_pictures, effect_pictures, outcome_pictures, saved_picture
-from causalgia.positions import has_positions
 from causalgia.reporting import cells, sentences, tasks_in_words
 from causalgia.reporting._trial_report import check_same_trial, estimand, shape_lines
 from causalgia.reporting.effect_rows import as_reportable, sentences_on_tasks

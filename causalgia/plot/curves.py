@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.effect_table import tasks_in_table
+from causalgia.effect_table import has_positions, positions_of, tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.multiplicity.joint_methods import FEW
 from causalgia.plot.style import (
@@ -43,7 +43,6 @@ from causalgia.plot.style import (
     task_rows,
     write_heading,
 )
-from causalgia.positions import has_positions, positions_of
 from causalgia.reporting import Row
 from causalgia.reporting.effect_rows import as_reportable
 from causalgia.schema import validate

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
+from causalgia.analysis_values import Prior
 from causalgia.checks import check_draws, check_flag
 from causalgia.choices import LAWS, LEAST_DF, Law, too_few_for_a_law
 from causalgia.errors import InferenceError, PriorConflictWarning, quoted
@@ -50,7 +51,6 @@ from causalgia.posterior.model_checks import errors_grow_with_effects, prior_con
 from causalgia.posterior.nuts import CHAINS
 from causalgia.posterior.posterior_tree import Tree, as_tree, check_convergence, check_n_draws, diagnose
 from causalgia.posterior.shared_effects import infer_across_tasks
-from causalgia.prior import Prior
 from causalgia.schema import check_no_average_map
 from causalgia.streams import RNG, root_key
 from causalgia.types import Codes, EstimateTable

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import linalg, special
 
+from causalgia.analysis_values import Prior
 from causalgia.checks import is_whole
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.error_covariance import Noise
@@ -29,7 +30,6 @@ from causalgia.posterior.labeled_data import (
 )
 from causalgia.posterior.nuts import CHAINS
 from causalgia.posterior.posterior_tree import Tree, as_tree
-from causalgia.prior import Prior
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Array, EstimateTable
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaln
 
+from causalgia.analysis_values import Prior
 from causalgia.posterior.nuts import Sampled, sample_nuts
 from causalgia.posterior.posterior_tree import import_quietly
-from causalgia.prior import Prior
 from causalgia.types import Array, Ints, Mask
 
 LN2 = float(np.log(2.0))

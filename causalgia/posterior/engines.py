@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
+from causalgia.analysis_values import Prior
 from causalgia.checks import nearest
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.error_covariance import Noise, add_variances
@@ -44,7 +45,6 @@ from causalgia.posterior.scale_mixture import Components, EffectSummary, log_com
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student_t import StudentModel, student
 from causalgia.posterior.two_scales import two_scales
-from causalgia.prior import Prior
 from causalgia.streams import derive
 from causalgia.types import Array, Codes
 

@@ -15,11 +15,11 @@ from numpy.linalg import LinAlgError
 from scipy.linalg import cho_factor, cho_solve
 from scipy.special import gammaln, ndtri
 
+from causalgia.analysis_values import Prior
 from causalgia.checks import is_whole
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.scale_mixture import Components, Node, ResidualRows, residual_rows
-from causalgia.prior import Prior
 from causalgia.types import Array
 
 _MOST_STEPS, _FINE, _LEAST_NUDGE = 200, 1e-12, 4e-14  # widths relative to the first bracket

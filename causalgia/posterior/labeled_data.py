@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from causalgia.analysis_values import Prior
 from causalgia.checks import nearest
 from causalgia.errors import InferenceError, quoted
 from causalgia.estimation._from_effects import as_estimates
@@ -19,7 +20,6 @@ from causalgia.posterior.error_covariance import Noise, noises_of
 from causalgia.posterior.exact import rescale_prior
 from causalgia.posterior.mixture import LEAST_FOR_DEPENDENCE
 from causalgia.posterior.two_scales import median_se
-from causalgia.prior import Prior
 from causalgia.types import Array, Codes
 
 if TYPE_CHECKING:

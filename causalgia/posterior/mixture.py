@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.error_covariance import Noise, check_effects, noise_unit, rescale_noise
 from causalgia.posterior.exact import (
@@ -37,7 +38,6 @@ from causalgia.posterior.scale_mixture import (
     probability_below,
     whole_window,
 )
-from causalgia.prior import Prior
 from causalgia.types import Array
 
 LEAST_FOR_DEPENDENCE = 20

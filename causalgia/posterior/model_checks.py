@@ -11,6 +11,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.analysis import Analysis
+from causalgia.analysis_values import Prior
 from causalgia.checks import check_draws
 from causalgia.choices import LEAST_DF, LEAST_FOR_A_LAW, Error
 from causalgia.errors import InferenceError
@@ -21,7 +22,6 @@ from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.labeled_data import FamilyData, as_labeled_estimates, family_data
 from causalgia.posterior.mixture import effect_se_dependence
 from causalgia.posterior.posterior_tree import Tree, as_tree, tree_datasets, tree_group
-from causalgia.prior import Prior
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Array, EstimateTable
 

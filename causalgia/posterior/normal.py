@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from scipy.special import ndtr
 
+from causalgia.analysis_values import Prior
 from causalgia.posterior.density_grids import HalfLine, resolve_density
 from causalgia.posterior.error_covariance import Noise, check_effects, noise_unit, rescale_noise
 from causalgia.posterior.exact import (
@@ -23,7 +24,6 @@ from causalgia.posterior.exact import (
     rescale_prior,
 )
 from causalgia.posterior.pointwise_likelihood import normal_log_density
-from causalgia.prior import Prior
 from causalgia.types import Array
 
 _PAIRS = 2**22

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError
 from causalgia.posterior.error_covariance import Noise, noise_unit, rescale_noise
 from causalgia.posterior.exact import Design, check_proper, fixed_effects_design, has_flat_tau, rescale_prior
 from causalgia.posterior.mixture import average_summaries
 from causalgia.posterior.posterior_tree import import_quietly, tree_datasets
 from causalgia.posterior.scale_mixture import Components, EffectSummary, Node, draw_effects, whole_window
-from causalgia.prior import Prior
 from causalgia.streams import derive
 from causalgia.types import Array
 

@@ -12,6 +12,7 @@ import xarray as xr
 from scipy import linalg
 
 from causalgia.analysis import exploratory_attrs
+from causalgia.analysis_values import Prior
 from causalgia.choices import LEAST_TO_SHARE
 from causalgia.errors import InferenceError
 from causalgia.notes import with_notes
@@ -40,7 +41,6 @@ from causalgia.posterior.pattern_mixture import (
 from causalgia.posterior.posterior_tree import Tree, as_tree
 from causalgia.posterior.scale_mixture import Components, Node, log_component_densities, posterior_normals
 from causalgia.posterior.task_covariances import Pattern, TaskErrors, canonical_patterns, learnt_patterns, task_errors
-from causalgia.prior import Prior
 from causalgia.streams import derive
 from causalgia.types import Array, Codes
 

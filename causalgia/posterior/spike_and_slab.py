@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaln, expit, logsumexp
 
+from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.density_grids import Surface, refine_by_spline, support_grid
 from causalgia.posterior.error_covariance import Noise, check_effects, noise_unit, rescale_noise
@@ -15,7 +16,6 @@ from causalgia.posterior.exact import TAIL, Draws, Exact, Nodes, has_flat_tau, l
 from causalgia.posterior.mixture import lfsr_of, pool_summaries
 from causalgia.posterior.pointwise_likelihood import mixture_log_density
 from causalgia.posterior.scale_mixture import Components, EffectSummary, Node, effect_summary, probability_below
-from causalgia.prior import Prior
 from causalgia.types import Array
 
 MOST_FACTORS = 2  # most factor scores on a grid

@@ -10,6 +10,7 @@ from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq
 from scipy.special import logsumexp
 
+from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.density_grids import Surface, gauss_rule, refine_by_spline, support_grid
 from causalgia.posterior.error_covariance import Noise, check_effects, noise_unit, rescale_noise
@@ -32,7 +33,6 @@ from causalgia.posterior.exact import (
 from causalgia.posterior.mixture import average_below, average_summaries, lfsr_of
 from causalgia.posterior.pointwise_likelihood import deferred_mixture_density
 from causalgia.posterior.scale_mixture import Components, Node, draw_effects, residual_rows, window_of
-from causalgia.prior import Prior
 from causalgia.types import Array
 
 _BLOCK = 1 << 20

@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from causalgia.analysis_values import Prior
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.error_covariance import Noise, check_effects, rescale_noise
@@ -16,7 +17,6 @@ from causalgia.posterior.lattice import COARSE, FINE, Lattice, build_lattice
 from causalgia.posterior.pointwise_likelihood import deferred_mixture_density
 from causalgia.posterior.scale_mixture import LOG2E, erfc, exp2, inverse_root
 from causalgia.posterior.two_scales_hyper import Part, TwoScaleModel, posterior_parts, scales_at
-from causalgia.prior import Prior
 from causalgia.types import Array
 
 __all__ = ["median_se", "two_scales"]

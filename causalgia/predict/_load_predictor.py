@@ -15,12 +15,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, NoReturn
 
+from causalgia.checks import is_installed
 from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, quoted
 from causalgia.predict.answer_checks import first_line, one_line
 from causalgia.predict.function_predictor import FunctionPredictor, build_once
 from causalgia.predict.onnx import OnnxPredictor
 from causalgia.predict.predictor import Predictor, Scale, as_batch_size, as_distinct_names, as_scale
-from causalgia.provenance import is_installed
 
 Announce = Callable[[str], None]
 _ONNX_PROVIDERS = {"auto": None, "cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider"]}

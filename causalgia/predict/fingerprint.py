@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from causalgia.checks import is_installed
 from causalgia.errors import CausalgiaError
-from causalgia.provenance import is_installed
 
 UNREAD = "~"
 """Suffix of a fingerprint that does not cover all state."""

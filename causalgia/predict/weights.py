@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
+from causalgia.checks import is_installed
 from causalgia.errors import MissingExtraError, PredictorError, quoted
 from causalgia.inputs import open_regular_file
 from causalgia.predict.answer_checks import first_line
-from causalgia.provenance import is_installed
 
 _CONVERT = (
     "load it where you trust it and keep the tensors alone: causalgia.predict.save_weights(module, 'net.safetensors')"

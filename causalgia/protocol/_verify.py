@@ -21,7 +21,7 @@ from causalgia.analysis_values import as_plain
 from causalgia.design import Design
 from causalgia.errors import CausalgiaError, CausalgiaWarning, OutcomesError, ProtocolError, shell_word
 from causalgia.inputs import parse_json
-from causalgia.long_text import unpack_text
+from causalgia.notes import unpack_text
 from causalgia.protocol._protocol import Protocol, digests_of_run
 from causalgia.protocol.lock_file import (
     Deviation,

@@ -15,7 +15,7 @@ from causalgia.refutation.claim import FAIL_LEVEL, Claim, Finding, NotApplicable
 from causalgia.streams import derive
 from causalgia.trial.design_notes import auroc
 from causalgia.trial.turns import draw_backgrounds
-from causalgia.types import Array, Codes, Tokens
+from causalgia.types import Array, Tokens
 
 K = 3
 """Length of the words whose frequencies describe a sequence."""
@@ -92,7 +92,10 @@ def _draw_samples(claim: Claim, *, least: int, apart: bool) -> TwoSamples:
     parents = drawn.parents.astype(str)
     units = np.sort(np.unique(parents, return_index=True)[1])
     real = np.unique(claim.real_sequences.tokens, axis=0)
-    of_parent = _parents_of_sequences(claim)
+    null, of_parent = design.drawn, dict[bytes, str]()
+    if isinstance(null, FromSequences) and hasattr(null, "parent_names"):
+        rows = zip(null.parents_given.tokens, null.parent_names, strict=True)
+        of_parent = {row.tobytes(): str(name) for row, name in rows}
     here = np.array([of_parent.get(row.tobytes(), "") for row in real])
     if apart and (here != "").any():
         half = list(rng.permutation(np.unique(parents[units]))[: len(units) // 2])
@@ -105,15 +108,6 @@ def _draw_samples(claim: Claim, *, least: int, apart: bool) -> TwoSamples:
             f"{least} of each are the least"
         )
     return TwoSamples(drawn.tokens[units[:_MOST]], rng.permutation(real, axis=0)[:_MOST])
-
-
-def _parents_of_sequences(claim: Claim) -> dict[bytes, str]:
-    """Return the parent of each sequence that the null model draws from; empty for independent draws."""
-    null = claim.check_design().drawn
-    if not isinstance(null, FromSequences) or not hasattr(null, "parent_names"):
-        return {}
-    rows = zip(null.parents_given.tokens, null.parent_names, strict=True)
-    return {row.tobytes(): str(name) for row, name in rows}
 
 
 def word_composition(claim: Claim) -> xr.Dataset:
@@ -220,15 +214,6 @@ def log_odds(x: Array, y: Array, new: Array) -> Array:
     return odds
 
 
-def cross_fitted(x: Array, y: Array, folds: Codes) -> Array:
-    """Return log odds of each row by a classifier of the other folds."""
-    found = np.empty(len(x))
-    for fold in np.unique(folds):
-        out = folds == fold
-        found[out] = log_odds(x[~out], y[~out], x[out])
-    return found
-
-
 def auc_limits(auc: float, n: int, m: int, *, alpha: float) -> tuple[float, float]:
     """Return the two-sided 1 - alpha score interval of an area under the ROC curve, of n and m independent scores.
 
@@ -327,7 +312,10 @@ def classifier_auc(claim: Claim, samples: TwoSamples) -> tuple[float, int, int]:
     rng = np.random.default_rng(derive(claim.key, "classifier"))
     n, m = len(samples.units), len(samples.real)
     folds = np.concatenate([rng.permutation(size) % _FOLDS for size in (n, m)])
-    score = cross_fitted(x, y, folds)
+    score = np.empty(len(x))
+    for fold in np.unique(folds):  # each by a classifier of the other folds
+        out = folds == fold
+        score[out] = log_odds(x[~out], y[~out], x[out])
     areas = [auroc(score[(folds == fold) & (y == 0)], score[(folds == fold) & (y == 1)]) for fold in range(_FOLDS)]
     return float(np.mean(areas)), n, m
 

@@ -75,19 +75,22 @@ def _run_word_trial(claim: Claim) -> WordTrial:
     design = claim.check_design()
     claim.check_predictor()
     steps = {arm.name: arm.intervention for arm in design.named_arms}
-    names = list(dict.fromkeys([name for name, _ in claim.effects_claimed] + _by_size(claim)))
+    by_size = np.argsort(-abs(claim.estimates["ace"]).max("task").to_numpy(), kind="stable")
+    others = [str(name) for name in claim.estimates["contrast"].to_numpy()[by_size]]
+    names = list(dict.fromkeys([name for name, _ in claim.effects_claimed] + others))
     pairs, made, why = {}, {}, ""
     for name in names:
-        pair = _treated_and_control(claim.weights[name])
-        if pair is None:
+        weights = claim.weights[name]
+        if sorted(weights.values()) != [-1.0, 1.0]:
             why = why or f"contrast '{name}' is not one arm minus another"
             continue
+        treated, control = sorted(weights, key=weights.__getitem__, reverse=True)
         try:
-            made[name] = _placebo_arms(steps[pair[0]])
+            made[name] = _placebo_arms(steps[treated])
         except DesignError as error:
-            why = why or f"arm '{pair[0]}': {error}"
+            why = why or f"arm '{treated}': {error}"
             continue
-        pairs[name] = pair
+        pairs[name] = treated, control
     if not pairs:
         raise NotApplicableError(f"no contrast is a written word minus a control ({why})")
     there = design.drawn.available if isinstance(design.drawn, Genomic) else _MOST
@@ -108,20 +111,6 @@ def _run_word_trial(claim: Claim) -> WordTrial:
         words[arm] = [f"{arm}: {word}" for word in made[name]]
         arms += [Arm(f"{arm}: {word}", one) for word, one in made[name].items()]
     return WordTrial(claim.fresh(arms, n, "placebo words"), chosen, words, n, n * a_unit, len(pairs) - n_pairs)
-
-
-def _by_size(claim: Claim) -> list[str]:
-    """Return the contrasts by their largest effect in any task."""
-    size = abs(claim.estimates["ace"]).max("task").to_numpy()
-    return [str(name) for name in claim.estimates["contrast"].to_numpy()[np.argsort(-size, kind="stable")]]
-
-
-def _treated_and_control(weights: dict[str, float]) -> tuple[str, str] | None:
-    """Return the two arms of a difference; None for another contrast."""
-    if sorted(weights.values()) != [-1.0, 1.0]:
-        return None
-    (treated,), (control,) = ([arm for arm, w in weights.items() if w == sign] for sign in (1.0, -1.0))
-    return treated, control
 
 
 def _placebo_arms(treated: Intervention) -> dict[str, Intervention]:

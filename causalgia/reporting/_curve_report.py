@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.checks import is_whole
+from causalgia.effect_table import has_positions, positions_of
 from causalgia.errors import ContrastError, MissingExtraError, OutcomesError, printable, quoted
 from causalgia.multiplicity.joint_methods import carried_by_few
-from causalgia.positions import has_positions, positions_of
 from causalgia.reporting._trial_report import estimand
 from causalgia.reporting.table_formats import format_effect, format_number
 from causalgia.schema import validate

@@ -30,7 +30,7 @@ from causalgia.stopping._confidence_sequence import (
     sequence_critical,
     unseen_share,
 )
-from causalgia.types import Array, Codes
+from causalgia.types import Array
 
 _GROWTH = 1.25
 
@@ -337,9 +337,11 @@ class Decided(Rule):
         min_clusters = max(self.min_clusters, clusters_for_rare(self.rare, alpha=alpha))
         # time in units, from the number that contains `min_clusters` clusters: information on a mean of clusters
         # grows at most as fast as the units, and a faster clock only widens the interval
-        clock = max(now.n_units / now.units_at(min_clusters), 1.0) * min_clusters
+        begin = int(now.first_units[min_clusters - 1]) + 1 if now.n_clusters >= min_clusters else now.n_units
+        clock = max(now.n_units / begin, 1.0) * min_clusters
         critical = sequence_critical(clock, alpha=alpha, min_clusters=min_clusters)
-        half = critical * now.se + self._unseen(now, alpha=alpha)
+        unseen = unseen_share(now.n_clusters, alpha=alpha) * np.maximum(now.largest, self.largest or 0.0)
+        half = critical * now.se + unseen  # what backgrounds that were not drawn could add, on either side
         lower, upper = now.ace - half, now.ace + half
         null = now.null_value
         low, high = rope_ends(self.rope, null) if isinstance(self.rope, tuple) else (null, null)
@@ -348,7 +350,11 @@ class Decided(Rule):
         record = now.record(lower, upper).assign(counts=now.n_clusters >= needed)
         record = record.assign_attrs(level=self.level, missed=missed)
         if now.n_clusters < needed:
-            why = self._clusters_reason(now, needed, min_clusters)
+            why = "needed"
+            if needed > min_clusters:
+                why = f"needed because of the skewness of {now.most_skewed()}"
+            elif min_clusters != self.min_clusters:
+                why = f"needed to see an effect on {100 * self.rare:.2g} % of backgrounds"
             return Look(False, f"undecided: {now.n_clusters:,} clusters of the {needed:,} {why}", record)
         if (left := ~clear & now.awaited).any():
             return Look(False, f"undecided: {now.named(left)}", record)
@@ -356,20 +362,6 @@ class Decided(Rule):
             f"every contrast {now.control_phrase}is above, below or inside the ROPE; {missed_share_sentence(missed)}"
         )
         return Look(True, reason, record)
-
-    def _unseen(self, now: Interim, *, alpha: float) -> npt.NDArray[np.float64]:
-        """Return what backgrounds that were not drawn could add to each effect, on either side."""
-        return unseen_share(now.n_clusters, alpha=alpha) * np.maximum(now.largest, self.largest or 0.0)
-
-    def _clusters_reason(self, now: Interim, needed: int, min_clusters: int) -> str:
-        """Return why this many clusters are needed: skewness, a rare effect, or the least number of the rule."""
-        if needed > min_clusters:
-            return f"needed because of the skewness of {now.most_skewed()}"
-        return (
-            "needed"
-            if min_clusters == self.min_clusters
-            else f"needed to see an effect on {100 * self.rare:.2g} % of backgrounds"
-        )
 
 
 @dataclass(frozen=True)
@@ -410,10 +402,6 @@ class Interim:
     null_value: float
     control_phrase: str
     labels: xr.Dataset
-
-    def units_at(self, clusters: int) -> int:
-        """Return the number of units that contain this many clusters; `n_units` if there are fewer clusters."""
-        return int(self.first_units[clusters - 1]) + 1 if self.n_clusters >= clusters else self.n_units
 
     def named(self, which: npt.NDArray[np.bool_]) -> str:
         """Return the names of the contrasts with any of these effects."""
@@ -460,6 +448,10 @@ def interim_estimates(
     awaited = np.broadcast_to((~words | words.all()).reshape(-1, *[1] * (ice.ndim - 2)), ice.shape[1:])
     dims = effects["ice"].dims[1:]
     null_value = float(effects.attrs.get("null_value", 0.0))
+    size = np.abs(ice - null_value).max(axis=0)
+    if groups is not None:  # a cluster may have more weight than a unit
+        size = np.maximum(size, np.abs(group_sums(ice - null_value, codes)).max(axis=0) / (n / (int(codes.max()) + 1)))
+    how = "divided by" if effects.attrs.get("transform") == "ratio" else "minus"
     return Interim(
         ace=found.ace,
         se=found.se,
@@ -467,29 +459,13 @@ def interim_estimates(
         skewness=skewness(sums),
         n_units=n,
         n_clusters=len(first),
-        largest=_largest_effect(ice - null_value, None if groups is None else codes),
+        largest=np.asarray(size.max(axis=0, keepdims=True)),
         first_units=np.sort(first),
         awaited=awaited,
         null_value=null_value,
-        control_phrase=_control_phrase(effects),
+        control_phrase=f"{how} '{effects.attrs['control']}' " if effects.attrs.get("control") else "",
         labels=xr.Dataset(coords={dim: effects[dim].to_numpy() for dim in dims}),
     )
-
-
-def _largest_effect(effects: Array, codes: Codes | None) -> Array:
-    """Return the largest absolute effect over units (or clusters of more weight) and contrasts, ``(1, ...)``."""
-    size = np.abs(effects).max(axis=0)
-    if codes is not None:
-        per_cluster = len(codes) / (int(codes.max()) + 1)
-        size = np.maximum(size, np.abs(group_sums(effects, codes)).max(axis=0) / per_cluster)
-    return np.asarray(size.max(axis=0, keepdims=True))
-
-
-def _control_phrase(effects: xr.Dataset) -> str:
-    if not effects.attrs.get("control"):
-        return ""
-    how = "divided by" if effects.attrs.get("transform") == "ratio" else "minus"
-    return f"{how} '{effects.attrs['control']}' "
 
 
 def _contrast_arguments(

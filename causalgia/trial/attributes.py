@@ -14,7 +14,7 @@ import causalgia
 from causalgia.analysis import Analysis
 from causalgia.design import Arm, Design
 from causalgia.errors import CausalgiaError, DesignError, OutcomesError, PredictorError, SequenceError
-from causalgia.long_text import LONGEST_ATTRIBUTE, pack_text, unpack_text
+from causalgia.notes import LONGEST_ATTRIBUTE, pack_text, unpack_text
 from causalgia.predict import Predictor
 from causalgia.streams import RNG
 

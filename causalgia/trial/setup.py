@@ -19,8 +19,7 @@ from causalgia.analysis import Analysis
 from causalgia.design import Design
 from causalgia.design.arms import edits_of_arms
 from causalgia.errors import DegenerateWarning, DesignError
-from causalgia.long_text import LONGEST_ATTRIBUTE
-from causalgia.notes import edits_to_json
+from causalgia.notes import LONGEST_ATTRIBUTE, edits_to_json
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import LONG
 from causalgia.schema import annotate

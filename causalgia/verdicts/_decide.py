@@ -34,7 +34,7 @@ from causalgia.multiplicity.placebo import TAIL_NOTE, resolution_note
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, check_no_average_map, validate
 from causalgia.streams import RNG, root_key
-from causalgia.types import Array, Codes, EstimateTable, PosteriorGroups
+from causalgia.types import Array, EstimateTable, PosteriorGroups
 from causalgia.verdicts.evidence import (
     CLAIMS,
     UNDECIDED,
@@ -161,7 +161,10 @@ def decide(
         out = _decide_by_tests(evidence, rope, attrs, rare, family)
     else:
         interval = 2 * level - 1 if ci_prob is None else _as_level(ci_prob, "ci_prob")
-        out = _decide_by_draws(evidence, rope, attrs, interval, rare, family)
+        found = from_posterior(evidence, rope, level=level, ci_prob=interval, rare=rare)
+        attrs |= {"evidence": kind, "ci_prob": interval, "rare": "none" if found.rare is None else found.rare}
+        columns, attrs["families"] = _family_verdicts(found, attrs, family)
+        out = _decisions_dataset(found, columns, float(ndtri(level)), attrs | _law_caution(found))
     settings = _analysis_settings(out, rope, rare, family)
     out = out.assign_attrs(exploratory_attrs(out.attrs, **settings))
     return validate(annotate(out), "decisions")
@@ -221,16 +224,6 @@ def _analysis_settings(out: xr.Dataset, rope: Any, rare: Any, family: str | None
     settings = {"rope": rope, "level": out.attrs["level"]} | ({"error": error} if varies else {})
     settings |= {"rare": rare}
     return settings | ({"family": family} if out.attrs["error"] != "local" else {})
-
-
-def _decide_by_draws(
-    tree: Any, rope: Any, attrs: dict[str, Any], interval: float, rare: Any, family: str | None
-) -> xr.Dataset:
-    found = from_posterior(tree, rope, level=attrs["level"], ci_prob=interval, rare=rare)
-    attrs = attrs | {"evidence": "posterior", "ci_prob": interval, "rare": "none" if found.rare is None else found.rare}
-    columns, attrs["families"] = _family_verdicts(found, attrs, family)
-    attrs |= _law_caution(found)
-    return _decisions_dataset(found, columns, float(ndtri(attrs["level"])), attrs)
 
 
 def _law_caution(found: Evidence) -> dict[str, str]:
@@ -306,7 +299,11 @@ def _family_verdicts(found: Evidence, attrs: dict[str, Any], family: str | None)
     flat = found.errors.reshape(3, -1)
     names = ("verdict", "local_error", "q", "share_directional", "share_negligible")
     columns = {name: np.empty(flat.shape[1], dtype="<U10" if name == "verdict" else np.float64) for name in names}
-    sets, in_words = _verdict_families(found, family)
+    sets, in_words = families(found.effects, family, shape), family_label(family, found.effects["ace"])
+    if found.region.of_placebos:  # the words that define the region are a family of their own
+        word = np.repeat(is_placebo_word(found.effects), int(np.prod(shape[1:])))
+        sets = [part for members in sets for part in (members[~word[members]], members[word[members]]) if len(part)]
+        in_words = f"{in_words}, placebo words apart"
     for members in sets:
         verdicts = rule(flat[:, members], alpha=1 - level, error=attrs["error"])
         for name in names:
@@ -316,17 +313,6 @@ def _family_verdicts(found: Evidence, attrs: dict[str, Any], family: str | None)
     elif attrs["error"] == "local":
         columns["q"] = columns["local_error"]
     return {name: values.reshape(shape) for name, values in columns.items()}, in_words
-
-
-def _verdict_families(found: Evidence, family: str | None) -> tuple[list[Codes], str]:
-    """Return the members of each family, placebo words that define the region apart, and a family in words."""
-    shape, ace = found.errors.shape[1:], found.effects["ace"]
-    sets, in_words = families(found.effects, family, shape), family_label(family, ace)
-    if not found.region.of_placebos:
-        return sets, in_words
-    word = np.repeat(is_placebo_word(found.effects), int(np.prod(shape[1:])))
-    parts = [part for members in sets for part in (members[~word[members]], members[word[members]]) if len(part)]
-    return parts, f"{in_words}, placebo words apart"
 
 
 def _decide_by_band(

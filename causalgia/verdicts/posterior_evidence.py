@@ -72,7 +72,10 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: 
     found = rope_region(rope, effects, null)
     parts = [_task_summary(draws, t, found, ci_prob, null) for t in range(draws.sizes["task"])]
     summary = {name: np.stack([getattr(part, name) for part in parts], axis=1) for name in Summary.__annotations__}
-    _check_finite_draws(summary["mean"], draws)
+    if len(bad := np.argwhere(~np.isfinite(summary["mean"]))):
+        at = zip(("contrast", "task"), bad[0], strict=True)
+        names = [draws[dim].to_numpy()[i] if dim in draws.coords else i for dim, i in at]
+        raise DecisionError(f"contrast {names[0]!s}, task {names[1]!s}: a draw of ace is not finite; sample it again")
     check_draws_converged(groups, draws)
     exact = ("mean", "sd", "lfsr") if null == 0 else ("mean", "sd")  # an lfsr of the moments is about 0
     known = {n: moments[n] for n in exact if n in moments and {*moments[n].dims} == {"contrast", "task"}}
@@ -254,7 +257,9 @@ def _posterior_context(groups: Mapping[str, xr.Dataset], draws: xr.DataArray) ->
 
 def _align_group(groups: Mapping[str, xr.Dataset], name: str, draws: xr.DataArray) -> xr.Dataset:
     """Return a group aligned with the draws: by labels, or by position where it has none."""
-    out = _restore_task_dim(groups.get(name, xr.Dataset()))
+    out = groups.get(name, xr.Dataset())
+    if "task" in out.coords and "task" not in out.dims:  # one task was selected
+        out = out.expand_dims("task", axis=-1).assign({n: out[n].variable for n in _OF_NO_TASK if n in out})
     for dim in ("contrast", "task"):
         if dim not in out.dims:
             continue
@@ -267,13 +272,6 @@ def _align_group(groups: Mapping[str, xr.Dataset], name: str, draws: xr.DataArra
                 f"{out.sizes[dim]}, without names to match them; select the same in both, or leave the group out"
             )
     return out
-
-
-def _restore_task_dim(group: xr.Dataset) -> xr.Dataset:
-    """Restore the dim task of a group from which one task was selected."""
-    if "task" not in group.coords or "task" in group.dims:
-        return group
-    return group.expand_dims("task", axis=-1).assign({n: group[n].variable for n in _OF_NO_TASK if n in group})
 
 
 def _select_labels(group: xr.Dataset, name: str, dim: str, labels: pd.Index[Any]) -> xr.Dataset:
@@ -298,14 +296,6 @@ def _select_labels(group: xr.Dataset, name: str, dim: str, labels: pd.Index[Any]
 def _task_summary(draws: xr.DataArray, task: int, found: Region, ci_prob: float, null: float) -> Summary:
     flat = draws.isel(task=task).to_numpy().reshape(-1, draws.sizes["contrast"])
     return summarize(flat, found.lower[:, task], found.upper[:, task], ci_prob=ci_prob, null=null)
-
-
-def _check_finite_draws(mean: Array, draws: xr.DataArray) -> None:
-    bad = ~np.isfinite(mean)
-    if bad.any():
-        k, t = np.argwhere(bad)[0]
-        names = [draws[d].to_numpy()[i] if d in draws.coords else i for d, i in (("contrast", k), ("task", t))]
-        raise DecisionError(f"contrast {names[0]!s}, task {names[1]!s}: a draw of ace is not finite; sample it again")
 
 
 _BLOCK = 2**22
@@ -365,19 +355,16 @@ def summarize(
     """
     n_draws, n = draws.shape
     wide = max(1, _BLOCK // max(n_draws, 1))
-    blocks = [slice(start, start + wide) for start in range(0, n, wide)]
-    parts = [_summarize_block(draws[:, b], rope_lower[b], rope_upper[b], ci_prob, null) for b in blocks]
+    parts, tail = [], (1 - ci_prob) / 2
+    for start in range(0, n, wide):
+        block = slice(start, start + wide)
+        x = np.array(draws[:, block].T, order="C")  # a copy: the quantiles sort it in place
+        above, below = (x > rope_upper[block, None]).mean(axis=1), (x < rope_lower[block, None]).mean(axis=1)
+        lfsr = 1 - np.maximum((x > null).mean(axis=1), (x < null).mean(axis=1))
+        mean, sd = x.mean(axis=1, dtype=np.float64), x.std(axis=1, dtype=np.float64)
+        lower, upper = np.quantile(x, [tail, 1 - tail], axis=1, overwrite_input=True)
+        parts.append(np.stack([mean, sd, lower, upper, above, below, lfsr]))
     return Summary(*np.concatenate(parts, axis=1))
-
-
-def _summarize_block(draws: npt.NDArray[np.floating], low: Array, high: Array, ci_prob: float, null: float) -> Array:
-    x = np.array(draws.T, order="C")  # a copy: the quantiles sort it in place
-    above, below = (x > high[:, None]).mean(axis=1), (x < low[:, None]).mean(axis=1)
-    lfsr = 1 - np.maximum((x > null).mean(axis=1), (x < null).mean(axis=1))
-    mean, sd = x.mean(axis=1, dtype=np.float64), x.std(axis=1, dtype=np.float64)
-    tail = (1 - ci_prob) / 2
-    lower, upper = np.quantile(x, [tail, 1 - tail], axis=1, overwrite_input=True)
-    return np.stack([mean, sd, lower, upper, above, below, lfsr])
 
 
 def check_draws_converged(groups: Mapping[str, xr.Dataset], draws: xr.DataArray) -> None:
@@ -420,10 +407,6 @@ def check_draws_converged(groups: Mapping[str, xr.Dataset], draws: xr.DataArray)
     if divergent:
         plural = "s" if divergent > 1 else ""
         raise ConvergenceError(f"the draws have not converged: {divergent:,} divergent transition{plural}; {_CURE}")
-    _check_chains_agree(draws)
-
-
-def _check_chains_agree(draws: xr.DataArray) -> None:
     chains, n, *shape = draws.shape
     if chains < 2 or n < 4:
         return

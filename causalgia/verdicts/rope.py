@@ -145,9 +145,11 @@ def _region_in_sd(rope: str, effects: xr.Dataset, null: float) -> Region:
         raise DecisionError(f"rope={quoted(rope)} is not a region; {THREE_WAYS}")
     numbers = f"give two numbers: rope=({null - 0.1:g}, {null + 0.1:g})"
     if "control_sd" not in effects:
+        why, scale = "which cg.contrast adds and a table of effects lacks", effects.attrs.get("transform")
+        if scale in _WITHOUT_SD:
+            why = f"and scale={quoted(scale)} is a function of four means, of which none is in sd of an outcome"
         raise DecisionError(
-            f"rope={quoted(rope)} needs the sd of the control arm's outcomes (control_sd), "
-            f"{_missing_sd_reason(effects)}; {numbers}"
+            f"rope={quoted(rope)} needs the sd of the control arm's outcomes (control_sd), {why}; {numbers}"
         )
     arm = effects.attrs.get("control_sd_of", "the control arm")
     of_tasks = "the contrast of tasks in " if "task_weights" in effects.attrs else ""
@@ -176,29 +178,16 @@ def _half_widths_text(half: Array, effects: xr.Dataset) -> str:
     return f"±{_range_label(half.min(), half.max()).replace(' to ', ' to ±')}"
 
 
-def _missing_sd_reason(effects: xr.Dataset) -> str:
-    """Return why there is no sd of the control arm."""
-    scale = effects.attrs.get("transform")
-    if scale in _WITHOUT_SD:
-        return f"and scale={quoted(scale)} is a function of four means, of which none is in sd of an outcome"
-    return "which cg.contrast adds and a table of effects lacks"
-
-
-def _with_covariance_se(effects: xr.Dataset) -> xr.Dataset:
-    """Replace the se of a posterior, which are those of normal scores, by those of its covariance."""
-    if "covariance" not in effects or "se" not in effects:
-        return effects
-    matrix = with_aligned_covariance(effects)["covariance"].transpose("contrast", "contrast_", ...).to_numpy()
-    variances = np.moveaxis(np.diagonal(matrix, axis1=0, axis2=1), -1, 0)
-    return effects.assign(se=(effects["ace"].dims, np.sqrt(np.maximum(variances, 0.0))))
-
-
 def _is_outliers(rope: object) -> bool:
     return isinstance(rope, str) and rope.strip() == "placebo outliers"
 
 
 def _placebo_word_region(effects: xr.Dataset, rope: str) -> Region:
-    effects, fewest = _with_covariance_se(effects), effects.sizes["contrast"]
+    if "covariance" in effects and "se" in effects:  # the se of a posterior are those of normal scores
+        matrix = with_aligned_covariance(effects)["covariance"].transpose("contrast", "contrast_", ...).to_numpy()
+        variances = np.moveaxis(np.diagonal(matrix, axis1=0, axis2=1), -1, 0)
+        effects = effects.assign(se=(effects["ace"].dims, np.sqrt(np.maximum(variances, 0.0))))
+    fewest = effects.sizes["contrast"]
     lower, upper = np.empty(effects["ace"].shape), np.empty(effects["ace"].shape)
     classes, outliers = placebo_classes(effects), _is_outliers(rope)
     for rows in classes:

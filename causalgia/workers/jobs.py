@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from uuid import uuid4
 
 import causalgia
+from causalgia.checks import is_installed
 from causalgia.errors import CausalgiaError, ClusterError, one_line, quoted
-from causalgia.provenance import is_installed
 from causalgia.workers.clusters import GO_ON, TO_COME, keep_freed_memory, lost_cluster_error, threads_by_worker
 
 if TYPE_CHECKING:

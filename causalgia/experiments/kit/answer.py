@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from causalgia.errors import OutcomesError, quoted
-from causalgia.inputs import check_no_pipe
+from causalgia.inputs import check_no_pipe, to_csv
 from causalgia.sequences.variant_tables import InfoField, annotated_vcf, info_name
 from causalgia.sequences.vcf import Variant
-from causalgia.spreadsheet import to_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,9 +77,9 @@ class Answer:
 
     def _repr_html_(self) -> str:
         """Return the question, the table of contrasts and the sentences, for notebooks."""
+        from causalgia.inputs import as_html
         from causalgia.reporting._trial_report import table_parts
         from causalgia.reporting.table_formats import html_table
-        from causalgia.spreadsheet import as_html
 
         shown = largest_contrasts(self.decisions)
         more = self.decisions.sizes["contrast"] - shown.sizes["contrast"]

@@ -20,8 +20,8 @@ from causalgia.design import Design, Genomic
 from causalgia.errors import CausalgiaError, CausalgiaWarning, DegenerateWarning, DesignError, OutcomesError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.variance import effect_in_words
+from causalgia.inputs import as_html
 from causalgia.schema import check_dataset
-from causalgia.spreadsheet import as_html
 from causalgia.streams import RNG, derive, root_key
 
 if TYPE_CHECKING:
@@ -198,7 +198,12 @@ class Experiment(Design):
         from causalgia._analyze import steps, steps_from
 
         self.check_outcomes(outcomes)
-        key = root_key(_stored_seed(outcomes) if rng is None else rng)
+        if rng is None:
+            seed = str(outcomes.attrs.get("rng", ""))
+            if not (seed.isdecimal() and len(seed) <= 78):  # 2^256 has as many digits
+                raise OutcomesError("these outcomes have no numeric seed; give one: analyze(outcomes, rng=0)")
+            rng = int(seed)
+        key = root_key(rng)
         apply_verbs = steps_from if "ace" in outcomes else steps
         classes: Any = self.labels.get("placebo_class")
         requested = self.analysis.asking(self.analysis_fields)
@@ -280,13 +285,6 @@ def _too_few_for_exact(decisions: xr.Dataset) -> tuple[str, ...]:
         f"{n_few:,} {vary} no verdict: that takes {needed:.0f} units, more for several contrasts, and there are "
         f"{there}.",
     )
-
-
-def _stored_seed(outcomes: xr.Dataset) -> int:
-    seed = str(outcomes.attrs.get("rng", ""))
-    if not (seed.isdecimal() and len(seed) <= 78):  # 2^256 has as many digits
-        raise OutcomesError("these outcomes have no numeric seed; give one: analyze(outcomes, rng=0)")
-    return int(seed)
 
 
 NAME = "over predictors"

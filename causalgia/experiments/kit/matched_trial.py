@@ -124,7 +124,7 @@ class MatchedTrial(Experiment):
             decisions=decisions,
             findings={"variants": table, "null variants": null.drop_vars("null", errors="ignore")},
             sentences=tuple(self._sentences(decisions)),
-            figure=draw_among_matched,
+            figure=draw_largest_variants,
             name=self.entry.name,
         )
 
@@ -316,8 +316,8 @@ def _table(estimates: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
     return out.rename(ace="effect", contrast="variant").assign_attrs(estimand=OWN_CONTEXT)
 
 
-def draw_among_matched(answer: Answer) -> Axes:
-    """Draw the largest variants of one task over the central 95 % of their matched variants."""
+def draw_largest_variants(answer: Answer) -> Axes:
+    """Draw the largest variants of one task over their region: of matched variants, the central 95 % of these."""
     from causalgia.plot import forest
 
     return forest(largest_contrasts(answer.decisions), task=answer.tasks[0])

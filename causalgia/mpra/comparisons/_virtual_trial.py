@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from causalgia.design.arms import Arm
 from causalgia.errors import LibraryError, OutcomesError, PredictorError, SequenceError, quoted
 from causalgia.inputs import parse_json
-from causalgia.long_text import unpack_text
 from causalgia.mpra.counts.counts_table import check_fingerprints
+from causalgia.notes import unpack_text
 from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
 from causalgia.predict.predictor import check_predictor
 from causalgia.schema import annotate, validate

@@ -17,9 +17,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import CountsError, quoted
-from causalgia.inputs import read_bytes
+from causalgia.inputs import from_cell, read_bytes
 from causalgia.mpra.counts.counts_table import MOST_READS, as_side_table, counts_of, library_attrs, other_library
-from causalgia.spreadsheet import from_cell
 from causalgia.types import Array, Ints
 
 _COUNT = re.compile(r"(dna|rna)_counts?(?:_(.+))?")

@@ -15,9 +15,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from causalgia.errors import CountsError, LibraryError, quoted
-from causalgia.inputs import parse_json, read_bytes
+from causalgia.inputs import from_column, parse_json, read_bytes
 from causalgia.schema import annotate, validate
-from causalgia.spreadsheet import from_column
 from causalgia.types import Ints, Mask
 
 SIDE_COLUMNS = ("oligo_name", "element", "arm", "group")

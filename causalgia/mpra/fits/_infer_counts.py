@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import xarray as xr
 
+from causalgia.analysis_values import Prior
 from causalgia.checks import check_draws, check_flag
 from causalgia.errors import CountsError, InferenceError, quoted
 from causalgia.mpra.counts.barcodes import dna_observed
@@ -14,7 +15,6 @@ from causalgia.mpra.fits.element_effects import FitRequest, fit_request
 from causalgia.posterior.count_model import CellCounts, sample_counts
 from causalgia.posterior.nuts import CHAINS, Sampled
 from causalgia.posterior.posterior_tree import Tree, as_tree, check_convergence, check_n_draws, diagnose
-from causalgia.prior import Prior
 from causalgia.schema import validate
 from causalgia.streams import RNG, derive, root_key
 

@@ -13,7 +13,6 @@ import xarray as xr
 
 from causalgia import store
 from causalgia.errors import LibraryError, OutcomesError, quoted, reason_of
-from causalgia.long_text import unpack_text
 from causalgia.mpra.comparisons._virtual_trial import design_arms
 from causalgia.mpra.counts.counts_table import check_fingerprints
 from causalgia.mpra.formats.igvf import to_igvf
@@ -24,6 +23,7 @@ from causalgia.mpra.formats.text_tables import (
     construct_table,
     write_text,
 )
+from causalgia.notes import unpack_text
 from causalgia.schema import validate
 
 _HEADER = "name,oligo"

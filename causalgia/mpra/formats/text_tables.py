@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from causalgia.checks import nearest
 from causalgia.errors import CausalgiaError, CountsError, LibraryError, SequenceError, quoted
+from causalgia.inputs import as_cell, from_cell
 from causalgia.schema import validate
 from causalgia.sequences.text_files import read_text
-from causalgia.spreadsheet import as_cell, from_cell
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9+=_.:-]*")
 _COMPLEMENT = str.maketrans("ACGTacgt", "TGCAtgca")

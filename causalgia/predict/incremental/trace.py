@@ -19,11 +19,11 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
+from causalgia.checks import is_installed
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict.fingerprint import structure_of
 from causalgia.predict.predictor import first_line
 from causalgia.predict.torch_device import OperationWatch, copied_network
-from causalgia.provenance import is_installed
 
 
 class NotLocalError(Exception):
