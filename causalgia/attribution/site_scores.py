@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from causalgia.checks import as_count
 from causalgia.errors import AttributionError, quoted
 from causalgia.estimation import estimate
-from causalgia.numerics.observed_scores import observed_scores
+from causalgia.numerics.moments import observed_scores
 from causalgia.schema import annotate, validate
 from causalgia.sequences import Instances, Motif, find_instances
 from causalgia.types import Array
