@@ -38,14 +38,15 @@ from causalgia.effects.pointwise_effects import (
     skewed_control_note,
     varying_sd_weights,
 )
-from causalgia.effects.scales import OF_MEANS, on_scale
-from causalgia.effects.task_weights import (
+from causalgia.effects.scales import (
     ATTRIBUTE,
+    OF_MEANS,
     TaskWeights,
     check_task_scale,
     do_coordinate,
     effect_attrs,
     measured_on,
+    on_scale,
     requested_model_weights,
     requested_task_weights,
     stacked_models,

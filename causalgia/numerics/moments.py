@@ -1,4 +1,4 @@
-"""Numerically stable moments, norms without overflow, p-values and limits of t and of Hall's transformed t, and scores of observed bases."""
+"""Numerically stable moments, norms without overflow, p-values and limits of t, and scores of observed bases."""
 
 from __future__ import annotations
 

@@ -334,7 +334,7 @@ def _of_planned_tasks(outcomes: xr.Dataset) -> xr.Dataset:
     """Return outcomes with the contrasts between tasks that are planned in place of the tasks."""
     from causalgia.analysis import analysis_in_attrs
     from causalgia.effect_table import tasks_in_table
-    from causalgia.effects.task_weights import requested_task_weights
+    from causalgia.effects.scales import requested_task_weights
 
     planned = analysis_in_attrs(outcomes.attrs).weights_by_task_contrast
     if not planned:
