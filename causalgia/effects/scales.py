@@ -23,6 +23,10 @@ from causalgia.inputs import parse_json
 from causalgia.numerics.row_blocks import by_block, extremes, first_where
 from causalgia.types import Array
 
+_MOST_TERMS = 6
+ATTRIBUTE = "task_weights"
+"""Attribute of effects, estimates and decisions with the weights, as JSON."""
+_MOST_ARMS_SHOWN = 8
 _TASK_AXIS = 2  # of outcomes (unit, arm, task, ...)
 
 #: scale of a function of the arms' means -> null value
@@ -170,12 +174,6 @@ def _check_values(y: xr.DataArray, scale: str) -> None:
     )
     need = "outcomes between 0 and 1" if scale == "logit" else "positive outcomes"
     raise ContrastError(f"scale={quoted(scale)} needs {need}, and {labels} has {value:g}; use scale='identity'")
-
-
-_MOST_TERMS = 6
-ATTRIBUTE = "task_weights"
-"""Attribute of effects, estimates and decisions with the weights, as JSON."""
-_MOST_ARMS_SHOWN = 8
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,6 @@ from causalgia.estimation.crossover_estimates import (
     uses_random_arms,
     words_as_levels,
 )
-from causalgia.estimation.floating_point import rescale, undo_rescale, with_floor
 from causalgia.estimation.given_effects import task_columns
 from causalgia.estimation.parallel_estimates import estimate_parallel
 from causalgia.estimation.ratios import Limits, check_means_are_units, limits_of_means
@@ -37,7 +36,10 @@ from causalgia.estimation.request import (
     as_target,
     caller_stacklevel,
     contrast_labels,
+    rescale,
+    undo_rescale,
     with_clusters,
+    with_floor,
 )
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import centered, log_p, p_and_limits

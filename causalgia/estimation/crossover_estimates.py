@@ -25,7 +25,6 @@ from causalgia.estimation.crossover import (
     next_level,
     stratified_mean,
 )
-from causalgia.estimation.floating_point import check_squares
 from causalgia.estimation.given_effects import aligned_covariance
 from causalgia.estimation.request import (
     Answer,
@@ -33,6 +32,7 @@ from causalgia.estimation.request import (
     Request,
     check_clusters,
     check_no_cluster,
+    check_squares,
     clusters,
     grouping,
     parents_as_strata,

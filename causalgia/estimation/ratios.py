@@ -414,17 +414,6 @@ def working_scale_of(estimates: xr.Dataset, ace: Array, se: Array, df: Array, ci
     return working_scale(estimates.attrs.get("transform"), ace, se, df, (both, own), ci_prob)
 
 
-def null_value(dataset: xr.Dataset) -> float:
-    """Return the value of no effect, attrs["null_value"]: 1 for ratios, else 0.
-
-    Examples
-    --------
-    >>> null_value(xr.Dataset()), null_value(xr.Dataset(attrs={"null_value": 1}))
-    (0.0, 1.0)
-    """
-    return float(dataset.attrs.get("null_value", 0.0))
-
-
 def open_ended(estimates: xr.Dataset, working: WorkingScale, ci_prob: float) -> Mask:
     """Return which intervals of ratios are unbounded at `ci_prob`, as stored where the error of divisors is not known.
 

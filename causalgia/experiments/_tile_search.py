@@ -221,7 +221,7 @@ class _Search:
 
 def _rope_p_values(estimates: xr.Dataset, rope: Rope) -> Any:
     """Return p-values of an effect inside the ROPE, (contrast, task): twice the smaller one-sided p."""
-    from causalgia.estimation.ratios import null_value
+    from causalgia.estimation.request import null_value
     from causalgia.multiplicity.tost import one_sided_p
     from causalgia.verdicts.rope import rope_region
 

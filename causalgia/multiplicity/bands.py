@@ -14,9 +14,8 @@ from causalgia.analysis import exploratory_attrs
 from causalgia.checks import is_real
 from causalgia.choices import BANDS, Band
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.floating_point import at_least_floor
 from causalgia.estimation.ratios import WorkingScale, open_ended
-from causalgia.estimation.request import FEW_CLUSTERS, as_ci_prob, check_cluster_name
+from causalgia.estimation.request import FEW_CLUSTERS, as_ci_prob, at_least_floor, check_cluster_name
 from causalgia.multiplicity.adjusted_p import fcr_ci_prob
 from causalgia.multiplicity.families import (
     JointEstimates,

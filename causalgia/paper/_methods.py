@@ -13,7 +13,7 @@ import xarray as xr
 from causalgia.choices import METHOD_NAMES, TARGET_MEANINGS, VERDICTS
 from causalgia.effect_table import hall_coefficient, select_tasks
 from causalgia.errors import OutcomesError, printable
-from causalgia.estimation.ratios import null_value
+from causalgia.estimation.request import null_value
 from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
 from causalgia.numerics.moments import ENOUGH

@@ -14,7 +14,7 @@ import xarray as xr
 from causalgia.effect_table import select_tasks
 from causalgia.errors import MissingExtraError, OutcomesError, printable, quoted
 from causalgia.estimation import as_estimates
-from causalgia.estimation.ratios import null_value
+from causalgia.estimation.request import null_value
 from causalgia.paper._report import report
 from causalgia.positions import has_positions
 from causalgia.reporting._trial_report import table_parts

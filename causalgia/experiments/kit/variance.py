@@ -309,7 +309,7 @@ def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
 
     from causalgia.effects import contrast
     from causalgia.estimation._estimate import estimate
-    from causalgia.estimation.floating_point import floor_of_estimates
+    from causalgia.estimation.request import floor_of_estimates
 
     if experiment.named_contrasts is None or experiment.assignment != "crossover":
         raise DesignError("pairing is of the named contrasts of a crossover; give its design, with contrasts=")
