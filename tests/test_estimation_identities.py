@@ -16,11 +16,11 @@ from causalgia.errors import EstimateError, OutcomesError
 from causalgia.estimation import errors_in_variables, from_effects, joint_test
 from causalgia.estimation._from_effects import as_estimates, check_has_errors, estimates_of_elements
 from causalgia.estimation._helical_phase import helical_phase
-from causalgia.estimation.floating_point import rescale
 from causalgia.estimation.given_effects import check_correlations
 from causalgia.estimation.joint_tests import interaction_across_scales, randomization_test, sign_flip_test
 from causalgia.estimation.lines import errors_in_both
 from causalgia.estimation.mixed_model import reml
+from causalgia.estimation.request import rescale
 
 # ---------------------------------------------------------------- lines
 

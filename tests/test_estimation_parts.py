@@ -32,7 +32,6 @@ from causalgia.estimation.crossover import (
     stratified_mean,
 )
 from causalgia.estimation.crossover_estimates import check_distinct_predictors
-from causalgia.estimation.floating_point import check_squares, rescale
 from causalgia.estimation.given_effects import (
     _check_columns_agree,
     check_correlations,
@@ -43,7 +42,7 @@ from causalgia.estimation.given_effects import (
 from causalgia.estimation.joint_tests import _wald_test
 from causalgia.estimation.lines import errors_in_both, errors_in_variables
 from causalgia.estimation.ratios import fieller, max_by_square, working_scale
-from causalgia.estimation.request import Grouping, check_cluster_name, check_clusters
+from causalgia.estimation.request import Grouping, check_cluster_name, check_clusters, check_squares, rescale
 from causalgia.numerics.moments import transformed, untransformed
 from causalgia.numerics.row_blocks import sums_in_random_groups
 from causalgia.types import Array

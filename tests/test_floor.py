@@ -8,7 +8,7 @@ import xarray as xr
 from scipy import special
 
 import causalgia as cg
-from causalgia.estimation.floating_point import at_least_floor, is_below_floor, with_floor
+from causalgia.estimation.request import at_least_floor, is_below_floor, with_floor
 from causalgia.multiplicity.tost import one_sided_p
 
 WORDS = ("CATGAGTCACC", "GGGGTCAAAGGTCA")

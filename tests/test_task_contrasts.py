@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.effects.task_weights import requested_task_weights, stored_task_weights
+from causalgia.effects.scales import requested_task_weights, stored_task_weights
 from causalgia.errors import ContrastError, DesignError, ExploratoryWarning, OutcomesError
 
 TASKS = ["K562", "HepG2", "GM12878"]

@@ -23,15 +23,18 @@ from causalgia.effects._contrast import floor_of
 from causalgia.effects.contrast_weights import Weights, arm_name, requested_weights, weight_matrix
 from causalgia.effects.functions_of_means import check_scale_of_means
 from causalgia.effects.pointwise_effects import sd_weights, sums_over_arms
-from causalgia.effects.scales import OF_MEANS, check_not_log, check_scale, transform_with_bound
-from causalgia.effects.task_weights import (
+from causalgia.effects.scales import (
+    OF_MEANS,
     TaskWeights,
+    check_not_log,
     check_one_task_scale,
+    check_scale,
     check_task_scale,
     do_coordinate,
     effect_attrs,
     measured_on,
     requested_task_weights,
+    transform_with_bound,
 )
 from causalgia.errors import DegenerateWarning, DesignError, quoted
 from causalgia.estimation.request import OVER_PREDICTORS

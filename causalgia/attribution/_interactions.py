@@ -16,7 +16,7 @@ from causalgia.attribution.map_scores import PairChanges, as_explained, pair_mut
 from causalgia.checks import as_count, as_span, is_whole
 from causalgia.design import NullModel
 from causalgia.errors import AttributionError, DesignError, quoted
-from causalgia.numerics.observed_scores import observed_scores
+from causalgia.numerics.moments import observed_scores
 from causalgia.numerics.row_blocks import agreement_of_blocks
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor

@@ -15,7 +15,7 @@ from causalgia.checks import as_count
 from causalgia.errors import AttributionError, SequenceError, quoted
 from causalgia.estimation import estimate
 from causalgia.inputs import open_regular_file
-from causalgia.numerics.observed_scores import observed_scores
+from causalgia.numerics.moments import observed_scores
 from causalgia.schema import annotate, validate
 from causalgia.sequences import Instances, Motif, find_instances
 from causalgia.sequences.fasta import Sequences, Source, as_sequences

@@ -16,7 +16,7 @@ from causalgia.attribution import contributions
 from causalgia.benchmark._cases import FEWEST, Case, Site, planted_case
 from causalgia.benchmark._cases import cases as cases_of_the_zoo
 from causalgia.errors import AttributionError, CausalgiaError, quoted
-from causalgia.numerics.observed_scores import observed_scores
+from causalgia.numerics.moments import observed_scores
 from causalgia.predict.answer_checks import first_line
 from causalgia.sequences.alphabet import reverse_complement_word
 from causalgia.sequences.shuffles import klet_shuffle

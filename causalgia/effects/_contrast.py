@@ -38,14 +38,15 @@ from causalgia.effects.pointwise_effects import (
     skewed_control_note,
     varying_sd_weights,
 )
-from causalgia.effects.scales import OF_MEANS, on_scale
-from causalgia.effects.task_weights import (
+from causalgia.effects.scales import (
     ATTRIBUTE,
+    OF_MEANS,
     TaskWeights,
     check_task_scale,
     do_coordinate,
     effect_attrs,
     measured_on,
+    on_scale,
     requested_model_weights,
     requested_task_weights,
     stacked_models,
@@ -174,7 +175,10 @@ def contrast(
     if curves:
         columns = folded(outcomes)
         by_column = None if by_column is None else by_column.at_each(outcomes["position"].to_numpy().tolist())
-        outcomes = _with_tasks(outcomes, question.tasks)
+        if question.tasks is not None:  # contrasts between tasks, whose labels are those of effects, replace the tasks
+            labels = [name for name, c in outcomes.coords.items() if "task" in c.dims]
+            first = outcomes.drop_vars(labels).isel(task=np.zeros(len(question.tasks.names), int))
+            outcomes = first.assign_coords(task=question.tasks.names)
     effects = _effects(columns, question, by_column, scale, ceiling)
     return unfolded(effects, outcomes) if curves else effects
 
@@ -213,7 +217,10 @@ def _as_question(
     scale: Scale,
 ) -> _Question:
     from_plan, stored = control is None and contrasts is None and interaction is None, "analysis" in outcomes.attrs
-    plan = _stored_plan(outcomes) if from_plan or stored else Analysis()
+    plan = Analysis()
+    if from_plan or stored:  # of outcomes without a plan, the contrasts of their design
+        plan = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
+        plan = plan if plan.asks else plan.asking(design_question(outcomes))
     planned = (plan.control, plan.weights_by_contrast or None, list(plan.interaction or ()) or None)
     if from_plan:
         control, contrasts, interaction = planned
@@ -265,15 +272,6 @@ def _effects(
     effects.attrs |= effect_attrs(on, weights, scale, assignment, control, interaction, of_tasks)
     effects.attrs |= sd_attrs(sd_of, W) | deviations
     return validate(annotate(with_notes(effects, *sentences)), "effects")
-
-
-def _with_tasks(curves: xr.Dataset, of_tasks: TaskWeights | None) -> xr.Dataset:
-    """Return curves with contrasts between tasks in place of the tasks, whose labels are those of effects."""
-    if of_tasks is None:
-        return curves
-    labels = [name for name, c in curves.coords.items() if "task" in c.dims]
-    first = curves.drop_vars(labels).isel(task=np.zeros(len(of_tasks.names), int))
-    return first.assign_coords(task=of_tasks.names)
 
 
 def _names_of_arms(outcomes: xr.Dataset) -> list[str]:
@@ -332,12 +330,6 @@ def _as_outcomes(outcomes: xr.Dataset) -> xr.Dataset:
         raise OutcomesError("outcomes: no dim 'arm'; a Dataset from cg.run or cg.from_frame has it")
     outcomes = in_memory(outcomes, but="unit" if "arm" in outcomes["outcome"].dims else None)
     return outcomes.set_coords([name for name in ("assigned", "parent", "block") if name in outcomes])
-
-
-def _stored_plan(outcomes: xr.Dataset) -> Analysis:
-    """Return the analysis stored with the outcomes, with the contrasts of their design if it has none."""
-    plan = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
-    return plan if plan.asks else plan.asking(design_question(outcomes))
 
 
 def _crossover_effects(

@@ -69,17 +69,14 @@ def requested_weights(
             else f"{' and '.join(f'{name}=' for name in given)} are given; they are two questions: say one of them"
         )
     if control is not None:
-        return _control_weights(str(control), arms)
+        base = str(control)
+        _check_arm(base, arms, "control")
+        if len(arms) < 2:
+            raise ContrastError(f"the only arm is the control {quoted(base)}; a contrast needs another arm")
+        return {arm: {arm: 1.0, base: -1.0} for arm in arms if arm != base}
     if contrasts is not None:
         return weights_as_given(contrasts, arms)
     return _interaction_weights(outcomes, arms, interaction or ())
-
-
-def _control_weights(control: str, arms: list[str]) -> Weights:
-    _check_arm(control, arms, "control")
-    if len(arms) < 2:
-        raise ContrastError(f"the only arm is the control {quoted(control)}; a contrast needs another arm")
-    return {arm: {arm: 1.0, control: -1.0} for arm in arms if arm != control}
 
 
 def arm_name(name: Any, arms: list[str]) -> str:
@@ -364,7 +361,7 @@ def dose_contrasts(
         if degree is not None:
             raise ContrastError("degree= is for kind='orthonormal' and 'equally_spaced'; leave it out")
         away = centered(x)[1]
-        return {"slope": _weights_by_arm(arms, away / (away @ away))}
+        return {"slope": {arm: float(w) for arm, w in zip(arms, away / (away @ away), strict=True)}}
     if len(set(doses.values())) < len(doses):
         duplicate = next(a for a, d in doses.items() if list(doses.values()).count(d) > 1)
         raise ContrastError(
@@ -385,7 +382,9 @@ def dose_contrasts(
         )
     rows = makers[kind]()
     names = (*_ORDERS, *(f"degree {j}" for j in range(len(_ORDERS) + 1, len(rows) + 1)))
-    return {name: _weights_by_arm(arms, row) for name, row in zip(names, rows, strict=False)}
+    return {
+        name: {arm: float(w) for arm, w in zip(arms, row, strict=True)} for name, row in zip(names, rows, strict=False)
+    }
 
 
 def _doses(outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any], along: str) -> dict[str, float]:
@@ -408,14 +407,14 @@ def _doses(outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any], along: s
     duplicates = [str(a) for i, a in enumerate(names) if str(a) in map(str, names[:i])]
     if duplicates:
         raise ContrastError(f"arm {quoted(duplicates[0])} has more than one dose; give one for each arm")
-    found = {str(a): _as_dose(v, str(a)) for a, v in zip(names, values, strict=True) if not _missing(v)}
+    found = {
+        str(a): _as_dose(v, str(a))
+        for a, v in zip(names, values, strict=True)
+        if not (v is None or v is pd.NA or v == "" or v != v)
+    }
     if not found:
         raise ContrastError(f"along={quoted(along)}: no arm has a dose")
     return dict(sorted(found.items(), key=lambda item: item[1]))
-
-
-def _missing(value: Any) -> bool:
-    return value is None or value is pd.NA or value == "" or value != value
 
 
 def _as_dose(value: Any, arm: str) -> float:
@@ -434,10 +433,6 @@ def _as_degree(degree: int | None, n: int) -> int:
     if not is_whole(degree) or not 1 <= degree < n:
         raise ContrastError(f"degree={quoted(degree)}: {n} doses have polynomials of degree 1 to {n - 1}")
     return int(degree)
-
-
-def _weights_by_arm(arms: list[str], weights: Array) -> dict[str, float]:
-    return {arm: float(w) for arm, w in zip(arms, weights, strict=True)}
 
 
 def orthonormal_polynomials(x: Array, degree: int) -> Array:
@@ -507,13 +502,9 @@ def integer_polynomials(n_levels: int, degree: int) -> Array:
             share = _dot(new, row) / _dot(row, row)
             new = [a - share * b for a, b in zip(new, row, strict=True)]
         rows.append(new)
-    return np.array([_smallest(row) for row in rows[1:]], dtype=np.float64)
+    wholes = [[int(value * lcm(*(v.denominator for v in row))) for value in row] for row in rows[1:]]
+    return np.array([[value // gcd(*whole) for value in whole] for whole in wholes], dtype=np.float64)
 
 
 def _dot(a: list[Fraction], b: list[Fraction]) -> Fraction:
     return sum((x * y for x, y in zip(a, b, strict=True)), Fraction(0))
-
-
-def _smallest(row: list[Fraction]) -> list[int]:
-    whole = [int(value * lcm(*(v.denominator for v in row))) for value in row]
-    return [value // gcd(*whole) for value in whole]

@@ -19,7 +19,7 @@ from causalgia.numerics.row_blocks import agreement
 from causalgia.types import Array
 
 if TYPE_CHECKING:
-    from causalgia.effects.task_weights import TaskWeights
+    from causalgia.effects.scales import TaskWeights
 
 _EPS = 8 * float(np.finfo(float).eps)
 Parts = tuple[Array, tuple[Array, ...], Array, tuple[Array, ...]]

@@ -26,7 +26,7 @@ from causalgia.numerics.row_blocks import (
 from causalgia.types import Array, Mask
 
 if TYPE_CHECKING:
-    from causalgia.effects.task_weights import TaskWeights
+    from causalgia.effects.scales import TaskWeights
 
 OF_UNTREATED = "the untreated arm"
 _LEAST_SKEWNESS, _ENOUGH_FOR_SD = 0.75, 200

@@ -27,7 +27,6 @@ from causalgia.estimation.crossover_estimates import (
     uses_random_arms,
     words_as_levels,
 )
-from causalgia.estimation.floating_point import rescale, undo_rescale, with_floor
 from causalgia.estimation.given_effects import task_columns
 from causalgia.estimation.parallel_estimates import estimate_parallel
 from causalgia.estimation.ratios import Limits, check_means_are_units, limits_of_means
@@ -38,7 +37,10 @@ from causalgia.estimation.request import (
     as_target,
     caller_stacklevel,
     contrast_labels,
+    rescale,
+    undo_rescale,
     with_clusters,
+    with_floor,
 )
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import centered, log_p, p_and_limits
@@ -159,7 +161,10 @@ def estimate(
         raise EstimateError(
             "task_correlation=True: the effects have the dim 'position'; select one, or read a cg.Window"
         )
-    request = Request(cluster, block, _as_covariate_names(covariates), target, weights, moderate)
+    listed = () if covariates is None else (covariates,) if isinstance(covariates, str) else covariates
+    if not isinstance(listed, Iterable):
+        raise EstimateError(f"covariates={quoted(covariates)}: give names of coordinates on the units")
+    request = Request(cluster, block, tuple(map(str, listed)), target, weights, moderate)
     answer, limits, note = None, None, None
     if of_moments:
         effects, request, answer = estimate_from_moments(effects, request)
@@ -173,7 +178,10 @@ def estimate(
             check_one_unit(effects, request)
         else:
             request = with_clusters(effects, request) if crossover else request
-            effects = _load_unless_streamed(effects, request)
+            # lazy effects are loaded, unless their ICE are large and can be streamed in blocks
+            by_blocks = not of_means and is_unclustered_population(effects, request)
+            held = not by_blocks or (effects["ice"].nbytes <= HELD and effects.sizes["contrast"] <= MAX_COVARIANCE)
+            effects = in_memory(effects) if held else in_memory(effects, but="unit")
             rescaled, exponents = rescale(effects)
             estimator = estimate_crossover if crossover else estimate_parallel
             answer = undo_rescale(estimator(rescaled, request), exponents, effects)
@@ -232,22 +240,6 @@ def _with_task_columns(estimates: xr.Dataset, answer: Answer, effects: xr.Datase
     found = task_columns(answer.estimate.factor, labels, tasks)
     df = min(int(answer.n_clusters.min()), len(answer.estimate.factor)) - 1
     return estimates.assign(found).assign_attrs(task_correlation_df=df)
-
-
-def _as_covariate_names(covariates: str | Iterable[str] | None) -> tuple[str, ...]:
-    if covariates is None or isinstance(covariates, str):
-        return () if covariates is None else (covariates,)
-    if not isinstance(covariates, Iterable):
-        raise EstimateError(f"covariates={quoted(covariates)}: give names of coordinates on the units")
-    return tuple(map(str, covariates))
-
-
-def _load_unless_streamed(effects: xr.Dataset, request: Request) -> xr.Dataset:
-    """Load lazy effects, unless their ICE are large and can be streamed in blocks."""
-    by_blocks = effects.attrs.get("transform") not in OF_MEANS and is_unclustered_population(effects, request)
-    if not by_blocks or (effects["ice"].nbytes <= HELD and effects.sizes["contrast"] <= MAX_COVARIANCE):
-        return in_memory(effects)
-    return in_memory(effects, but="unit")
 
 
 def _one_unit(effects: xr.Dataset) -> tuple[dict[str, Any], dict[str, str]]:

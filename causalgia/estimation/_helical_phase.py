@@ -225,19 +225,18 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
         )
     if trend in _DEGREES:
         return np.column_stack([np.full(len(x), len(x) ** -0.5), orthonormal_polynomials(x, _DEGREES[trend]).T])
-    Q, R = np.linalg.qr(_natural_spline(x) if trend == "natural_spline_4" else _decays(x, period))
+    if trend == "natural_spline_4":
+        columns = _natural_spline(x)
+    else:  # constant, line, and exponentials of one, two and four periods, (K, 5)
+        away = (x - x.min()) / period
+        columns = np.column_stack([np.ones(len(x)), away, *(np.exp(-away / length) for length in _LENGTHS)])
+    Q, R = np.linalg.qr(columns)
     if np.abs(np.diag(R)).min() < 1e-10 * np.sqrt(len(x)):
         raise EstimateError(
             f"trend={quoted(trend)}: {np.ptp(x):g} from the nearest to the farthest distance is too short for a "
             f"period of {period:g}; add distances, or use a simpler trend"
         )
     return np.asarray(Q)
-
-
-def _decays(x: Array, period: float) -> Array:
-    """Return constant, line, and exponentials of one, two and four periods, shape (K, 5)."""
-    away = (x - x.min()) / period
-    return np.column_stack([np.ones(len(x)), away, *(np.exp(-away / length) for length in _LENGTHS)])
 
 
 def _natural_spline(x: Array) -> Array:

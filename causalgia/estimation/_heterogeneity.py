@@ -349,7 +349,10 @@ def modification(
     (2.0, 0.478, 1.95)
     """
     ice = individual_effects(effects, "modification")
-    names, ci_prob = _as_covariates(by), as_ci_prob(ci_prob)
+    names = tuple(map(str, (by,) if isinstance(by, str) else tuple(by) if isinstance(by, Iterable) else ()))
+    if not names or len(set(names)) < len(names):
+        raise EstimateError(f"by={quoted(by)}: name one or more different coordinates on the units, such as by='gc'")
+    ci_prob = as_ci_prob(ci_prob)
     for name in names:
         meaning = str(effects[name].attrs.get("meaning", "")) if name in effects.variables else ""
         arms = [str(a) for a in effects["arm"].to_numpy()] if "arm" in effects.coords else []
@@ -411,15 +414,6 @@ def slopes(x: Array, ice: Array, cluster: Codes | None, ci_prob: float) -> dict[
     shape = (x.shape[1], *ice.shape[1:])
     columns = {"slope": slope, "se": se, "df": df, "p": p, "lower": lower, "upper": upper}
     return {name: np.array(column).reshape(shape) for name, column in columns.items()}
-
-
-def _as_covariates(by: Any) -> tuple[str, ...]:
-    """Return the names of the covariates as a tuple."""
-    listed = (by,) if isinstance(by, str) else tuple(by) if isinstance(by, Iterable) else ()
-    names = tuple(map(str, listed))
-    if not names or len(set(names)) < len(names):
-        raise EstimateError(f"by={quoted(by)}: name one or more different coordinates on the units, such as by='gc'")
-    return names
 
 
 def unit_covariate(effects: xr.Dataset, name: str, argument: str) -> Array:

@@ -20,9 +20,7 @@ from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import ContrastError, EstimateError, quoted
 from causalgia.estimation._estimate import MAX_COVARIANCE, covariance
 from causalgia.estimation._from_effects import as_estimates, check_has_errors
-from causalgia.estimation.floating_point import with_floor
-from causalgia.estimation.ratios import null_value
-from causalgia.estimation.request import as_ci_prob
+from causalgia.estimation.request import as_ci_prob, null_value, with_floor
 from causalgia.expressions import (
     KEYWORDS,
     Linear,

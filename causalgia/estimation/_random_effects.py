@@ -182,7 +182,8 @@ def _results(
     fitted = X @ fit.beta
     spread = quantile * np.sqrt(np.einsum("kp,pq,kq->k", X, cov, X) + tau2)
     blup, blup_se = _blups(table, fit, cov, tau2)
-    lower, upper = _q_profile(table, ci_prob)
+    low, high = (float(special.chdtri(k - p, q)) for q in (0.5 - ci_prob / 2, 0.5 + ci_prob / 2))
+    lower, upper = _tau2_at_q(table, low, fixed), _tau2_at_q(table, high, fixed)  # the Q profile
     H2 = tau2 * fixed.trace / (k - p) + 1 if method != "FE" else fixed.squares / (k - p)
     return RandomEffects(
         method=method,
@@ -346,12 +347,6 @@ def _trace_of_squared_p(table: _Decorrelated, fit: _WeightedFit) -> float:
     inner = weighted.T @ (table.X * (fit.w**2)[:, None]) @ fit.covariance
     both = (weighted.T @ weighted) @ fit.covariance
     return float((fit.w**2).sum() - 2 * np.trace(inner) + np.trace(both @ both))
-
-
-def _q_profile(table: _Decorrelated, ci_prob: float) -> tuple[float, float]:
-    fixed, df = _fit_at(table, 0.0), len(table.y) - table.X.shape[1]
-    low, high = (float(special.chdtri(df, q)) for q in (0.5 - ci_prob / 2, 0.5 + ci_prob / 2))
-    return _tau2_at_q(table, low, fixed), _tau2_at_q(table, high, fixed)
 
 
 def _blups(table: _Decorrelated, fit: _WeightedFit, cov: Array, tau2: float) -> tuple[Array, Array]:

@@ -181,7 +181,9 @@ def _components_dataset(cells: Cells, names: list[Any], source: xr.Dataset) -> x
     variance, se = _reml_variances(cells, known)
     shape = (len(variance), len(names), source.sizes["task"])
     dims = ("component", "contrast", "task")
-    in_ace = variance * squared_weight_sums(cells, known.groups)[:, None]
+    # variance of the effect for a unit of the variance of each component, the residual last
+    sums = [float((group_sums(cells.weight, codes) ** 2).sum()) for codes in known.groups.values()]
+    in_ace = variance * np.array([*sums, float((cells.weight**2).sum())])[:, None]
     columns = {"variance": variance, "se": se, "share": _proportions(variance), "in_ace": _proportions(in_ace)}
     data: dict[str, Any] = {name: (dims, column.reshape(shape)) for name, column in columns.items()}
     data["sd"] = (dims, np.sqrt(variance).reshape(shape))
@@ -304,12 +306,6 @@ def identify(cells: Cells) -> Identified:
         else:
             groups[name] = codes
     return Identified(groups, residual, tuple(notes))
-
-
-def squared_weight_sums(cells: Cells, groups: dict[str, Codes]) -> Array:
-    """Return the variance of the effect for a unit of each component's variance, residual last, ``(J + 1,)``."""
-    sums = [float((group_sums(cells.weight, codes) ** 2).sum()) for codes in groups.values()]
-    return np.array([*sums, float((cells.weight**2).sum())])
 
 
 def effect_cells(ice: Array, parent: Codes | None) -> Cells:

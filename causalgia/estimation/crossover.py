@@ -281,9 +281,11 @@ def crossed_mean(ice: Array, cluster: Codes | None = None, *, between: Moderated
     missing = np.maximum(both - units.se**2, 0.0)
     if (missing > 0).any():
         factor.append(interaction * sqrt_ratio(missing, both))
-    return from_factor(
-        units.ace + first, np.concatenate(factor), _df_of_mean_squares(more_units + more_levels + both, parts, dfs)
-    )
+    # Satterthwaite's degrees of freedom of sums and differences of mean squares, finite where all are 0
+    spread = (parts**2 / dfs).sum(axis=0)
+    total, none = more_units + more_levels + both, np.array(satterthwaite(parts[:2], dfs[:2]))
+    df = np.asarray(np.divide(total**2, spread, out=none, where=spread > 0))[()]
+    return from_factor(units.ace + first, np.concatenate(factor), df)
 
 
 def sqrt_ratio(part: Array, whole: Array) -> Array:
@@ -295,14 +297,6 @@ def sqrt_ratio(part: Array, whole: Array) -> Array:
     array([0.5, 0. ])
     """
     return np.asarray(np.sqrt(np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)))
-
-
-def _df_of_mean_squares(total: Array, parts: Array, dfs: Array) -> Array:
-    """Return Satterthwaite's degrees of freedom of sums and differences of mean squares, finite where all are 0."""
-    spread = (parts**2 / dfs).sum(axis=0)
-    return np.asarray(np.divide(total**2, spread, out=np.array(satterthwaite(parts[:2], dfs[:2])), where=spread > 0))[
-        ()
-    ]
 
 
 def between_levels(ice: Array) -> Moderated | None:

@@ -25,7 +25,6 @@ from causalgia.estimation.crossover import (
     next_level,
     stratified_mean,
 )
-from causalgia.estimation.floating_point import check_squares
 from causalgia.estimation.given_effects import aligned_covariance
 from causalgia.estimation.request import (
     Answer,
@@ -33,6 +32,7 @@ from causalgia.estimation.request import (
     Request,
     check_clusters,
     check_no_cluster,
+    check_squares,
     clusters,
     grouping,
     parents_as_strata,
@@ -226,7 +226,8 @@ def _estimate_crossed(effects: xr.Dataset, ice: Array, request: Request) -> tupl
         n_clusters, name, codes, by = len(groups.labels), groups.name, groups.codes, f"CR2 by {groups.name}, "
         if request.weights == "clusters":
             by_level, codes, by = centered(by_level, groups.codes)[0], None, f"means of {name}s, "
-    prior = between_levels(by_level) if _moderates(request) else None
+    moderate = request.target != NEXT if request.moderate is None else request.moderate
+    prior = between_levels(by_level) if moderate and request.target != "population x words" else None
     if prior is None and request.moderate:
         raise EstimateError(
             f"moderate=True takes three or more predictors and contrasts, and there are {effects.sizes['model']} and "
@@ -235,7 +236,17 @@ def _estimate_crossed(effects: xr.Dataset, ice: Array, request: Request) -> tupl
     moderation = "" if prior is None else _moderation_clause(prior, levels_noun)
     if request.target == NEXT:
         answer = next_level(by_level, codes, between=prior)
-        return answer, n_clusters, name, _prediction_method(effects, by, moderation, moderated=prior is not None)
+        n = effects.sizes["model"]
+        parts = f"s_b^2 (1 + 1/{n}) between predictors, {by}and the variance of the units that they share"
+        holds = (
+            "; it holds on average over contrasts, and less where predictors differ most" if prior is not None else ""
+        )
+        return (
+            answer,
+            n_clusters,
+            name,
+            (f"predictive interval from {n} predictors: {parts}; t on few df{moderation}{holds}"),
+        )
     answer = crossed_mean(by_level, codes, between=prior)
     return (
         answer,
@@ -243,20 +254,6 @@ def _estimate_crossed(effects: xr.Dataset, ice: Array, request: Request) -> tupl
         name,
         f"mean ICE over units and {levels_noun}, both drawn; crossed, {by}Satterthwaite df{moderation}",
     )
-
-
-def _moderates(request: Request) -> bool:
-    """Return whether variances between levels are moderated over contrasts: by default, unless for one predictor."""
-    if request.target == "population x words":
-        return False
-    return request.target != NEXT if request.moderate is None else request.moderate
-
-
-def _prediction_method(effects: xr.Dataset, by: str, moderation: str, *, moderated: bool) -> str:
-    n = effects.sizes["model"]
-    parts = f"s_b^2 (1 + 1/{n}) between predictors, {by}and the variance of the units that they share"
-    holds = "; it holds on average over contrasts, and less where predictors differ most" if moderated else ""
-    return f"predictive interval from {n} predictors: {parts}; t on few df{moderation}{holds}"
 
 
 def _one_level_message(target: str) -> str:

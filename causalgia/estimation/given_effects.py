@@ -225,7 +225,14 @@ def split_by_task(table: Any) -> dict[Any, Any] | None:
     {'x': [1.0], 'y': [2.0]}
     """
     if isinstance(table, pd.DataFrame):
-        return _split_frame(table) if list(table.columns).count("task") == 1 else None
+        if list(table.columns).count("task") != 1:
+            return None
+        missing = table["task"].isna().to_numpy()
+        if missing.any() or table.empty:
+            where = f"row {int(np.argmax(missing))} has no task" if missing.any() else "the table has no rows"
+            raise OutcomesError(f"estimates: {where}; give its name in the column 'task'")
+        rest, rows = table.drop(columns="task"), table.reset_index(drop=True).groupby("task", sort=False).indices
+        return {task: rest.iloc[rows[task]] for task in table["task"].unique()}
     if not isinstance(table, xr.Dataset) or "effect" not in table or "task" not in table["effect"].dims:
         return None
     if table["effect"].ndim != 2 or table.sizes["task"] == 0:
@@ -298,15 +305,6 @@ def _stack_columns(columns: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     first = xr.Variable("contrast", columns[0])
     same = all(first.equals(xr.Variable("contrast", x)) for x in columns[1:])  # type: ignore[no-untyped-call]
     return columns[0] if same else np.stack(columns, axis=-1)
-
-
-def _split_frame(table: pd.DataFrame) -> dict[Any, Any]:
-    missing = table["task"].isna().to_numpy()
-    if missing.any() or table.empty:
-        where = f"row {int(np.argmax(missing))} has no task" if missing.any() else "the table has no rows"
-        raise OutcomesError(f"estimates: {where}; give its name in the column 'task'")
-    rest, rows = table.drop(columns="task"), table.reset_index(drop=True).groupby("task", sort=False).indices
-    return {task: rest.iloc[rows[task]] for task in table["task"].unique()}
 
 
 def task_columns(factor: Rows, contrasts: Any, tasks: Any) -> dict[str, xr.DataArray]:

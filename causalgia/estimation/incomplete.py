@@ -211,7 +211,11 @@ def from_incomplete(
     out = xr.concat(
         [block for block, _ in blocks], pd.Index(tasks, name="task"), coords="minimal", compat="override", join="outer"
     ).transpose("contrast", "task")
-    _check_every_task(out)
+    missing = np.argwhere(~np.isfinite(out["ace"].to_numpy()))
+    if missing.size:
+        names = (str(out[dim].to_numpy()[i]) for dim, i in zip(("contrast", "task"), missing[0], strict=True))
+        contrast, name = map(quoted, names)
+        raise EstimateError(f"contrast {contrast} has no cell in task {name}; estimate that task by itself")
     if out["exact"].any():
         exact = out["exact"]
         warnings.warn(
@@ -378,12 +382,3 @@ def _missing_notes(name: str, cells: pd.DataFrame, alone: int, *, singular: bool
     if singular:
         notes.append(f"{name}: the variance between {between} was estimated as 0, and the interval may be too short")
     return notes
-
-
-def _check_every_task(out: xr.Dataset) -> None:
-    missing = np.argwhere(~np.isfinite(out["ace"].to_numpy()))
-    if missing.size:
-        contrast, task = (str(out[dim].to_numpy()[i]) for dim, i in zip(("contrast", "task"), missing[0], strict=True))
-        raise EstimateError(
-            f"contrast {quoted(contrast)} has no cell in task {quoted(task)}; estimate that task by itself"
-        )

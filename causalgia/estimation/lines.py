@@ -127,8 +127,11 @@ def errors_in_variables(
     Vx = np.zeros((K, K)) if x_covariance is None else _as_error_covariance(x_covariance, K, "x_covariance")
     ci_prob = as_ci_prob(ci_prob)
     points = _CorrelatedPoints(x - x.mean(), y - y.mean(), Vx, Vy).standardized()
-    if not scatter:
-        points.check_nonsingular()
+    if not scatter and points.singular:
+        raise EstimateError(
+            "y_covariance is singular: some combination of y has no error, and no weight follows from that; "
+            "allow for scatter about the line with scatter=True"
+        )
     extra = points.scatter() if scatter else 0.0
     quantile = special.stdtrit(K - 2, 0.5 + ci_prob / 2) if scatter else special.ndtri(0.5 + ci_prob / 2)
     fit = points.fit(extra)
@@ -217,14 +220,6 @@ class _CorrelatedPoints:
         """Whether some combination of y has no error."""
         values = np.linalg.eigvalsh(self.Vy)
         return bool(values[0] <= max(_ROUNDING * values[-1], _EXACT))
-
-    def check_nonsingular(self) -> None:
-        """Raise EstimateError where some combination of y has no error, and so no weight."""
-        if self.singular:
-            raise EstimateError(
-                "y_covariance is singular: some combination of y has no error, and no weight follows from that; "
-                "allow for scatter about the line with scatter=True"
-            )
 
     def chi2(self) -> float:
         """Return the least S under the given errors, infinite if points without error do not lie on a line."""
@@ -431,8 +426,8 @@ def errors_in_both(
     if spread <= _TINY * max(1.0, float(np.abs(x).max())):
         raise EstimateError("all virtual effects are equal; a line needs elements whose effects differ")
     points = _Points((x - x.mean()) / spread, (y - y.mean()) / unit, vx / spread**2, vy / unit**2)
-    if not scatter:
-        points.check_errors()
+    if not scatter and (points.vy <= 0).any():
+        raise EstimateError("a measured effect has no error, and no weight follows from that; give its se")
     extra = points.scatter() if scatter else 0.0
     slope = points.slope(extra)
     intercept, covariance, df = points.line(slope, extra, cluster)
@@ -463,10 +458,6 @@ class _Points:
     y: Array
     vx: Array
     vy: Array
-
-    def check_errors(self) -> None:
-        if (self.vy <= 0).any():
-            raise EstimateError("a measured effect has no error, and no weight follows from that; give its se")
 
     def profile(self, slopes: Array, extra: float) -> Array:
         """Return S at each slope, shape ``(m,)``, at the best intercept of each."""

@@ -167,7 +167,12 @@ def maximize(table: Table) -> Array:
         If the groupings are not identifiable, or no maximum is found.
     """
     least = np.append(np.zeros(len(table.layout.names)), FLOOR)
-    at = Point(table, np.maximum(_minque(table), least))
+    # start at MINQUE with weights 0, in closed form: the analysis of variance of a balanced table
+    layout = table.layout
+    squares = [(np.asarray(Z.T @ table.y) ** 2).sum() for Z in layout.blocks] + [table.y @ table.y]
+    norm = np.sqrt(np.diagonal(layout.gram))
+    minque = np.asarray(np.linalg.solve(layout.gram / np.outer(norm, norm), np.array(squares) / norm) / norm)
+    at = Point(table, np.maximum(minque, least))
     for _ in range(MOST_STEPS):
         free = ~((at.theta <= least) & (at.score > 0))
         step = -inverse_information(2 * at.average_information, free) @ at.score
@@ -191,14 +196,6 @@ def _shortened(at: Point, step: Array, least: Array) -> Point:
         if float(new.criterion) <= float(at.criterion) + slack:
             return new
     return at
-
-
-def _minque(table: Table) -> Array:
-    """Return closed-form starting values: MINQUE with weights 0, the analysis of variance of a balanced table."""
-    layout = table.layout
-    squares = [(np.asarray(Z.T @ table.y) ** 2).sum() for Z in layout.blocks] + [table.y @ table.y]
-    norm = np.sqrt(np.diagonal(layout.gram))
-    return np.asarray(np.linalg.solve(layout.gram / np.outer(norm, norm), np.array(squares) / norm) / norm)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,11 @@ def limits_of_means(
     )
     spread = answer.method.removeprefix("mean ICE; ").removeprefix("s^2 / n, ")
     how = "jackknife over units" if scale == "sd" else "delta method"
-    answer = _multiplied_by_ratio(replace(answer, method=f"{what}, {how}; {spread}"), effects)
+    answer = replace(answer, method=f"{what}, {how}; {spread}")
+    if "ratio" in effects:  # the answer of a parallel trial is relative
+        e, ratio = answer.estimate, effects["ratio"].to_numpy()
+        relative = replace(e, ace=ratio * (1 + e.ace), se=np.abs(ratio) * e.se, factor=ratio * e.factor)
+        answer = replace(answer, estimate=relative)
     e, null = answer.estimate, OF_MEANS[scale]
     divides = "denominator" in effects or "ratio" in effects
     below = _divisor_pieces(effects, request, estimator, len(e.factor)) if divides else np.zeros_like(e.factor)
@@ -81,15 +85,6 @@ def limits_of_means(
         )
     others |= dict(zip(COLUMNS, (unbounded, *divisor), strict=True)) if divides else {}
     return answer, (p, lower, upper, others)
-
-
-def _multiplied_by_ratio(answer: Answer, effects: xr.Dataset) -> Answer:
-    """Multiply the relative answer of a parallel ratio by the ratio."""
-    if "ratio" not in effects:
-        return answer
-    e, ratio = answer.estimate, effects["ratio"].to_numpy()
-    size = np.abs(ratio)
-    return replace(answer, estimate=replace(e, ace=ratio * (1 + e.ace), se=size * e.se, factor=ratio * e.factor))
 
 
 def _divisor_pieces(
@@ -412,17 +407,6 @@ def working_scale_of(estimates: xr.Dataset, ace: Array, se: Array, df: Array, ci
         for name in COLUMNS[1:]
     )
     return working_scale(estimates.attrs.get("transform"), ace, se, df, (both, own), ci_prob)
-
-
-def null_value(dataset: xr.Dataset) -> float:
-    """Return the value of no effect, attrs["null_value"]: 1 for ratios, else 0.
-
-    Examples
-    --------
-    >>> null_value(xr.Dataset()), null_value(xr.Dataset(attrs={"null_value": 1}))
-    (0.0, 1.0)
-    """
-    return float(dataset.attrs.get("null_value", 0.0))
 
 
 def open_ended(estimates: xr.Dataset, working: WorkingScale, ci_prob: float) -> Mask:

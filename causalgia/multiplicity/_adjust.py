@@ -16,10 +16,9 @@ from causalgia.effect_table import as_effect_table
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation import as_estimates
 from causalgia.estimation._from_effects import check_has_errors
-from causalgia.estimation.floating_point import is_below_floor
 from causalgia.estimation.given_effects import with_effect_columns
 from causalgia.estimation.ratios import unbounded
-from causalgia.estimation.request import FEW_CLUSTERS, Request, check_cluster_name, clusters
+from causalgia.estimation.request import FEW_CLUSTERS, Request, check_cluster_name, clusters, is_below_floor
 from causalgia.multiplicity.adjusted_p import hierarchical_q, stepwise, storey_q
 from causalgia.multiplicity.bands import seed_label
 from causalgia.multiplicity.families import (

@@ -433,7 +433,14 @@ def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Ar
     >>> hierarchical_p([0.001, 0.002, 0.4, 0.03], np.array([-1, 0, 0, 1]), [4, 2, 2, 1])
     array([0.001, 0.004, 0.8  , 0.12 ])
     """
-    values, above, size = _as_node_p_values(p), _as_parents(parents), np.asarray(sizes, dtype=np.float64)
+    values = np.asarray(p, dtype=np.float64)
+    wrong = (values < 0) | (values > 1)
+    if values.ndim < 1 or wrong.any():
+        raise EstimateError(f"p has shape {values.shape} and {int(wrong.sum())} numbers that are not between 0 and 1")
+    above = np.asarray(parents)
+    if above.ndim != 1 or above.dtype.kind not in "iu" or not ((above < np.arange(above.size)) & (above >= -1)).all():
+        raise EstimateError("parents: give for each node the number of an earlier one, or -1 for a root")
+    above, size = above.astype(np.int64), np.asarray(sizes, dtype=np.float64)
     if above.shape != values.shape[:1] or size.shape != above.shape:
         raise EstimateError(f"{len(values)} p-values, {above.size} parents and {size.size} sizes; give one of each")
     _check_sizes(above, size)
@@ -442,21 +449,6 @@ def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Ar
     for node in np.flatnonzero(above >= 0):
         adjusted[node] = np.maximum(adjusted[node], adjusted[above[node]])
     return np.asarray(adjusted)
-
-
-def _as_node_p_values(p: npt.ArrayLike) -> Array:
-    values = np.asarray(p, dtype=np.float64)
-    wrong = (values < 0) | (values > 1)
-    if values.ndim < 1 or wrong.any():
-        raise EstimateError(f"p has shape {values.shape} and {int(wrong.sum())} numbers that are not between 0 and 1")
-    return values
-
-
-def _as_parents(parents: Codes) -> npt.NDArray[np.int64]:
-    above = np.asarray(parents)
-    if above.ndim != 1 or above.dtype.kind not in "iu" or not ((above < np.arange(above.size)) & (above >= -1)).all():
-        raise EstimateError("parents: give for each node the number of an earlier one, or -1 for a root")
-    return above.astype(np.int64)
 
 
 def _check_sizes(above: npt.NDArray[np.int64], size: Array) -> None:

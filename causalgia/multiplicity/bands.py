@@ -15,9 +15,8 @@ from causalgia.checks import is_real
 from causalgia.choices import BANDS, Band
 from causalgia.effect_table import folded, has_positions, unfolded
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.floating_point import at_least_floor
 from causalgia.estimation.ratios import WorkingScale, open_ended
-from causalgia.estimation.request import FEW_CLUSTERS, as_ci_prob, check_cluster_name
+from causalgia.estimation.request import FEW_CLUSTERS, as_ci_prob, at_least_floor, check_cluster_name
 from causalgia.multiplicity.adjusted_p import fcr_ci_prob
 from causalgia.multiplicity.families import (
     JointEstimates,
@@ -216,7 +215,7 @@ def _choose_band(joint: JointEstimates, method: str, *, curves: bool) -> tuple[s
     """Return the method of the band, and the reason where it depends on the number of clusters."""
     if method == "sup_t" and not curves:
         raise EstimateError("method='sup_t' is the band of a curve, over='position'; for contrasts use 'dunnett'")
-    if curves and _drawn_predictors(joint):
+    if curves and joint.estimates.attrs.get("target") == "population x predictors":
         if method not in ("auto", "bonferroni"):
             raise EstimateError(
                 f"method={quoted(method)} resamples units, and the error of this curve is of predictors, too; leave "
@@ -265,10 +264,6 @@ def _rarity_columns(joint: JointEstimates, sets: Sequence[Codes]) -> dict[str, n
     return {name: values.reshape(ace.shape) for name, values in columns.items()}
 
 
-def _drawn_predictors(joint: JointEstimates) -> bool:
-    return joint.estimates.attrs.get("target") == "population x predictors"
-
-
 def _band_half_width(
     joint: JointEstimates,
     members: Codes,
@@ -283,7 +278,8 @@ def _band_half_width(
     """Return half-widths of a family's intervals, and the same in standard errors."""
     if method == "bonferroni":
         df = joint.working_scale(ci_prob).df.ravel()[members]
-        if curve and _drawn_predictors(joint):  # by chance predictors agree at some positions
+        # by chance predictors agree at some positions
+        if curve and joint.estimates.attrs.get("target") == "population x predictors":
             df = np.full_like(df, df.min())
         critical = np.asarray(-special.stdtrit(df, (1 - ci_prob) / 2 / len(members)), dtype=float)
         if curve and _arms_alone(joint):

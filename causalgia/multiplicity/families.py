@@ -16,8 +16,8 @@ from causalgia.estimation import as_estimates, estimate, mean_ice
 from causalgia.estimation._from_effects import TASK, check_has_errors
 from causalgia.estimation.crossover_estimates import ice_without_rounding
 from causalgia.estimation.given_effects import aligned_covariance, is_factor_by_arm
-from causalgia.estimation.ratios import WorkingScale, clear_from, null_value, open_ended, working_scale_of
-from causalgia.estimation.request import Request, clusters
+from causalgia.estimation.ratios import WorkingScale, clear_from, open_ended, working_scale_of
+from causalgia.estimation.request import Request, clusters, null_value
 from causalgia.multiplicity.maxima import scale_columns
 from causalgia.multiplicity.multivariate_t import correlation_factor
 from causalgia.schema import check_no_positions

@@ -282,7 +282,11 @@ def _region_limits(estimates: xr.Dataset, words: Mask, share: float) -> _RegionL
     center, spread = ace.mean(axis=0), ace.var(axis=0, ddof=1)
     own = _own_variances(estimates, words)
     true = spread - own.mean(axis=0)
-    near = _shrink_to_center(ace, center, np.maximum(true, 0.0), own)
+    # shrunken towards the center by their own errors; exact ones are unchanged to the bit
+    positive = np.maximum(true, 0.0)
+    total = positive + np.maximum(own, 0.0)
+    keep = np.sqrt(np.divide(positive, total, out=np.ones_like(total), where=total > 0))
+    near = np.asarray(ace + (center - ace) * (1 - keep))
     return _RegionLimits(*_central_limits(near, share), center, true, spread, near)
 
 
@@ -332,14 +336,6 @@ def _own_variances(estimates: xr.Dataset, words: Mask) -> Array:
     else:
         return np.asarray(variance)
     return np.asarray(variance - (with_all - variance) / (n - 1))
-
-
-def _shrink_to_center(ace: Array, center: Array, true: Array, own: Array) -> Array:
-    """Return estimates shrunken towards the center by their own errors; exact ones are unchanged to the bit."""
-    total = true + np.maximum(own, 0.0)
-    return np.asarray(
-        ace + (center - ace) * (1 - np.sqrt(np.divide(true, total, out=np.ones_like(total), where=total > 0)))
-    )
 
 
 def _words_covariance(estimates: xr.Dataset, words: Mask) -> Array:
@@ -503,18 +499,14 @@ def upper_tail(words: Array, at: Array) -> Array:
         return np.ones(len(at))
     unit = float(np.median(excess))
     df, scale = (1 / _INVERSE_DF)[:, None], unit * np.exp(_LOG_SCALE)[None, :]
-    weight = _tail_weights(excess, df, scale)
+    # the prior 1/scale is flat on the grid of its logarithm
+    n = len(excess)
+    log = n * (gammaln((df + 1) / 2) - gammaln(df / 2) - np.log(df) / 2 - np.log(scale))
+    for e in excess:
+        log = log - (df + 1) / 2 * np.log1p((e / scale) ** 2 / df)
+    weight = np.asarray(np.exp(log - log.max()), dtype=np.float64)
     likely = weight > 1e-12 * weight.max()
     df, scale = (np.broadcast_to(value, weight.shape)[likely] for value in (df, scale))
     tails = 2 * stdtr(df, -(np.asarray(at, dtype=np.float64) - center)[:, None] / scale)
     share = (len(excess) + 1) / (len(words) + 1)
     return np.asarray(share * (tails @ weight[likely]) / weight[likely].sum(), dtype=np.float64)
-
-
-def _tail_weights(excess: Array, df: Array, scale: Array) -> Array:
-    """Return the weights of (df, scale), given excesses; the prior 1/scale is flat on the grid of its logarithm."""
-    n = len(excess)
-    log = n * (gammaln((df + 1) / 2) - gammaln(df / 2) - np.log(df) / 2 - np.log(scale))
-    for e in excess:
-        log = log - (df + 1) / 2 * np.log1p((e / scale) ** 2 / df)
-    return np.asarray(np.exp(log - log.max()), dtype=np.float64)

@@ -13,9 +13,8 @@ from scipy import special
 from causalgia.analysis import exploratory_attrs
 from causalgia.errors import DecisionError, EstimateError, quoted
 from causalgia.estimation._from_effects import check_has_errors
-from causalgia.estimation.floating_point import at_least_floor, floor_of_estimates
-from causalgia.estimation.ratios import null_value, unbounded, working_scale_of
-from causalgia.estimation.request import as_ci_prob
+from causalgia.estimation.ratios import unbounded, working_scale_of
+from causalgia.estimation.request import as_ci_prob, at_least_floor, floor_of_estimates, null_value
 from causalgia.multiplicity.families import estimates_of
 from causalgia.numerics.moments import transformed
 from causalgia.schema import annotate
@@ -64,7 +63,7 @@ def one_sided_p(
     """Return the four one-sided p-values against the ends of a region.
 
     Where the standard error is 0 a p is 0 beyond the end on the tested side and 1 elsewhere, the end itself included;
-    within rounding of an end (`causalgia.estimation.floating_point`) both are 1. A ratio is tested on its logarithm
+    within rounding of an end (`causalgia.estimation.request`) both are 1. A ratio is tested on its logarithm
     or, where a mean is unclear, by the difference that Fieller's limits invert.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Numerically stable moments, norms without overflow, and p-values and limits of t and of Hall's transformed t."""
+"""Numerically stable moments, norms without overflow, p-values and limits of t, and scores of observed bases."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.numerics.row_blocks import Rows, extremes, first_row, mean_from, row_blocks, sum_in_order
-from causalgia.types import Array, Codes
+from causalgia.types import Array, Codes, Tokens
 
 _FAR = -650.0
 _LARGEST = 1e150  # its square is a float still
@@ -452,3 +452,31 @@ def untransformed(x: Array, a: Array) -> Array:
     near = inner > -0.5
     root = np.where(near, np.expm1(np.log1p(np.where(near, inner, 0.0)) / 3), np.cbrt(1 + inner) - 1)
     return np.where(still, y, 3 * root / safe)
+
+
+def observed_scores(score: Array, observed: Tokens, *, by_substitution: bool = False) -> Array:
+    """Return the score of the observed base at each position, (n, length, ...), from (n, length, 4, ...).
+
+    Parameters
+    ----------
+    score
+        Scores by base.
+    observed
+        Tokens (n, length).
+    by_substitution
+        Whether scores are changes by substitutions, 0 for the observed base: its own is then minus the mean of the
+        three others.
+
+    Examples
+    --------
+    >>> observed_scores(np.array([[[0.5, 0.0, -0.5, 0.0]]]), np.array([[2]], np.uint8)).tolist()
+    [[-0.5]]
+    >>> observed_scores(np.array([[[-3.0, -2.0, 0.0, -1.0]]]), np.array([[2]], np.uint8), by_substitution=True).tolist()
+    [[2.0]]
+    """
+    if by_substitution:
+        lost: Array = -score.sum(axis=2) / 3
+        return lost
+    at = observed.astype(np.intp).reshape(*observed.shape, *[1] * (score.ndim - 2))
+    taken: Array = np.take_along_axis(score, at, axis=2)[:, :, 0]
+    return taken

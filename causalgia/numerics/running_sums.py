@@ -276,7 +276,13 @@ class Sketch:
             self.counts, self.top = np.zeros((columns, 2 * self.bins + 1), np.int64), np.full(columns, _NEVER)
         away = (values - self.center).reshape(len(values), -1)
         number = self._numbers(np.abs(away))
-        self._raise(number.max(axis=0))
+        # columns that reach farther than before shift their bins; values below the lowest bin join the center
+        top = number.max(axis=0)
+        moved = np.minimum(np.maximum(top - self.top, 0), self.bins)
+        for shift in np.unique(moved[moved > 0]):
+            farther = moved == shift
+            self.counts[farther] = _shifted(self.counts[farther], int(shift))
+        self.top = np.maximum(self.top, top)
         place = np.maximum(number - self.top + self.bins, 0)
         flat = np.where(away < 0, -place, place) + self.bins + np.arange(away.shape[1]) * self.counts.shape[1]
         np.add.at(self.counts.reshape(-1), flat.ravel(), 1)
@@ -287,14 +293,6 @@ class Sketch:
         log = np.full(distance.shape, float(_NEVER))
         np.log2(distance, out=log, where=distance > 0)
         return np.ceil(log * (self.bins / _OCTAVES)).astype(np.int64)
-
-    def _raise(self, top: Ints) -> None:
-        """Shift the bins of columns that reach farther than before; values below the lowest bin join the center."""
-        moved = np.minimum(np.maximum(top - self.top, 0), self.bins)
-        for shift in np.unique(moved[moved > 0]):
-            columns = moved == shift
-            self.counts[columns] = _shifted(self.counts[columns], int(shift))
-        self.top = np.maximum(self.top, top)
 
     def quantile(self, q: Array) -> Array:
         """Return quantiles, linear between order statistics as in `numpy.quantile`, shape ``(len(q), ...)``.

@@ -14,7 +14,7 @@ from causalgia.analysis_values import Prior
 from causalgia.choices import METHOD_NAMES, TARGET_MEANINGS, VERDICTS
 from causalgia.effect_table import hall_coefficient, select_tasks
 from causalgia.errors import OutcomesError, printable
-from causalgia.estimation.ratios import null_value
+from causalgia.estimation.request import null_value
 from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
 from causalgia.numerics.moments import ENOUGH

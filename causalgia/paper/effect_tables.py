@@ -14,7 +14,7 @@ import xarray as xr
 from causalgia.effect_table import has_positions, select_tasks
 from causalgia.errors import MissingExtraError, OutcomesError, printable, quoted
 from causalgia.estimation import as_estimates
-from causalgia.estimation.ratios import null_value
+from causalgia.estimation.request import null_value
 from causalgia.inputs import to_csv
 from causalgia.paper._report import report
 from causalgia.reporting._trial_report import table_parts

@@ -16,7 +16,7 @@ from causalgia import plot
 from causalgia.effect_table import has_positions, tasks_in_table
 from causalgia.errors import printable
 from causalgia.estimation.crossover_estimates import is_placebo_word
-from causalgia.estimation.ratios import null_value
+from causalgia.estimation.request import null_value
 from causalgia.plot.style import UNNAMED_TASK, image_of
 from causalgia.reporting.effect_rows import largest_tasks
 

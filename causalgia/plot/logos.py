@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.estimation.request import as_ci_prob
-from causalgia.numerics.observed_scores import observed_scores
+from causalgia.numerics.moments import observed_scores
 from causalgia.plot.style import (
     AS_IT_IS,
     GRAY,

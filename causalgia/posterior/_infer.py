@@ -179,7 +179,12 @@ def infer(
     >>> posterior["moments"]["mean"].values.ravel().round(1)
     array([8. , 6.7, 5.9, 6.6, 5.4, 5.9, 8. , 6.8])
     """
-    _check_choices(law, engine, n_draws, accept_unconverged, log_likelihood)
+    if log_likelihood != "auto" and not isinstance(log_likelihood, bool):
+        raise InferenceError(f"log_likelihood={quoted(log_likelihood)} is not one of True, False and 'auto'")
+    check_choice(law, LAWS, "law")
+    check_choice(engine, ENGINES, "engine")
+    check_draws(n_draws, usual=4000)
+    check_flag(accept_unconverged, "accept_unconverged", error=InferenceError)
     _check_estimates(estimates, prior, family)
     names_of_x = [covariates] if isinstance(covariates, str) else covariates or []
     names = [name for name in [family, *names_of_x] if isinstance(name, str)]
@@ -209,11 +214,12 @@ def infer(
         check_n_draws(n, accept_unconverged)
     coords = result_coordinates(table, labels, names_of_x)
     draws = MergedDraws(families, coords)
+    tasks, label_of = table["task"].to_numpy(), [""] if labels is None else [f", group {x!s}" for x in labels]
     posteriors = mapped(
         partial(fit_family, law=law, engine=engine, n_draws=n, key=key, with_log_likelihood=pointwise),
         families,
         what="infer",
-        names=_family_names(table, labels, families),
+        names=[f"task {tasks[family.task]!s}{label_of[family.group]}" for family in families],
         client=client,
         keep=draws.take,
     )
@@ -247,11 +253,6 @@ def _check_estimates(estimates: EstimateTable, prior: object, family: object) ->
             f"family={quoted(family)} is a law, and family= is a coordinate on contrast; did you mean "
             f"law={quoted(family)}?"
         )
-
-
-def _family_names(table: xr.Dataset, labels: Any, families: list[FamilyData]) -> list[str]:
-    tasks, label_of = table["task"].to_numpy(), [""] if labels is None else [f", group {x!s}" for x in labels]
-    return [f"task {tasks[family.task]!s}{label_of[family.group]}" for family in families]
 
 
 def _wants_log_likelihood(choice: bool | str, families: list[FamilyData], law: str, engine: str, n: int) -> bool:
@@ -398,15 +399,6 @@ def _check_across(across: object, requested: dict[str, Any]) -> None:
                 f"{name}={quoted(value)} is for the law of effects in one task, and across='task' has a law of all "
                 f"tasks together; leave {name}= out, or across="
             )
-
-
-def _check_choices(law: object, engine: object, n_draws: object, accepted: object, log_likelihood: object) -> None:
-    if log_likelihood != "auto" and not isinstance(log_likelihood, bool):
-        raise InferenceError(f"log_likelihood={quoted(log_likelihood)} is not one of True, False and 'auto'")
-    check_choice(law, LAWS, "law")
-    check_choice(engine, ENGINES, "engine")
-    check_draws(n_draws, usual=4000)
-    check_flag(accepted, "accept_unconverged", error=InferenceError)
 
 
 def _model_attrs(

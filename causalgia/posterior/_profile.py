@@ -304,7 +304,9 @@ def gaussian_process(
     grid = _as_periods(periods)
     unit = max(float(np.std(effect)), float(np.sqrt(np.median(noise.marginal))))
     basis = _Basis.of(points, grid)
-    sigma = _dense_covariance(noise)
+    sigma = np.diag(noise.variances) if noise.whole is None else noise.whole
+    if noise.whole is None and noise.loadings is not None:
+        sigma = sigma + noise.loadings @ noise.loadings.T
     sds, log_sds = _log_nodes(0.01 * unit, 30 * unit, _SDS, log_prior)
     amplitudes, log_amplitudes = _log_nodes(0.01 * unit, 30 * unit, _AMPLITUDES, log_prior)
     gap = np.diff(np.unique(points))
@@ -363,13 +365,6 @@ def _as_positions(effect: Array, noise: Noise, x: Array) -> Array:
     if not np.isfinite(points).all() or np.ptp(points) == 0:
         raise InferenceError("x must be finite and not all equal: a profile needs different positions")
     return points
-
-
-def _dense_covariance(noise: Noise) -> Array:
-    if noise.whole is not None:
-        return noise.whole
-    diagonal = np.diag(noise.variances)
-    return diagonal if noise.loadings is None else diagonal + noise.loadings @ noise.loadings.T
 
 
 def _log_nodes(low: float, high: float, n: int, log_prior: LogPrior) -> tuple[Array, Array]:

@@ -296,7 +296,9 @@ def resolve_density(log_density: Callable[[Array], Array], *, scale: float, uppe
     n, heights = _FIRST, log_v(_chebyshev_points(_FIRST, start, stop))
     while True:
         top = float(heights.max())
-        series = _chebyshev_coefficients(np.exp(heights - top))
+        # coefficients of the polynomial through values at increasing Chebyshev points
+        series = np.asarray(dct(np.exp(heights - top)[::-1], type=1) / (len(heights) - 1))
+        series[[0, -1]] /= 2
         if _has_converged(series, top):
             break
         if n >= _LAST:
@@ -385,13 +387,6 @@ def _level_crossings(v: Array, above: Array) -> tuple[float, float]:
 
 def _chebyshev_points(n: int, start: float, stop: float) -> Array:
     return np.asarray(start + (stop - start) * np.sin(np.pi * np.arange(n + 1) / (2 * n)) ** 2)
-
-
-def _chebyshev_coefficients(heights: Array) -> Array:
-    """Return Chebyshev coefficients of the polynomial through values at increasing Chebyshev points."""
-    coefficients = dct(heights[::-1], type=1) / (len(heights) - 1)
-    coefficients[[0, -1]] /= 2
-    return np.asarray(coefficients)
 
 
 def _has_converged(series: Array, top: float) -> bool:

@@ -567,10 +567,7 @@ def _sample_stats(parts: list[tuple[FamilyData, dict[str, Array]]], coords: dict
     else:
         stacked = {n: np.stack([stats[n] for _, stats in parts], axis=2) for n in parts[0][1]}
         out = xr.Dataset({name: (("chain", "draw", "family"), v) for name, v in stacked.items()})
-        out = out.assign_coords(family=[_family_label(family, coords) for family, _ in parts])
+        tasks, groups = coords["task"].to_numpy(), coords.get("group")
+        names = [str(tasks[q.task]) + ("" if groups is None else f", {groups[q.group]!s}") for q, _ in parts]
+        out = out.assign_coords(family=names)
     return out.assign_coords(chain=np.arange(out.sizes["chain"]), draw=np.arange(out.sizes["draw"]))
-
-
-def _family_label(family: FamilyData, coords: dict[str, Any]) -> str:
-    task = str(coords["task"].to_numpy()[family.task])
-    return f"{task}, {coords['group'][family.group]!s}" if "group" in coords else task

@@ -116,7 +116,12 @@ def mixture(
     unit = noise_unit(noise)
     here = rescale_noise(noise, unit)
     shared = linear_part(_center_design(len(effect), mode, covariates, rescale_prior(prior, unit)), here)
-    sd = scale_grid(effect / unit, np.sqrt(here.marginal)) if scales is None else _as_scales(scales) / unit
+    if scales is None:
+        sd = scale_grid(effect / unit, np.sqrt(here.marginal))
+    elif scales.ndim == 1 and np.isfinite(scales).all() and (scales >= 0).all() and (np.diff(scales) > 0).all():
+        sd = scales / unit
+    else:
+        raise InferenceError(f"scales {scales.tolist()} do not ascend from 0 or above; for example [0, 0.1, 0.3, 1]")
     counts = null_biased_counts(sd) if prior_count is None else prior_count
     if counts.shape != sd.shape:
         raise InferenceError(f"prior_count of shape {counts.shape} for {len(sd)} scales: give one count for each scale")
@@ -198,17 +203,10 @@ def effect_se_dependence(effect: Array, se: Array) -> Dependence:
 
 def _penalized_likelihood(effect: Array, se: Array) -> float:
     sd = scale_grid(effect, se)
-    return mixture_weights(log_component_densities(effect, se**2, _unweighted(sd**2)), null_biased_counts(sd)).penalized
-
-
-def _unweighted(variance: Array) -> Components:
-    return Components(variance, np.ones(len(variance)))
-
-
-def _as_scales(scales: Array) -> Array:
-    if scales.ndim != 1 or not (np.isfinite(scales).all() and (scales >= 0).all() and (np.diff(scales) > 0).all()):
-        raise InferenceError(f"scales {scales.tolist()} do not ascend from 0 or above; for example [0, 0.1, 0.3, 1]")
-    return scales
+    variance = sd**2
+    return mixture_weights(
+        log_component_densities(effect, se**2, Components(variance, np.ones(len(variance)))), null_biased_counts(sd)
+    ).penalized
 
 
 def _center_design(n: int, mode: str, covariates: Array | None, prior: Prior) -> Design | None:
@@ -228,7 +226,7 @@ def _fit_mixture(effect: Array, noise: Array, variance: Array, counts: Array, sh
         _alternate_maxima(effect, noise, variance, counts, shared, _starting_coefficients(effect, noise, v, shared))
         for v in starts
     ]
-    return max(fits, key=lambda fit: fit.weights.penalized - _coefficient_penalty(fit.mode.value, shared))
+    return max(fits, key=lambda fit: fit.weights.penalized - float(0.5 * (shared.precision * fit.mode.value**2).sum()))
 
 
 def _starting_coefficients(effect: Array, noise: Array, variance: float, shared: LinearPart) -> Array:
@@ -243,11 +241,13 @@ def _alternate_maxima(
     reached = -np.inf
     for _ in range(_ROUNDS):
         residual = effect - shared.columns @ coefficients
-        weights = mixture_weights(log_component_densities(residual, noise, _unweighted(variance)), counts)
+        weights = mixture_weights(
+            log_component_densities(residual, noise, Components(variance, np.ones(len(variance)))), counts
+        )
         used = weights.weight > 0
         components = Components(variance[used], weights.weight[used])
         mode = shared_mode(effect, noise, components, shared, coefficients)
-        height = weights.penalized - _coefficient_penalty(coefficients, shared)
+        height = weights.penalized - float(0.5 * (shared.precision * coefficients**2).sum())
         if not len(coefficients) or height - reached < _GAIN * (1 + abs(height)):
             if not mode.peaked:
                 raise InferenceError(
@@ -257,10 +257,6 @@ def _alternate_maxima(
             return _Fit(components, weights, mode)
         reached, coefficients = height, mode.value
     raise InferenceError("weights and center did not settle together in 1,000 turns; take mode='zero' or engine='nuts'")
-
-
-def _coefficient_penalty(coefficients: Array, shared: LinearPart) -> float:
-    return float(0.5 * (shared.precision * coefficients**2).sum())
 
 
 def _mixture_posterior(

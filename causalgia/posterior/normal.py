@@ -63,11 +63,6 @@ class Gaussian(Protocol):
         """Return one draw of the effects for each tau, (n,), and b, (n, p): (n, K)."""
 
 
-def gaussian(effect: Array, noise: Noise, design: Design) -> Gaussian:
-    """Return the form for the noise: rotated (independent or whole), or low rank + diagonal."""
-    return Rotated.of(effect, noise, design) if noise.loadings is None else Spiked.of(effect, noise, design)
-
-
 def weighted_regression(effect: Array, columns: Array, variances: Array) -> Array:
     """Return coefficients of the weighted regression at tau = 0, (p,), to be subtracted first to avoid cancellation."""
     root = 1 / np.sqrt(variances)
@@ -397,7 +392,9 @@ def _scaled_problem(
     here = rescale_prior(prior, unit)
     center = fixed_effects_design(len(effect), covariates, here)
     check_proper(len(effect), center, prior)
-    model = gaussian(effect / unit, rescale_noise(noise, unit), center)
+    scaled = rescale_noise(noise, unit)
+    form = Rotated if scaled.loadings is None else Spiked
+    model = form.of(effect / unit, scaled, center)
     tau = _resolve_tau(model, effect / unit, noise.marginal / unit**2, center, here)
     return unit, model, tau, int(np.isinf(prior.mu_sd)) * len(center.sd) + has_flat_tau(prior)
 

@@ -179,14 +179,6 @@ def _deviation_variable(rest: Any, tau: Any, noise: Noise, nu: float | None) -> 
     return deviation
 
 
-def _coefficient_variable(name: str, sd: Any, start: Array) -> Any:
-    pm = import_quietly("pymc")
-
-    if np.isinf(sd).all():
-        return pm.Flat(name, shape=start.shape, initval=start)
-    return pm.Normal(name, 0.0, sd, shape=start.shape, initval=start)
-
-
 def mixture_given_factors(effect: Array, noise: Noise, components: Components, fixed: Design) -> Any:
     """Return the model of the factor scores with the effects integrated out, so that an atom at 0 needs no gradient.
 
@@ -228,7 +220,10 @@ def mixture_given_factors(effect: Array, noise: Noise, components: Components, f
         factor = pm.Normal("factor", shape=loadings.shape[1])
         rest = (effect - pt.dot(loadings, factor))[:, None]
         if len(fixed.sd) > 1:
-            beta = _coefficient_variable("beta", fixed.sd[1:], np.zeros(len(fixed.sd) - 1))
+            sds, start = fixed.sd[1:], np.zeros(len(fixed.sd) - 1)
+            flat = np.isinf(sds).all()
+            shape = {"shape": start.shape, "initval": start}
+            beta = pm.Flat("beta", **shape) if flat else pm.Normal("beta", 0.0, sds, **shape)
             rest -= pt.dot(fixed.columns[:, 1:], beta)[:, None]
         pm.Potential("effect", pt.logsumexp(offset - 0.5 * (rest / sd) ** 2, axis=1).sum())
     return model

@@ -304,7 +304,9 @@ class HyperPosterior:
         """Return coefficients, (n, m), at points (u, second), (n,) each, and standard normals (n, m - 1)."""
         if self.modes is None:
             return second[:, None]
-        return self._placed(u, np.column_stack([np.sinh(second), normal]))
+        scores = np.column_stack([np.sinh(second), normal])
+        size, both = scores.shape[1], self.modes(u)
+        return np.asarray(both[:, :size] + np.einsum("nij,nj->ni", both[:, size:].reshape(-1, size, size), scores))
 
     def draw(self, n: int, generator: np.random.Generator) -> tuple[Array, Array]:
         """Return n independent draws of tau, (n,), and of the coefficients, (n, m)."""
@@ -327,12 +329,6 @@ class HyperPosterior:
         assert self.modes is not None  # more than one coefficient
         both = self.modes(u)
         return HyperNodes(weight, self.model.tau(u), both[:, :size], both[:, size:].reshape(-1, size, size))
-
-    def _placed(self, u: Array, normal: Array) -> Array:
-        assert self.modes is not None  # a surface of mu itself has no use for it
-        size = normal.shape[1]
-        both = self.modes(u)
-        return np.asarray(both[:, :size] + np.einsum("nij,nj->ni", both[:, size:].reshape(-1, size, size), normal))
 
 
 def hyper_posterior(model: StudentModel) -> HyperPosterior:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.effects.task_weights import stored_task_weights
+from causalgia.effects.scales import stored_task_weights
 from causalgia.errors import InferenceError, quoted
 from causalgia.estimation.given_effects import task_columns_of
 from causalgia.expressions import first_dependent

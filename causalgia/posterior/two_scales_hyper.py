@@ -279,18 +279,14 @@ def _lattice_agrees(parts: list[Part], share: Array, model: TwoScaleModel) -> bo
         if p > _RIGHT:
             at = np.unique(np.searchsorted(ends, np.array([0.1, 0.5, 0.9]) * ends[-1]))
             here = integrate_share(
-                model, part.cells.points[at], part.cells.state[at], _share_points(part.one), one=part.one
+                model, part.cells.points[at], part.cells.state[at], _LIKELIEST if part.one else X, one=part.one
             )
             differ.append(here.log_integral - part.height[at])
     return float(np.ptp(np.concatenate(differ))) < _RIGHT
 
 
-def _share_points(one: bool) -> Array:
-    return _LIKELIEST if one else X
-
-
 def _fit_part(model: TwoScaleModel, cells: Cells, *, one: bool, many: bool) -> Part:
-    found = integrate_share(model, cells.points, cells.state, _share_points(one), one=one)
+    found = integrate_share(model, cells.points, cells.state, _LIKELIEST if one else X, one=one)
     cells = cells.under(*_scales_log_density(found, cells.points, one=one), bent=many)
     weight = cells.weight[:, None] * np.exp(found.log_terms - found.log_integral[:, None])
     share = np.ones_like(weight) if one else expit(found.logit[:, :1] + found.logit[:, 1:] * np.sinh(X))
@@ -324,7 +320,7 @@ def _scale_cells(
         return density
 
     if _sharpening_power(model) < _MANY:
-        return adaptive_cells(density_of(fine, _share_points(one)), *box, start)
+        return adaptive_cells(density_of(fine, _LIKELIEST if one else X), *box, start)
     part = adaptive_cells(density_of(model.fewer(), _LIKELIEST), *box, start)
     return sharpen_cells(density_of(coarse, _LIKELIEST), part, _sharpening_power(model), _ON_A_LINE if one else 1.0)
 

@@ -26,7 +26,7 @@ from causalgia.checks import is_whole, shown
 from causalgia.design import Design
 from causalgia.design.design import check_design
 from causalgia.effects.contrast_weights import arm_name, requested_weights
-from causalgia.effects.task_weights import effect_attrs, measured_on
+from causalgia.effects.scales import effect_attrs, measured_on
 from causalgia.errors import (
     CausalgiaError,
     DesignError,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from causalgia.choices import TARGET_MEANINGS
 from causalgia.effect_table import hall_coefficient, select_tasks, tasks_in_table
-from causalgia.effects.task_weights import stored_task_weights, task_weights_in_words
+from causalgia.effects.scales import stored_task_weights, task_weights_in_words
 from causalgia.errors import OutcomesError, comma_list, printable, quoted
 from causalgia.inputs import parse_json
 from causalgia.notes import notes_of

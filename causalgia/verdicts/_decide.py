@@ -17,8 +17,8 @@ from causalgia.choices import ERRORS, LEAST_FOR_A_LAW, Error, too_few_for_a_law
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation import as_estimates
 from causalgia.estimation.crossover_estimates import is_placebo_word
-from causalgia.estimation.ratios import null_value, open_ended, unbounded
-from causalgia.estimation.request import check_cluster_name
+from causalgia.estimation.ratios import open_ended, unbounded
+from causalgia.estimation.request import check_cluster_name, null_value
 from causalgia.multiplicity.bands import band_limits, seed_label
 from causalgia.multiplicity.families import (
     JointEstimates,

@@ -19,8 +19,7 @@ from causalgia.errors import ContrastError, DecisionError, EstimateError, Outcom
 from causalgia.estimation._estimate import estimate
 from causalgia.estimation._heterogeneity import individual_effects, unit_covariate
 from causalgia.estimation.crossover import Estimate, from_factor
-from causalgia.estimation.floating_point import is_below_floor
-from causalgia.estimation.request import Request, clusters, unit_name
+from causalgia.estimation.request import Request, clusters, is_below_floor, unit_name
 from causalgia.multiplicity.placebo import placebo_region
 from causalgia.multiplicity.tost import t_limits
 from causalgia.numerics.moments import group_sums

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.effect_table import hall_coefficient
-from causalgia.estimation.ratios import null_value
+from causalgia.estimation.request import null_value
 from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.multiplicity.placebo import rank_errors, tail_errors
 from causalgia.multiplicity.tost import (

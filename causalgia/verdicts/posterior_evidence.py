@@ -14,8 +14,7 @@ from scipy import special
 
 from causalgia.effect_table import hall_coefficient
 from causalgia.errors import ConvergenceError, DecisionError, quoted
-from causalgia.estimation.floating_point import at_least_floor, floor_of_estimates, is_below_floor
-from causalgia.estimation.ratios import null_value
+from causalgia.estimation.request import at_least_floor, floor_of_estimates, is_below_floor, null_value
 from causalgia.multiplicity.tost import units_lacking_for_exact
 from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 from causalgia.types import Array

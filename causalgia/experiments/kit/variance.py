@@ -309,7 +309,7 @@ def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
 
     from causalgia.effects import contrast
     from causalgia.estimation._estimate import estimate
-    from causalgia.estimation.floating_point import floor_of_estimates
+    from causalgia.estimation.request import floor_of_estimates
 
     if experiment.named_contrasts is None or experiment.assignment != "crossover":
         raise DesignError("pairing is of the named contrasts of a crossover; give its design, with contrasts=")
@@ -334,7 +334,7 @@ def _of_planned_tasks(outcomes: xr.Dataset) -> xr.Dataset:
     """Return outcomes with the contrasts between tasks that are planned in place of the tasks."""
     from causalgia.analysis import analysis_in_attrs
     from causalgia.effect_table import tasks_in_table
-    from causalgia.effects.task_weights import requested_task_weights
+    from causalgia.effects.scales import requested_task_weights
 
     planned = analysis_in_attrs(outcomes.attrs).weights_by_task_contrast
     if not planned:
