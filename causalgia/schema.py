@@ -163,8 +163,8 @@ def _reason_and_cure(dataset: xr.Dataset, lacking: str, kind: Kind) -> str:
         return "; these are estimates already: give them to cg.adjust, cg.infer or cg.decide"
     if kind == "outcomes" and contrasted:
         return (
-            "; these are effects already: give them to cg.estimate. Other contrasts of arms or tasks are made of "
-            "outcomes: run the trial without keep=, or with an analysis that asks for them"
+            "; these are effects already: give them to cg.estimate. Other contrasts of arms or tasks need the outcomes: "
+            "run the trial without keep=, or with an analysis that asks for them"
         )
     if kind == "effects" and "outcome" in dataset and not contrasted:
         return "; these are outcomes: contrast them first, effects = cg.contrast(outcomes, control=...)"
