@@ -106,7 +106,7 @@ def validate(dataset: xr.Dataset, kind: Kind, *, positions: bool = False) -> xr.
             _validate_variable(array, row, kind)
         elif row.required:
             raise OutcomesError(
-                f"{kind}: no variable {quoted(row.name)} ({row.meaning}); a Dataset from {_MAKERS[kind]} has it"
+                f"{kind}: no variable {quoted(row.name)} ({row.meaning}){_reason_and_cure(dataset, row.name, kind)}"
             )
     if kind not in {"effects", "moments", "estimates", "decisions"}:
         return dataset
@@ -163,11 +163,14 @@ def _reason_and_cure(dataset: xr.Dataset, lacking: str, kind: Kind) -> str:
         return "; these are estimates already: give them to cg.adjust, cg.infer or cg.decide"
     if kind == "outcomes" and contrasted:
         return (
-            "; these are effects already: give them to cg.estimate. Other contrasts of arms or tasks are made of "
+            "; these are effects already: give them to cg.estimate. Other contrasts of arms or tasks need the "
             "outcomes: run the trial without keep=, or with an analysis that asks for them"
         )
     if kind == "effects" and "outcome" in dataset and not contrasted:
         return "; these are outcomes: contrast them first, effects = cg.contrast(outcomes, control=...)"
+    if kind == "estimates" and (contrasted or "outcome" in dataset):
+        kinds, given = ("effects", "effects") if contrasted else ("outcomes", "cg.contrast(outcomes, control=...)")
+        return f"; these are {kinds}: estimate first, estimates = cg.estimate({given})"
     return f"; a Dataset from {_MAKERS[kind]} has it"
 
 

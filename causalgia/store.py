@@ -443,7 +443,7 @@ def save_h5ad(table: xr.Dataset, path: str | Path) -> Path:
     ...     file["X"][:, 0], file["layers/verdict"][:, 0]
     (array([ 1.38, -0.62]), array([ 1, -1], dtype=int8))
     """
-    table = validate(table, "decisions" if "verdict" in table else "estimates")
+    table = validate(table, "decisions" if isinstance(table, xr.Dataset) and "verdict" in table else "estimates")
     if "model" in table.dims:
         raise OutcomesError(
             f"{path}: several predictors, and AnnData has contrasts and tasks; select one, .sel(model=...)"

@@ -211,3 +211,13 @@ def test_the_maps_of_the_house_have_every_room(page):
     words = set(re.findall(r"\w+", (house.ROOT / page).read_text(encoding="utf-8")))
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert folders <= words, folders - words
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs"])
+def test_no_sentence_of_a_page_begins_with_a_stray_letter(page):
+    """A replacement over many pages once left "them. x each name" and "**x on the noise" where words had stood."""
+    path = house.ROOT / page
+    for one in [path] if path.is_file() else sorted(path.rglob("*.md")):
+        text = re.sub(r"```.*?```", "", one.read_text(encoding="utf-8"), flags=re.DOTALL)
+        found = re.findall(r"(?<=[.!?*][ *])[b-y] [a-z]{2,}.{0,30}", text)
+        assert found == [], one.name

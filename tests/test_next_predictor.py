@@ -44,9 +44,7 @@ def test_one_network_twice_is_refused_by_name():
 
 
 def test_an_ensemble_of_one_says_what_to_do():
-    with pytest.raises(
-        PredictorError, match="not 1: one says nothing of how networks differ; use a single one as it is"
-    ):
+    with pytest.raises(PredictorError, match="not 1: one cannot show how networks differ; use a single one as it is"):
         cg.Ensemble([A])
     alone = effects_of(np.random.default_rng(0).normal(size=(9, 1, 1)))
     for target in ("next predictor", "population x predictors"):

@@ -484,6 +484,9 @@ MOMENTS = cg.run(PLAIN, PREDICTOR, rng=0, keep="moments", analysis=cg.Analysis(c
         (lambda: cg.sample_size(MOMENTS, half_width=0.1), r"estimates = cg.estimate\(moments\)"),
         (lambda: cg.estimate(MADE), "these are outcomes: contrast them first, effects = cg.contrast"),
         (lambda: cg.estimate(cg.estimate(EFFECTS)), "these are estimates already: give them to cg.adjust, cg.infer or"),
+        (lambda: cg.table(EFFECTS), r"these are effects: estimate first, estimates = cg\.estimate\(effects\)"),
+        (lambda: cg.methods(MADE), r"these are outcomes: estimate first, estimates = cg\.estimate\(cg\.contrast\("),
+        (lambda: cg.store.save_h5ad(3, "x.h5ad"), "not an xarray Dataset but int; take one from cg.estimate"),
         (lambda: cg.contrast(EFFECTS, control="none"), "these are effects already: give them to cg.estimate"),
         (lambda: cg.contrast(MOMENTS, control="none"), "these are effects already: give them to cg.estimate"),
         (

@@ -587,7 +587,7 @@ def test_a_report_names_the_contrasts_of_tasks_once(asked, clause, over):
 
 def test_kept_effects_say_where_other_contrasts_come_from():
     effects = cg.contrast(crossover(), control="placebo")
-    with pytest.raises(OutcomesError, match="made of outcomes: run the trial without keep=, or with an analysis that"):
+    with pytest.raises(OutcomesError, match="need the outcomes: run the trial without keep=, or with an analysis that"):
         cg.contrast(effects, tasks="K562 - HepG2")
 
 

@@ -92,7 +92,7 @@ _PilotControl = Annotated[str | None, typer.Option(metavar="ARM", help="The pilo
 _PilotReplicates = Annotated[
     str | None,
     typer.Option(
-        metavar="NAMES", help="Replicates of the pilot that are read, separated by commas: those of one cell type."
+        metavar="NAMES", help="Read only these replicates of the pilot, separated by commas: those of one cell type."
     ),
 ]
 _PilotArms = Annotated[
@@ -292,11 +292,11 @@ def cheapest(
         int, typer.Option(metavar="N", min=1, help="Whole oligo, nt; its price depends on it.")
     ] = 200,
     max_barcodes: Annotated[
-        int, typer.Option(metavar="N", min=3, max=10_000, help="Most barcodes of an oligo that are tried.")
+        int, typer.Option(metavar="N", min=3, max=10_000, help="Largest number of barcodes per oligo to try.")
     ] = 100,
-    max_replicates: Annotated[int, typer.Option(metavar="N", min=2, help="Most replicates that are tried.")] = 6,
+    max_replicates: Annotated[int, typer.Option(metavar="N", min=2, help="Largest number of replicates to try.")] = 6,
     depth: Annotated[
-        str, typer.Option(metavar="NUMBERS", help="Mean reads of a barcode in one library that are tried.")
+        str, typer.Option(metavar="NUMBERS", help="Mean reads of a barcode in one library: the values to try.")
     ] = "10,20,50,100,200",
     recovery: _Recovery = 1.0,
     barcode_dispersion: _Dispersion = None,
@@ -375,14 +375,14 @@ def analyze(
     ] = None,
     replicates: Annotated[
         str | None,
-        typer.Option(metavar="NAMES", help="Replicates that are read, separated by commas: those of one cell type."),
+        typer.Option(metavar="NAMES", help="Read only these replicates, separated by commas: those of one cell type."),
     ] = None,
     method: Annotated[FitMethod, typer.Option(help="How effects are fitted.")] = FitMethod.hierarchical,
     min_dna: Annotated[
         float | None, typer.Option(metavar="READS", help="Leave out barcodes with fewer DNA reads (mean).")
     ] = None,
     min_barcodes: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Leave out elements with fewer barcodes, in every arm.")
+        int, typer.Option(metavar="N", min=1, help="Leave out elements of which any oligo has fewer barcodes.")
     ] = 1,
     rope: Annotated[str, typer.Option(metavar="ROPE", help=_Rope)] = "0",
     error: Annotated[

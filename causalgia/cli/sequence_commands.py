@@ -172,11 +172,14 @@ def score_variants(
         ),
     ] = "genome",
     match: Annotated[
-        str, typer.Option(metavar="KEYS", help="Keys in which null variants match theirs, separated by commas.")
+        str,
+        typer.Option(
+            metavar="KEYS", help="What null variants share with the variants they match, separated by commas."
+        ),
     ] = "substitution,context:3,distance,length",
     n_null: Annotated[int, typer.Option(metavar="N", min=39, help="Null variants.")] = 10_000,
     min_nulls: Annotated[
-        int, typer.Option(metavar="N", min=39, help="Fewest null variants of a stratum; below that, keys are dropped.")
+        int, typer.Option(metavar="N", min=39, help="Null variants that a stratum needs; with fewer, keys are dropped.")
     ] = 2_000,
     tail: Annotated[bool, typer.Option("--tail", help="Extrapolate p below 1 / (null variants + 1).")] = False,
     read_out: Annotated[
@@ -202,7 +205,8 @@ def score_variants(
     skip_mismatches: Annotated[
         bool,
         typer.Option(
-            "--skip-mismatches", help=f"Leave out variants whose reference allele the genome lacks; {SKIPPED}."
+            "--skip-mismatches",
+            help=f"Leave out variants whose reference allele differs from the genome; list them in {SKIPPED}.",
         ),
     ] = False,
     rng: Annotated[int, typer.Option(metavar="SEED", min=0, help="Seed of the null variants.")] = 0,

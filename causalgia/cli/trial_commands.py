@@ -74,7 +74,7 @@ def run_trial(
     With --store, outcomes are saved during the run; the same command resumes after Ctrl-C, a kill or a full disk.
 
     With --protocol, also with --store, the trial is the one that was locked. If TRIAL.TOML is given as well, that
-    file is run, and its deviations from the lock are labelled exploratory in every result.
+    file is run, and its deviations from the lock are labeled exploratory in every result.
 
     Example:   causalgia run trial.toml --out results --device cuda
 
@@ -166,7 +166,7 @@ def plan_trial(spec_file: _Trial) -> None:
     """Print in words what a trial will do: question, arms, units, predictions, analysis. Nothing is predicted.
 
     The smallest effect that the trial can find is given in standard deviations of the individual effects, as if units
-    were independent; `causalgia run` of a few units, and cg.sample_size of them, give it in the units of the outcome.
+    were independent. For the units of the outcome, run a few units (`causalgia run`) and give them to cg.sample_size.
 
     Example:   causalgia plan trial.toml
     """
@@ -365,7 +365,9 @@ def refute_trial(
     checks: Annotated[
         list[str] | None,
         typer.Option(
-            "--check", metavar="NAME", help="Only this check, with all predictions that it takes; may be repeated."
+            "--check",
+            metavar="NAME",
+            help="Run only this check, with as many predictions as it needs; may be repeated.",
         ),
     ] = None,
     rng: Annotated[

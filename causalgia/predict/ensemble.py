@@ -88,7 +88,7 @@ class Ensemble(Predictor):
         self.members = _as_members(predictors)
         if len(self.members) < 2:
             msg = (
-                f"an Ensemble has at least two predictors, not {len(self.members)}: one says nothing of how networks "
+                f"an Ensemble has at least two predictors, not {len(self.members)}: one cannot show how networks "
                 "differ; use a single one as it is, or train another"
             )
             raise PredictorError(msg)
