@@ -213,6 +213,14 @@ def test_a_machine_without_memory_or_space_is_one_line(monkeypatch, trial, resul
         refused("show", results, said=said)
 
 
+def test_the_commands_that_a_starter_names_can_be_pasted(tmp_path):
+    path = tmp_path / "my trial.toml"
+    call("init", path)
+    text = path.read_text()
+    assert "causalgia run 'my trial.toml' --out results" in text
+    assert "causalgia mpra design 'my trial.toml' --out LIB" in text
+
+
 def test_what_init_writes_runs_and_is_estimated(tmp_path):
     path = tmp_path / "deep" / "trial.toml"
     assert f"causalgia run {path} --out results" in call("init", path).stdout

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -117,6 +119,10 @@ def test_a_nonfinite_outcome_names_row_unit_and_arm(value: float) -> None:
 
 def test_text_outcomes_are_refused() -> None:
     refused(crossover().astype({"y": str}).replace({"y": {"0": "low"}}), "column 'y' is not numeric")
+
+
+def test_decimals_that_are_no_numbers_are_refused() -> None:
+    refused(crossover().assign(y=pd.Series([Decimal("sNaN")] * 6, dtype=object)), "column 'y' is not numeric")
 
 
 @pytest.mark.parametrize(("name", "column"), [("parent", "peak"), ("block", "peak"), ("covariates", "gc")])

@@ -299,3 +299,18 @@ def test_ctrl_c_while_a_network_is_traced_is_an_interrupt():
 
     with pytest.raises(KeyboardInterrupt):
         cg.TorchPredictor(made(Interrupted), device="cpu", incremental=True).backgrounds_at_once(30)
+
+
+def test_a_tensor_that_a_hook_leaves_outside_the_network_is_predicted_by_full_passes():
+    class Hooked(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.c, self.head, self.kept = torch.nn.Conv1d(4, 8, 7, padding=3), torch.nn.Linear(8, 1), {}
+            self.c.register_forward_hook(lambda _module, _args, out: self.kept.update(c=out))
+
+        def forward(self, x):
+            return self.head(torch.relu(self.c(x)).mean(-1)) + 0 * self.kept["c"].mean((1, 2))[:, None]
+
+    predictor = cg.TorchPredictor(Hooked().eval(), tasks=["t"], scale="s", incremental=True)
+    arms = {"placebo": cg.Placebo("AGATAAG", at=20), "G": cg.Embed("AGATAAG", at=20)}
+    cg.check(cg.Design(null=cg.Uniform(length=64), arms=arms, n_units=64), predictor)  # raised AttributeError

@@ -242,7 +242,7 @@ def _as_finite_column(table: pd.DataFrame, column: str, axes: Sequence[_Axis]) -
         raise OutcomesError(f"column {quoted(column)} is {table[column].dtype}, not real numbers; give numbers")
     try:
         values = table[column].to_numpy(dtype=kind if kind in (np.float16, np.float32) else np.float64, na_value=np.nan)
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:  # too large for a float, or a signaling NaN
         raise OutcomesError(f"column {quoted(column)} is not numeric ({error}); give numbers") from error
     bad = ~np.isfinite(values)
     if bad.any():

@@ -16,6 +16,7 @@ from typing import Any
 
 from causalgia import experiments
 from causalgia.design import NullModel, Uniform
+from causalgia.errors import shell_word
 from causalgia.experiments import entries
 from causalgia.trial_file.trial_tables import experiment_parameters, toml_key
 
@@ -112,7 +113,9 @@ def starter_files(path: Path, experiment: str | None = None) -> dict[Path, str]:
     >>> [str(place) for place in starter_files(Path("nowhere/atac.toml"), "necessity")]
     ['nowhere/example.fa', 'nowhere/atac.toml']
     """
-    text = starter(experiment).replace("causalgia run trial.toml", f"causalgia run {path.name}")
+    text = starter(experiment)
+    for verb in ("run", "mpra design"):
+        text = text.replace(f"causalgia {verb} trial.toml", f"causalgia {verb} {shell_word(path.name)}")
     found = {}
     for name, content in example_files(experiment).items():
         place = path.parent / name

@@ -74,7 +74,10 @@ def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModu
         value = node.meta.pop("value", None)
         node.meta["shape"] = tuple(value.shape) if isinstance(value, torch.Tensor) else None
         node.meta["dtype"] = getattr(value, "dtype", None)
-    return fx.GraphModule(tracer.root, graph)
+    try:
+        return fx.GraphModule(tracer.root, graph)
+    except AttributeError as error:  # a tensor that a hook left outside the network is no part of it
+        raise NotLocalError(f"{type(network).__name__} cannot be traced by torch.fx: {first_line(error)}") from error
 
 
 def _copy_sharing_tensors(network: torch.nn.Module) -> torch.nn.Module:
