@@ -11,10 +11,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.design.frozen_choice import reads
 from causalgia.design.intervention import Intervention, Untreated, steps_of
 from causalgia.design.null_distributions import NULL_MODELS
-from causalgia.design.null_model import NullModel
+from causalgia.design.null_model import NullModel, reads
 from causalgia.design.pattern_interventions import Embed, Insert, Placebo, PlaceboWord
 from causalgia.design.per_sequence_interventions import AblateEach, EmbedEach
 from causalgia.design.span_interventions import Ablate, Copy, Delete, Mutate, Scramble

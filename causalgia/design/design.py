@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from causalgia.analysis import Analysis
 from causalgia.checks import as_count, as_share, is_real, nearest, shown
 from causalgia.design.arms import Arm, as_arms, check_blocks, null_from_dict
-from causalgia.design.frozen_choice import Choice
 from causalgia.design.intervention import Intervention, Layout, steps_of
-from causalgia.design.null_model import NullModel
+from causalgia.design.null_model import Choice, NullModel
 from causalgia.errors import DegenerateWarning, DesignError, quoted
 from causalgia.spreadsheet import as_html
 

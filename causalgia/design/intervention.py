@@ -13,8 +13,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
 from causalgia.checks import shown
-from causalgia.design.frozen_choice import Choice
-from causalgia.design.null_model import NullModel
+from causalgia.design.null_model import Choice, NullModel
 from causalgia.errors import DesignError, quoted
 from causalgia.notes import Edit
 from causalgia.streams import derive

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from causalgia.checks import as_count, is_whole
 from causalgia.choices import LEAST_MATCHED_NULLS
 from causalgia.design.arms import null_from_dict
-from causalgia.design.frozen_choice import Choice, reads
 from causalgia.design.null_distributions import Genomic
-from causalgia.design.null_model import NullModel
+from causalgia.design.null_model import Choice, NullModel, reads
 from causalgia.design.null_variant_draws import (
     KEYS,
     NullVariants,
