@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.predict._export_onnx import export_onnx
     from causalgia.predict._from_keras_h5 import from_keras_h5
     from causalgia.predict._load_predictor import load_predictor
     from causalgia.predict.answer_comparisons import ContrastDeviation, check_batch_mates, contrast_deviation
     from causalgia.predict.ensemble import Ensemble
     from causalgia.predict.function_predictor import FunctionPredictor, PredictorFactory
-    from causalgia.predict.onnx import OnnxPredictor
+    from causalgia.predict.onnx import OnnxPredictor, export_onnx
     from causalgia.predict.predictor import NonFiniteError, Predictor
     from causalgia.predict.torch_predictor import TorchPredictor
     from causalgia.predict.track import Track, Window

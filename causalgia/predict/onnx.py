@@ -1,12 +1,13 @@
-"""Networks in ONNX files as predictors, run by ONNX Runtime."""
+"""Networks in ONNX files as predictors, run by ONNX Runtime, and export of PyTorch networks to such files."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,11 @@ from causalgia.predict.predictor import (
 from causalgia.predict.track import Reduce, Track
 from causalgia.sequences.alphabet import one_hot, reverse_complement
 from causalgia.types import Tokens
+
+if TYPE_CHECKING:
+    import torch
+
+    from causalgia.predict.torch_predictor import TorchPredictor
 
 _POSITIONS = 2**13
 """Positions in a batch beyond which larger ones were not faster, for networks of 41 to 2,114 positions."""
@@ -434,3 +440,49 @@ def _layout(first: int | None, second: int | None, requested: Layout | Literal["
         "has no side of 4 letters; export a network of one-hot sequences" if not possible else "give the other layout"
     )
     raise PredictorError(f"{description} and layout={quoted(requested)}: {cure}")
+
+
+def export_onnx(network: torch.nn.Module | TorchPredictor, path: str | PathLike[str], *, length: int) -> OnnxPredictor:
+    """Write a PyTorch network to an ONNX file of any batch size, and return it as a predictor.
+
+    The file holds the network and `reduce`. The names, the scale, the alphabet and the other options of a
+    `TorchPredictor` go to the returned predictor (give them again when the file is opened later). Before the file gets
+    its name it must reproduce the network's answers to 12 random sequences, in batches of 5.
+
+    Parameters
+    ----------
+    network
+        A predictor, or a module that takes one-hot (n, 4, length).
+    path
+        The file; weights are inside.
+    length
+        Length of sequence; the file accepts this length only.
+
+    Raises
+    ------
+    PredictorError
+        If torch cannot export the network, the file cannot be written, or its answers differ from the network's
+        by more than 1e-4 (float32) or 1e-9 (float64) of the largest answer.
+    MissingExtraError
+        If torch, onnx, onnxscript or onnxruntime is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, torch
+    >>> net = torch.nn.Sequential(torch.nn.Conv1d(4, 2, 3), torch.nn.Flatten(), torch.nn.Linear(12, 1))
+    >>> predictor = export_onnx(net, tempfile.mkdtemp() + "/net.onnx", length=8)
+    >>> predictor.predict(np.zeros((3, 8), np.uint8)).shape
+    (3, 1)
+    """
+    absent = []
+    for name in ("torch", "onnx", "onnxscript", "onnxruntime"):
+        try:
+            absent += [name] if importlib.util.find_spec(name) is None else []
+        except (ImportError, ValueError):  # a module that only claims to be there
+            absent.append(name)
+    if absent:
+        msg = f"export_onnx needs {', '.join(absent)}; run: pip install 'causalgia[torch,onnx]' onnx onnxscript"
+        raise MissingExtraError(msg)
+    from causalgia.predict.torch_exports import write_network
+
+    return write_network(network, path, length=length)
