@@ -25,7 +25,6 @@ if importlib.util.find_spec("torch") is None:
         "docs/howto/own_interpretation_method.md",
         "docs/howto/models/*.md",
         "docs/howto/what_a_network_carries.md",
-        "causalgia/predict/weights.py",
         "causalgia/zoo/torch_*.py",
         "causalgia/zoo/trained.py",
         "tests/test_*torch*.py",

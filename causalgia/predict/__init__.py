@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from causalgia.predict.function_predictor import FunctionPredictor, PredictorFactory
     from causalgia.predict.onnx import OnnxPredictor, export_onnx
     from causalgia.predict.predictor import NonFiniteError, Predictor
+    from causalgia.predict.torch_exports import load_weights, save_weights
     from causalgia.predict.torch_predictor import TorchPredictor
     from causalgia.predict.track import Track, Window
-    from causalgia.predict.weights import load_weights, save_weights
 else:
     _get, __dir__ = on_first_use(__name__)
 

@@ -203,7 +203,7 @@ def _make(function: Callable[..., Any], where: str, weights: str | Path | None) 
             f"{where} takes no argument and returned a {type(made).__name__}: weights={quoted(str(weights))} has no use"
         )
         raise PredictorError(msg)
-    from causalgia.predict.weights import load_weights
+    from causalgia.predict.torch_exports import load_weights
 
     load_weights(made, place)
     return made
