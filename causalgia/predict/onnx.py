@@ -442,6 +442,13 @@ def _layout(first: int | None, second: int | None, requested: Layout | Literal["
     raise PredictorError(f"{description} and layout={quoted(requested)}: {cure}")
 
 
+_ROWS = 12
+_SHOWN = 4
+"""Rows that the exporter sees; values that it wrongly takes for constants show in the other rows."""
+_TOLERATED = {4: 1e-4, 8: 1e-9}
+"""Largest difference, relative to the largest answer, by the size of the floating dtype in bytes."""
+
+
 def export_onnx(network: torch.nn.Module | TorchPredictor, path: str | PathLike[str], *, length: int) -> OnnxPredictor:
     """Write a PyTorch network to an ONNX file of any batch size, and return it as a predictor.
 
@@ -483,6 +490,58 @@ def export_onnx(network: torch.nn.Module | TorchPredictor, path: str | PathLike[
     if absent:
         msg = f"export_onnx needs {', '.join(absent)}; run: pip install 'causalgia[torch,onnx]' onnx onnxscript"
         raise MissingExtraError(msg)
-    from causalgia.predict.torch_exports import write_network
+    from causalgia.predict.torch_exports import write_onnx
+    from causalgia.predict.torch_predictor import TorchPredictor
 
-    return write_network(network, path, length=length)
+    if not is_whole(length) or length < 1:
+        raise PredictorError(f"length={quoted(length)}; give the letters of a sequence, a whole number of at least 1")
+    predictor = network if isinstance(network, TorchPredictor) else TorchPredictor(network, device="cpu")
+    tokens = np.random.default_rng(0).integers(0, 4, (_ROWS, length), dtype=np.uint8)
+    truth = predictor.predict(tokens)
+    target = Path(path)
+    draft = target.with_name(f".{target.name}.draft")
+    try:
+        write_onnx(predictor, draft, tokens[:_SHOWN])
+        _compare(_answers_of_file(_open_exported(draft, predictor), tokens, target), truth, target)
+        draft.replace(target)
+    except OSError as error:
+        raise PredictorError(f"{target}: cannot be written ({first_line(error)})") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return _open_exported(target, predictor)
+
+
+def _open_exported(path: Path, predictor: TorchPredictor) -> OnnxPredictor:
+    return OnnxPredictor(
+        path,
+        tasks=predictor._tasks if predictor.track is None else predictor._given_tasks,
+        scale=predictor._given_scale,
+        layout=predictor.layout,
+        alphabet=predictor.alphabet,
+        heads=predictor.heads,
+        rc_average=predictor.rc_average,
+        track=predictor.track,
+        reduce=None if predictor.track is None or callable(predictor.reduce) else predictor.reduce,
+    )
+
+
+def _answers_of_file(written: OnnxPredictor, tokens: Tokens, target: Path) -> NDArray[Any]:
+    written.fix_batches({tokens.shape[1]: 5})
+    try:
+        if written.graph.rows is None:
+            return written.predict(tokens)
+        reason = f"it takes {written.graph.rows} sequences at once and no others"
+    except PredictorError as error:
+        reason = str(error)
+    raise PredictorError(f"{target}: the exported file is of no use: {reason}. Keep the network a TorchPredictor")
+
+
+def _compare(answers: NDArray[Any], truth: NDArray[Any], target: Path) -> None:
+    limit = _TOLERATED[truth.dtype.itemsize] * float(np.abs(truth).max())
+    gap = float(np.abs(answers.astype(np.float64) - truth).max())
+    if gap > limit:
+        msg = (
+            f"{target}: the exported file answers otherwise than the network, by up to {gap:.3g} where the largest "
+            f"answer is {np.abs(truth).max():.3g}; it was not kept. Keep the network a TorchPredictor"
+        )
+        raise PredictorError(msg)

@@ -10,19 +10,14 @@ import pickle
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from causalgia.checks import is_whole
 from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, quoted
 from causalgia.inputs import open_regular_file
 from causalgia.predict.answer_checks import first_line
-from causalgia.predict.onnx import OnnxPredictor
 from causalgia.predict.predictor import Predictor
 from causalgia.predict.torch_device import exact_float32, in_eval_mode, without_autocast
 from causalgia.predict.torch_predictor import TorchPredictor
@@ -202,35 +197,6 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(given[:3]) + (", ..." if len(given) > 3 else "") if given else "none"
 
 
-_ROWS = 12
-_SHOWN = 4
-"""Rows that the exporter sees; values that it wrongly takes for constants show in the other rows."""
-_TOLERATED = {4: 1e-4, 8: 1e-9}
-"""Largest difference, relative to the largest answer, by the size of the floating dtype in bytes."""
-
-
-def write_network(
-    network: torch.nn.Module | TorchPredictor, path: str | PathLike[str], *, length: int
-) -> OnnxPredictor:
-    """Export a network; see `causalgia.predict.export_onnx`."""
-    if not is_whole(length) or length < 1:
-        raise PredictorError(f"length={quoted(length)}; give the letters of a sequence, a whole number of at least 1")
-    predictor = network if isinstance(network, TorchPredictor) else TorchPredictor(network, device="cpu")
-    tokens = np.random.default_rng(0).integers(0, 4, (_ROWS, length), dtype=np.uint8)
-    truth = predictor.predict(tokens)
-    target = Path(path)
-    draft = target.with_name(f".{target.name}.draft")
-    try:
-        _write_onnx(predictor, draft, tokens[:_SHOWN])
-        _compare(_answers_of_file(_open_exported(draft, predictor), tokens, target), truth, target)
-        draft.replace(target)
-    except OSError as error:
-        raise PredictorError(f"{target}: cannot be written ({first_line(error)})") from error
-    finally:
-        draft.unlink(missing_ok=True)
-    return _open_exported(target, predictor)
-
-
 class _ReducedNetwork(torch.nn.Module):
     """A network followed by `reduce`."""
 
@@ -245,7 +211,8 @@ class _ReducedNetwork(torch.nn.Module):
         return output if self.reduce is None else self.reduce(output)
 
 
-def _write_onnx(predictor: TorchPredictor, draft: Path, tokens: Tokens) -> None:
+def write_onnx(predictor: TorchPredictor, draft: Path, tokens: Tokens) -> None:
+    """Write the network and the read-out of a predictor to a file; see `causalgia.predict.export_onnx`."""
     with in_eval_mode(predictor.module):
         whole = _ReducedNetwork(copy.deepcopy(predictor.module).cpu(), predictor._function).eval()
     letters = one_hot(tokens, dtype="float32", alphabet=predictor.alphabet, layout=predictor.layout)
@@ -276,39 +243,3 @@ def _write_onnx(predictor: TorchPredictor, draft: Path, tokens: Tokens) -> None:
     except Exception as error:
         msg = f"torch cannot export this network to ONNX ({first_line(error)}); keep it a TorchPredictor"
         raise PredictorError(msg) from error
-
-
-def _open_exported(path: Path, predictor: TorchPredictor) -> OnnxPredictor:
-    return OnnxPredictor(
-        path,
-        tasks=predictor._tasks if predictor.track is None else predictor._given_tasks,
-        scale=predictor._given_scale,
-        layout=predictor.layout,
-        alphabet=predictor.alphabet,
-        heads=predictor.heads,
-        rc_average=predictor.rc_average,
-        track=predictor.track,
-        reduce=None if predictor.track is None or callable(predictor.reduce) else predictor.reduce,
-    )
-
-
-def _answers_of_file(written: OnnxPredictor, tokens: Tokens, target: Path) -> NDArray[Any]:
-    written.fix_batches({tokens.shape[1]: 5})
-    try:
-        if written.graph.rows is None:
-            return written.predict(tokens)
-        reason = f"it takes {written.graph.rows} sequences at once and no others"
-    except PredictorError as error:
-        reason = str(error)
-    raise PredictorError(f"{target}: the exported file is of no use: {reason}. Keep the network a TorchPredictor")
-
-
-def _compare(answers: NDArray[Any], truth: NDArray[Any], target: Path) -> None:
-    limit = _TOLERATED[truth.dtype.itemsize] * float(np.abs(truth).max())
-    gap = float(np.abs(answers.astype(np.float64) - truth).max())
-    if gap > limit:
-        msg = (
-            f"{target}: the exported file answers otherwise than the network, by up to {gap:.3g} where the largest "
-            f"answer is {np.abs(truth).max():.3g}; it was not kept. Keep the network a TorchPredictor"
-        )
-        raise PredictorError(msg)
