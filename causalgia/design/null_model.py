@@ -294,12 +294,9 @@ class FromParents(FromSequences):
             "with equal dinucleotide counts (shuffles of one another), are not independent of each other"
         ]
 
-    def _of_rows(self, chosen: NDArray[np.bool_]) -> NullModel:
-        return replace(self, of=self._rows_given(chosen))
-
-    def _rows_given(self, chosen: NDArray[np.bool_]) -> Sequences:
+    def _of_rows(self, chosen: NDArray[np.bool_], **more: Any) -> NullModel:
         given = self.parents_given
-        return Sequences(given.tokens[chosen], tuple(compress(given.names, chosen)))
+        return replace(self, of=Sequences(given.tokens[chosen], tuple(compress(given.names, chosen))), **more)
 
 
 def _plain_sequences(of: Sequences) -> str | list[str] | dict[str, str]:
