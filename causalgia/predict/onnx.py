@@ -127,7 +127,12 @@ class OnnxPredictor(SinglePredictor):
     ) -> None:
         self._path = Path(path)
         self._bytes = read_bytes(self._path, PredictorError)
-        self.threads = None if n_threads is None else _as_n_threads(n_threads)
+        if n_threads is not None and (not is_whole(n_threads) or n_threads < 1):
+            raise PredictorError(
+                f"n_threads={quoted(n_threads)}; give a whole number of at least 1, or None for ONNX Runtime's own "
+                "choice"
+            )
+        self.threads = None if n_threads is None else int(n_threads)
         self.providers = ("CPUExecutionProvider",) if providers is None else as_distinct_names(providers, "provider")
         self._session = self._open()
         self.graph: Graph = read_graph(self._session, self._path.name, layout=layout, dtype=dtype)
@@ -215,10 +220,21 @@ class OnnxPredictor(SinglePredictor):
         try:
             return onnxruntime.InferenceSession(self._bytes, options, providers=chosen)
         except Exception as error:
-            raise PredictorError(_open_failure(error, self._path.name)) from error
+            message, name = one_line(error), self._path.name
+            msg = f"{name} cannot be opened as an ONNX network ({message}); export it again"
+            if "external" in message.lower() or "model_path" in message:
+                msg = (
+                    f"{name} keeps its weights in another file, and a predictor is one file ({message}); put them "
+                    "together: onnx.save(onnx.load(old), new, save_as_external_data=False)"
+                )
+            raise PredictorError(msg) from error
 
     def _answers(self, tokens: Tokens) -> Iterator[tuple[int, object]]:
-        self.graph.check_length(tokens.shape[1])
+        graph = self.graph
+        if graph.length not in (None, tokens.shape[1]):
+            raise PredictorError(
+                f"{graph.name} takes {graph.described}: sequences of {graph.length} letters, not {tokens.shape[1]}"
+            )
         size = self.resolve_batch_size(tokens.shape[1])
         for start in range(0, len(tokens), size):
             batch = tokens[start : start + size]
@@ -233,7 +249,9 @@ class OnnxPredictor(SinglePredictor):
         return forward / 2 + backward / 2
 
     def _columns(self, batch: Tokens, *, reverse: bool = False) -> NDArray[Any]:
-        whole = self.graph.filled(batch)
+        # a graph of a fixed batch size is given copies of the first row besides
+        short = 0 if self.graph.rows is None else self.graph.rows - len(batch)
+        whole = np.concatenate([batch, np.repeat(batch[:1], short, axis=0)]) if short else batch
         outputs = self._run(one_hot(whole, dtype=self.graph.dtype, alphabet=self.alphabet, layout=self.layout))
         answer = outputs[self.graph.outputs[0]] if len(outputs) == 1 else outputs
         # the requested columns (n_rows, tasks), and their names
@@ -272,13 +290,6 @@ class OnnxPredictor(SinglePredictor):
 
     def _what(self) -> str:
         return quoted(self._path.name)
-
-
-def _as_n_threads(n_threads: object) -> int:
-    if not is_whole(n_threads) or n_threads < 1:
-        msg = f"n_threads={quoted(n_threads)}; give a whole number of at least 1, or None for ONNX Runtime's own choice"
-        raise PredictorError(msg)
-    return int(n_threads)
 
 
 Names = tuple[str, ...]
@@ -333,16 +344,6 @@ _DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(floa
 _EXACT: dict[str, dict[str, str]] = {"CUDAExecutionProvider": {"use_tf32": "0"}}
 
 
-def _open_failure(error: Exception, name: str) -> str:
-    message = one_line(error)
-    if "external" in message.lower() or "model_path" in message:
-        return (
-            f"{name} keeps its weights in another file, and a predictor is one file ({message}); put them together: "
-            "onnx.save(onnx.load(old), new, save_as_external_data=False)"
-        )
-    return f"{name} cannot be opened as an ONNX network ({message}); export it again"
-
-
 @dataclass(frozen=True)
 class Graph:
     """Properties of a graph: its input's name, shape as text, dtype and layout, and the names of its outputs.
@@ -365,17 +366,6 @@ class Graph:
             return self.rows or requested
         msg = f"batch_size={requested}, but {self.name} takes {self.rows} sequences at once; leave batch_size= out"
         raise PredictorError(msg)
-
-    def check_length(self, length: int) -> None:
-        """Raise PredictorError if the graph needs sequences of another length."""
-        if self.length is not None and self.length != length:
-            msg = f"{self.name} takes {self.described}: sequences of {self.length} letters, not {length}"
-            raise PredictorError(msg)
-
-    def filled(self, tokens: Tokens) -> Tokens:
-        """Return tokens padded with copies of the first row if the graph fixes the batch size."""
-        short = 0 if self.rows is None else self.rows - len(tokens)
-        return np.concatenate([tokens, np.repeat(tokens[:1], short, axis=0)]) if short else tokens
 
 
 def read_graph(session: Any, name: str, *, layout: Layout | Literal["auto"], dtype: str | None) -> Graph:
