@@ -165,10 +165,9 @@ class ControlBlock:
         """Yield the edits in the order, cut into parts that go through the layers together."""
         first_start, width, runner = int(group.starts[order[0]]), group.width, self.runner
         windows = runner.windows((first_start, first_start + width), 0)
-        spans = zip(
-            (held or touched for touched, held in zip(*windows, strict=True)), runner.network.channels, strict=True
-        )
-        largest = max((span[1] - span[0]) * n for span, n in spans if span is not None)
+        spans = [held or touched for touched, held in zip(*windows, strict=True)]
+        sized = zip(spans, runner.network.channels, strict=True)
+        largest = max((span[1] - span[0]) * n for span, n in sized if span is not None)
         at_once = int(min(max(1, _AT_ONCE // (largest * runner.make["dtype"].itemsize)), _MOST_EDITS))
         for first in range(0, len(order), at_once):
             mine = order[first : first + at_once]

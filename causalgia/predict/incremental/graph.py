@@ -220,8 +220,10 @@ def pooling(reader: Reader, node: fx.Node, call: Call) -> None:
 def _window_weights(call: Call, laid: TensorLayout, window: Window, dtype: torch.dtype) -> torch.Tensor:
     """Return the factor of each window's sum: the layer's answer to ones, divided by the window's size."""
     ones = laid.original(torch.ones(laid.length, 1, laid.channels, dtype=dtype))
-    pool = call.module.forward if call.module is not None else call.function
-    pooled = pool(ones, *(() if call.module is not None else call.args[1:]), **call.kwargs)
+    if call.module is not None:
+        pooled = call.module.forward(ones)
+    else:
+        pooled = call.function(ones, *call.args[1:], **call.kwargs)
     averaged = laid.canonical(pooled)[:, 0, 0]
     counted = torch.zeros_like(averaged)
     for _, outputs, _ in window.taps((0, window.n_out), (0, window.n_in)):

@@ -445,19 +445,21 @@ class IncrementalSession:
 
     def _attempt(self, tokens: Tokens, rows: Ints) -> torch.Tensor | None:
         """Return the answers; None if control passes do not fit into memory."""
-        if not self._room:
-            return None
         try:
-            with self._predictor._ready():
-                made = self._predictor.answers_of(self._of_strand(0, tokens, rows))
-                if len(self._strands) == 1:
-                    return made
-                other = self._predictor.answers_of(self._of_strand(1, other_strand(tokens), rows), reverse=True)
-                return made / 2 + other / 2
+            return self._of_strands(tokens, rows) if self._room else None
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             return None
+
+    def _of_strands(self, tokens: Tokens, rows: Ints) -> torch.Tensor:
+        with self._predictor._ready():
+            made = self._of_strand(0, tokens, rows)
+            made = self._predictor.answers_of(made)
+            if len(self._strands) == 1:
+                return made
+            other = self._predictor.answers_of(self._of_strand(1, other_strand(tokens), rows), reverse=True)
+            return made / 2 + other / 2
 
     def _of_strand(self, strand: int, tokens: Tokens, rows: Ints) -> torch.Tensor:
         """Answer for edits of one strand, a block of units at a time."""
