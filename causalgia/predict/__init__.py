@@ -25,7 +25,13 @@ else:
 
     def __getattr__(name: str) -> Any:
         if name in _NEEDS_TORCH:
-            _check_torch(name)
+            try:
+                import torch  # noqa: F401
+            except ImportError as error:
+                from causalgia.errors import MissingExtraError
+
+                why = f"{name} needs PyTorch, which cannot be imported here ({error})"
+                raise MissingExtraError(f"{why}; run: pip install 'causalgia[torch]'") from error
         return _get(name)
 
 
@@ -50,13 +56,3 @@ __all__ = [
 ]
 
 _NEEDS_TORCH = {"TorchPredictor", "from_keras_h5", "load_weights", "save_weights"}
-
-
-def _check_torch(name: str) -> None:
-    try:
-        import torch  # noqa: F401
-    except ImportError as error:
-        from causalgia.errors import MissingExtraError
-
-        msg = f"{name} needs PyTorch, which cannot be imported here ({error}); run: pip install 'causalgia[torch]'"
-        raise MissingExtraError(msg) from error

@@ -443,11 +443,10 @@ def _linear(reader: Reader, node: fx.Node, call: Call) -> None:
         step.macs = float(weight.numel())
         reader.add(node, step, laid)
         return
-    order = None  # the index into (positions, channels) of each feature of a flat tensor
-    if value is not None and isinstance(value.laid, FlatLayout):
-        order = value.laid.order
-    elif value is not None and value.laid.rest == ():
-        order = torch.arange(value.laid.length)
+    flat = None if value is None else value.laid
+    order = flat.order if isinstance(flat, FlatLayout) else None
+    if isinstance(flat, TensorLayout) and flat.rest == ():
+        order = torch.arange(flat.length)
     if order is None or value is None:
         raise NotLocalError("it mixes positions in parts")
     with_layout = torch.empty_like(weight.t())
