@@ -146,7 +146,12 @@ class OnnxPredictor(SinglePredictor):
             reduce=reduce,
             track=track,
         )
-        self.batch_size = self.graph.batch_size(as_batch_size(batch_size))
+        requested, rows = as_batch_size(batch_size), self.graph.rows
+        if rows is not None and requested not in ("auto", rows):
+            raise PredictorError(
+                f"batch_size={requested}, but {self.graph.name} takes {rows} sequences at once; leave batch_size= out"
+            )
+        self.batch_size = rows or requested
         identity = digest(self._bytes) if fingerprint is None else digest("given", as_version_name(fingerprint, "file"))
         options = (
             self._given_tasks,
@@ -359,13 +364,6 @@ class Graph:
     rows: int | None
     length: int | None
     outputs: tuple[str, ...]
-
-    def batch_size(self, requested: int | Literal["auto"]) -> int | Literal["auto"]:
-        """Return the batch size as given, or the graph's own; PredictorError if they differ."""
-        if self.rows is None or requested in ("auto", self.rows):
-            return self.rows or requested
-        msg = f"batch_size={requested}, but {self.name} takes {self.rows} sequences at once; leave batch_size= out"
-        raise PredictorError(msg)
 
 
 def read_graph(session: Any, name: str, *, layout: Layout | Literal["auto"], dtype: str | None) -> Graph:

@@ -109,7 +109,7 @@ class _ShapedProxy(fx.Proxy):
 
     @property
     def shape(self) -> Any:
-        return self._sizes()
+        return self.size()
 
     @property
     def ndim(self) -> Any:
@@ -127,14 +127,10 @@ class _ShapedProxy(fx.Proxy):
         return self._value().ndim
 
     def size(self, dim: int | None = None) -> Any:
-        return self._sizes() if dim is None else self._sizes()[dim]
-
-    def _sizes(self) -> tuple[Any, ...]:
-        sizes, tracer = self._value().shape, self.tracer
-        if isinstance(tracer, _ShapeTracer) and sizes[:1] != tracer.sample.shape[:1]:
-            return tuple(sizes)  # the rows are on another dim
-        rows = self.tracer.create_proxy("call_method", "size", (self, 0), {})
-        return (rows, *sizes[1:])
+        sizes, tracer = tuple(self._value().shape), self.tracer
+        if not isinstance(tracer, _ShapeTracer) or sizes[:1] == tuple(tracer.sample.shape[:1]):  # the rows come first
+            sizes = (tracer.create_proxy("call_method", "size", (self, 0), {}), *sizes[1:])
+        return sizes if dim is None else sizes[dim]
 
     def _value(self) -> Any:
         value = self.node.meta.get("value")
