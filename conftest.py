@@ -9,7 +9,7 @@ collect_ignore_glob: list[str] = []
 if importlib.util.find_spec("torch") is None:
     collect_ignore_glob = [
         "causalgia/predict/incremental/*.py",
-        "causalgia/predict/_export_onnx.py",
+        "causalgia/predict/onnx.py",
         "causalgia/predict/_from_keras_h5.py",
         "causalgia/predict/keras_layers.py",
         "causalgia/predict/torch_*.py",
@@ -25,7 +25,6 @@ if importlib.util.find_spec("torch") is None:
         "docs/howto/own_interpretation_method.md",
         "docs/howto/models/*.md",
         "docs/howto/what_a_network_carries.md",
-        "causalgia/predict/weights.py",
         "causalgia/zoo/torch_*.py",
         "causalgia/zoo/trained.py",
         "tests/test_*torch*.py",

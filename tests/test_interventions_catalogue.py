@@ -402,11 +402,11 @@ def test_names_of_many_arms_are_checked_in_linear_time():
 
 
 def test_a_choice_is_fingerprinted_once(monkeypatch):
-    from causalgia.design import frozen_choice
+    from causalgia.design import null_model
 
     calls = []
-    dumps = frozen_choice.json.dumps
-    monkeypatch.setattr(frozen_choice.json, "dumps", lambda *a, **k: calls.append(1) or dumps(*a, **k))
+    dumps = null_model.json.dumps
+    monkeypatch.setattr(null_model.json, "dumps", lambda *a, **k: calls.append(1) or dumps(*a, **k))
     drawn, fixed = cg.Ablate((3, 9), fill="uniform"), cg.Embed("GATA", at=3)
     for _ in range(5):
         applied(drawn, backgrounds(4))

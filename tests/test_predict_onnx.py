@@ -347,7 +347,7 @@ def test_an_exported_network_answers_as_before(tmp_path):
 def test_a_network_that_cannot_be_exported_leaves_no_file(tmp_path, monkeypatch):
     import torch
 
-    from causalgia.predict import torch_exports
+    from causalgia.predict import onnx
 
     class First(torch.nn.Module):
         def forward(self, x):
@@ -367,7 +367,7 @@ def test_a_network_that_cannot_be_exported_leaves_no_file(tmp_path, monkeypatch)
     with pytest.raises(PredictorError, match=r"torch cannot export this network.*unsupported.*keep it a TorchPred"):
         cg.predict.export_onnx(torch.nn.Flatten(), tmp_path / "net.onnx", length=LENGTH)
     with pytest.raises(PredictorError, match=r"answers otherwise than the network, by up to 0.001"):
-        torch_exports._compare(np.float32([1, 2.001]), np.float32([1, 2]), tmp_path / "net.onnx")
+        onnx._compare(np.float32([1, 2.001]), np.float32([1, 2]), tmp_path / "net.onnx")
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(PredictorError, match="takes a torch.nn.Module"):
         cg.predict.export_onnx(print, tmp_path / "net.onnx", length=LENGTH)

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.torch
 from torch import nn  # noqa: E402
 
 from causalgia.predict import torch_device  # noqa: E402
-from causalgia.predict.torch_batch import BatchSizes, largest_activation  # noqa: E402
+from causalgia.predict.torch_batch import BatchSizes, added_by_a_row  # noqa: E402
 from causalgia.predict.torch_device import input_dtype  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -327,7 +327,7 @@ def test_largest_activation_counts_what_grows_with_the_batch():
     net = nn.Sequential(
         nn.Conv1d(4, 16, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(1600, 3000), nn.Linear(3000, 1)
     )
-    assert largest_activation(100, trace) == 3000 * 4
+    assert max(added_by_a_row(100, trace)) == 3000 * 4
     assert cg.TorchPredictor(net).resolve_batch_size(100) == 1024
 
 

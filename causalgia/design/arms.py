@@ -11,10 +11,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.design.frozen_choice import reads
 from causalgia.design.intervention import Intervention, Untreated, steps_of
 from causalgia.design.null_distributions import NULL_MODELS
-from causalgia.design.null_model import NullModel
+from causalgia.design.null_model import NullModel, reads
 from causalgia.design.pattern_interventions import Embed, Insert, Placebo, PlaceboWord
 from causalgia.design.per_sequence_interventions import AblateEach, EmbedEach
 from causalgia.design.span_interventions import Ablate, Copy, Delete, Mutate, Scramble
@@ -65,9 +64,6 @@ class Arm:
                 f"arm {quoted(self.name)}: levels={quoted(self.levels)} must be a mapping factor -> level"
             ) from error
         object.__setattr__(self, "levels", tuple(sorted((str(factor), level) for factor, level in pairs.items())))
-        self._check_levels()
-
-    def _check_levels(self) -> None:
         for factor, level in self.factors.items():
             if factor in RESERVED:
                 raise DesignError(
@@ -146,15 +142,14 @@ def factorial(factors: Mapping[str, Intervention], *, untreated: str = "untreate
     """
     if not factors:
         raise DesignError("factorial: name at least one factor, such as {'A': cg.Embed(...)}")
-    return tuple(_factorial_arm(factors, levels, untreated) for levels in product((0, 1), repeat=len(factors)))
-
-
-def _factorial_arm(factors: Mapping[str, Intervention], levels: tuple[int, ...], untreated: str) -> Arm:
-    done: Intervention = Untreated()
-    for intervention, level in zip(factors.values(), levels, strict=True):
-        done = done + intervention if level else done
-    present = [name for name, level in zip(factors, levels, strict=True) if level]
-    return Arm(" + ".join(present) or untreated, done, dict(zip(factors, levels, strict=True)))
+    arms = []
+    for levels in product((0, 1), repeat=len(factors)):
+        present = [name for name, level in zip(factors, levels, strict=True) if level]
+        done: Intervention = Untreated()
+        for name in present:
+            done = done + factors[name]
+        arms.append(Arm(" + ".join(present) or untreated, done, dict(zip(factors, levels, strict=True))))
+    return tuple(arms)
 
 
 def as_arms(arms: Mapping[str, Intervention] | Sequence[Arm]) -> tuple[Arm, ...]:

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from causalgia.analysis import Analysis
 from causalgia.checks import as_count, as_share, is_real, nearest, shown
 from causalgia.design.arms import Arm, as_arms, check_blocks, null_from_dict
-from causalgia.design.frozen_choice import Choice
 from causalgia.design.intervention import Intervention, Layout, steps_of
-from causalgia.design.null_model import NullModel
+from causalgia.design.null_model import Choice, NullModel
 from causalgia.errors import DegenerateWarning, DesignError, quoted
 from causalgia.inputs import as_html
 
@@ -98,18 +97,12 @@ def contrasts_of(given: object, arms: Sequence[str]) -> Contrasts:
         raise DesignError(
             f"contrasts={quoted(given)} must be a mapping contrast -> arm -> weight, or the control arm's name"
         )
-    return Contrasts(
-        tuple((_as_contrast_name(name), _as_contrast_row(str(name), row, known)) for name, row in given.items())
-    )
+    return Contrasts(tuple(_as_contrast_row(name, row, known) for name, row in given.items()))
 
 
-def _as_contrast_name(name: object) -> str:
+def _as_contrast_row(name: object, weights: Any, known: frozenset[str]) -> tuple[str, Row]:
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         raise DesignError(f"contrast name {quoted(name)}: a name is a printable, non-empty string")
-    return name
-
-
-def _as_contrast_row(name: str, weights: Any, known: frozenset[str]) -> Row:
     if not isinstance(weights, Mapping):
         raise DesignError(
             f"contrast {quoted(name)}: {quoted(weights)} is not weights by arm, such as {{'A': 1, 'B': -1}}"
@@ -126,7 +119,7 @@ def _as_contrast_row(name: str, weights: Any, known: frozenset[str]) -> Row:
         raise DesignError(
             f"contrast {quoted(name)}: the weights {row} sum to {total:g}; a contrast compares, and sums to 0"
         )
-    return tuple(row.items())
+    return name, tuple(row.items())
 
 
 def _check_arm_known(arm: object, known: frozenset[str], what: str) -> None:
@@ -291,14 +284,6 @@ class Design(Choice):
                 raise DesignError(f"blocks={quoted(self.blocks)} must be None, 'parent', or a label for each unit")
             object.__setattr__(self, "blocks", tuple(labels.tolist()))
         object.__setattr__(self, "reserve", as_share(self.reserve, "reserve"))
-        self._check_arms()
-        self._check_assignment()
-        if self.contrasts is not None:
-            object.__setattr__(self, "contrasts", contrasts_of(self.contrasts, self.arm_names))
-        self.drawn.check(self.n_units)
-        self._check_degeneracy()
-
-    def _check_arms(self) -> None:
         if len(self.arms) < 2:
             raise DesignError(f"a trial compares at least two arms; this has {len(self.arms)}: add a control arm")
         drawn = self.drawn
@@ -308,6 +293,11 @@ class Design(Choice):
                 arm.intervention.check_units(drawn, self.n_units)
             except DesignError as error:
                 raise DesignError(f"arm {quoted(arm.name)}: {error}") from error
+        self._check_assignment()
+        if self.contrasts is not None:
+            object.__setattr__(self, "contrasts", contrasts_of(self.contrasts, self.arm_names))
+        self.drawn.check(self.n_units)
+        self._check_degeneracy()
 
     def _check_assignment(self) -> None:
         if not isinstance(self.assignment, str) or self.assignment not in ("crossover", "parallel"):

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
 from causalgia.checks import shown
-from causalgia.design.frozen_choice import Choice
-from causalgia.design.null_model import NullModel
+from causalgia.design.null_model import Choice, NullModel
 from causalgia.errors import DesignError, quoted
 from causalgia.notes import Edit
 from causalgia.streams import derive
@@ -61,11 +59,6 @@ class Layout:
             )
         self._check_overlap((at, at + width), f"'{label}' at {at}")
         return replace(self, written=(*self.written, WrittenSpan(at, at + width, label)))
-
-    def write_each(self, spans: Iterable[tuple[int, int]], label: str) -> Layout:
-        """Overwrite one of several spans in each unit: they may overlap each other, but not earlier ones."""
-        laid = [self.write(start, stop - start, label).written[-1] for start, stop in dict.fromkeys(spans)]
-        return replace(self, written=(*self.written, *laid))
 
     def read(self, span: tuple[int, int], verb: str) -> Layout:
         """Read the bases of a span, written or not."""

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from causalgia.checks import as_count, is_whole
 from causalgia.choices import LEAST_MATCHED_NULLS
 from causalgia.design.arms import null_from_dict
-from causalgia.design.frozen_choice import Choice, reads
 from causalgia.design.null_distributions import Genomic
-from causalgia.design.null_model import NullModel
+from causalgia.design.null_model import Choice, NullModel, reads
 from causalgia.design.null_variant_draws import (
     KEYS,
     NullVariants,
@@ -94,7 +93,14 @@ class MatchedVariants(Choice):
     kind: ClassVar[str] = "matched_variants"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "of", _as_population(self.of))
+        if not isinstance(self.of, NullModel) and not (isinstance(self.of, str) and self.of in ("genome", "variants")):
+            try:
+                object.__setattr__(self, "of", Genomic(of=self.of))
+            except (DesignError, SequenceError) as error:
+                raise DesignError(
+                    f"MatchedVariants(of=...): {error}; or give 'genome', 'variants' or a null model such as "
+                    "cg.Uniform(...)"
+                ) from error
         object.__setattr__(self, "match", _as_keys(self.match))
         object.__setattr__(self, "min_nulls", as_count(self.min_nulls, "min_nulls"))
         if self.min_nulls < LEAST_MATCHED_NULLS:
@@ -202,7 +208,12 @@ class MatchedVariants(Choice):
         if self.of == "variants":
             return self._draw_beside(wanted, windows, genome)
         of: Any = self.of
-        self._check_width(of.length, wanted)
+        if of.length < (needed := length + 2 * wanted.beyond):
+            more = f" and {wanted.beyond} on each side that the longest deletion takes" if wanted.beyond else ""
+            raise DesignError(
+                f"MatchedVariants(of=...): sequences of {of.length} bases, and windows of {length}{more}: give "
+                f"sequences of {needed} bases or more, of which the middle is used, or of='genome'"
+            )
         if isinstance(of, Genomic):
             given = of.parents_given
             names = [str(name) for name in given.names]
@@ -234,26 +245,6 @@ class MatchedVariants(Choice):
             per_sequence=_in_a_sequence(len(wanted.matched), len(chosen)),
             taken=(row_of, np.array([change.at for change in wanted.changes])),
         )
-
-    def _check_width(self, width: int, wanted: Wanted) -> None:
-        needed = wanted.length + 2 * wanted.beyond
-        if width < needed:
-            more = f" and {wanted.beyond} on each side that the longest deletion takes" if wanted.beyond else ""
-            raise DesignError(
-                f"MatchedVariants(of=...): sequences of {width} bases, and windows of {wanted.length}{more}: give "
-                f"sequences of {needed} bases or more, of which the middle is used, or of='genome'"
-            )
-
-
-def _as_population(of: Any) -> Any:
-    if isinstance(of, NullModel) or (isinstance(of, str) and of in ("genome", "variants")):
-        return of
-    try:
-        return Genomic(of=of)
-    except (DesignError, SequenceError) as error:
-        raise DesignError(
-            f"MatchedVariants(of=...): {error}; or give 'genome', 'variants' or a null model such as cg.Uniform(...)"
-        ) from error
 
 
 def _as_keys(match: Any) -> tuple[str, ...]:

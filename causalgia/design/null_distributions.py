@@ -7,7 +7,7 @@ Every null model draws unit i from a stream of its own, so the first 100 units o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any, ClassVar
 
@@ -156,12 +156,6 @@ _LONG = 1_000  # above this length the determinant of long words takes seconds
 _PARENTS_COUNTED = 64
 
 
-def _klets(row: Tokens, k: int) -> bytes:
-    """Return the letters and k-lets of a sequence, which its shuffles share."""
-    words = np.lib.stride_tricks.sliding_window_view(row, k)
-    return np.sort(row).tobytes() + words[np.lexsort(words.T)].tobytes() + row[: k - 1].tobytes()
-
-
 @dataclass(frozen=True, kw_only=True, repr=False)
 class KletShuffle(FromParents):
     """Shuffles of the parents, exactly uniform over all rearrangements with the same k-let counts.
@@ -226,7 +220,11 @@ class KletShuffle(FromParents):
         if self.k > 4 and self.length > _LONG:
             return np.inf
         parents = self.parents_given.tokens  # any of them may be drawn
-        classes = {_klets(row, self.k): row for row in parents[:_PARENTS_COUNTED]}
+        classes = {}
+        for row in parents[:_PARENTS_COUNTED]:  # by their letters and k-lets, which shuffles of each other share
+            words = np.lib.stride_tricks.sliding_window_view(row, self.k)
+            klets = words[np.lexsort(words.T)].tobytes()
+            classes[np.sort(row).tobytes() + klets + row[: self.k - 1].tobytes()] = row
         total = -np.inf
         for row in classes.values():
             total = np.logaddexp(total, log_degeneracy(row, self.k))
@@ -235,7 +233,7 @@ class KletShuffle(FromParents):
         return float(total) if len(parents) <= _PARENTS_COUNTED else np.inf
 
     def _extras(self) -> dict[str, Any]:
-        return {"k": self.k}
+        return {"k": self.k} if self.kind == KletShuffle.kind else {}  # the others have it in their kind
 
     def _words(self) -> str:
         return f"{self.k}-let shuffles of"
@@ -259,9 +257,6 @@ class Shuffle(KletShuffle):
 
     k: int = field(default=1, init=False, repr=False)
     kind: ClassVar[str] = "shuffle"
-
-    def _extras(self) -> dict[str, Any]:
-        return {}
 
     def _words(self) -> str:
         return "mononucleotide shuffles of"
@@ -289,9 +284,6 @@ class DinucleotideShuffle(KletShuffle):
 
     k: int = field(default=2, init=False, repr=False)
     kind: ClassVar[str] = "dinucleotide_shuffle"
-
-    def _extras(self) -> dict[str, Any]:
-        return {}
 
     def _words(self) -> str:
         return "dinucleotide shuffles of"
@@ -336,8 +328,16 @@ class Genomic(FromParents):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "n_draws", as_count(self.n_draws, "n_draws"))
-        if self.parent is not None:
-            object.__setattr__(self, "parent", _parents_of(self.parent, len(self.parents_given)))
+        if self.parent is None:
+            return
+        named = not isinstance(self.parent, str) and isinstance(self.parent, Sequence | np.ndarray)
+        names = np.asarray(self.parent, object).tolist() if named else []
+        known = all(isinstance(name, str | int) and not isinstance(name, bool) for name in names)
+        if len(names) != (n := len(self.parents_given)) or not known:
+            raise DesignError(
+                f"Genomic: parent={quoted(self.parent)} must name the parent of each of the {n:,} sequences, in order"
+            )
+        object.__setattr__(self, "parent", tuple(map(str, names)))
 
     def check(self, n_units: int) -> None:
         if n_units > self.available:
@@ -376,9 +376,9 @@ class Genomic(FromParents):
     def notes(self, n_units: int) -> list[str]:
         return super().notes(n_units) if self.parent is None else []
 
-    def _of_rows(self, chosen: NDArray[np.bool_]) -> NullModel:
+    def _of_rows(self, chosen: NDArray[np.bool_], **more: Any) -> NullModel:
         parent = None if self.parent is None else tuple(compress(self.parent, chosen))
-        return replace(self, of=self._rows_given(chosen), parent=parent)
+        return super()._of_rows(chosen, parent=parent, **more)
 
     def log_reachable(self, n_units: int) -> float:  # noqa: ARG002
         """Natural log of the number of distinct sequences; of all of them if `parent` says that some are equal."""
@@ -401,17 +401,6 @@ class Genomic(FromParents):
     def _words(self) -> str:
         of = "" if self.parent is None else f" of {len(set(self.parent)):,} parents"
         return f"the real sequences themselves{of}{f', {self.n_draws} draws each' if self.n_draws > 1 else ''}:"
-
-
-def _parents_of(parent: object, n: int) -> tuple[str, ...]:
-    """Return the parent of each of n sequences as strings, or raise DesignError."""
-    named = not isinstance(parent, str) and isinstance(parent, Sequence | np.ndarray)
-    names = np.asarray(parent, object).tolist() if named else []
-    if len(names) != n or not all(isinstance(name, str | int) and not isinstance(name, bool) for name in names):
-        raise DesignError(
-            f"Genomic: parent={quoted(parent)} must name the parent of each of the {n:,} sequences, in order"
-        )
-    return tuple(map(str, names))
 
 
 NULL_MODELS: dict[str, type[NullModel]] = {

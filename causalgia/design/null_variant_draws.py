@@ -92,21 +92,19 @@ class Wanted:
         first: dict[tuple[object, ...], Change] = {}
         for i in of.tolist():
             change = self.changes[self.matched[i]]
-            cell = (change.removed, change.added, change.left, change.right, self._class(change))
+            distance = distance_class(change.at - self.length // 2)
+            cell = (change.removed, change.added, change.left, change.right, distance)
             members[cell].append(i)
             first.setdefault(cell, change)
         for which, rows in members.items():
             yield first[which], np.array(rows)
-
-    def _class(self, change: Change) -> int:
-        return distance_class(change.at - self.length // 2)
 
     def places(self, change: Change, keys: tuple[str, ...]) -> range:
         """Return the places in the window at which a null variant of this change may begin."""
         middle, last = self.length // 2, self.length - max(change.size)
         if "distance" not in keys:
             return range(last + 1)
-        distances = distances_of(self._class(change))
+        distances = distances_of(distance_class(change.at - middle))
         return range(max(middle + distances.start, 0), min(middle + distances.stop, last + 1))
 
 
@@ -162,7 +160,8 @@ def draw_in_finite(
                 fits, places = _fitting(wanted, wide[open_], offset, change, keys)
                 fits &= free[np.ix_(open_, places)][:, None, :]
                 able = np.flatnonzero(fits.any((1, 2)))
-                u = _uniforms(derive(wanted.key, "order", n_dropped, number, *map(str, _cell(change))), open_[able], 2)
+                cell = change.removed, change.added, change.left, change.right
+                u = _uniforms(derive(wanted.key, "order", n_dropped, number, *cell), open_[able], 2)
                 chosen = np.argsort(u[:, 0], kind="stable")[: len(mine)]
                 mine, rows = mine[: len(chosen)], open_[able[chosen]]
                 minus, place = _one_of(fits[able[chosen]], u[chosen, 1])
@@ -274,10 +273,6 @@ def _pattern(change: Change, keys: tuple[str, ...]) -> str:
     """Return the letters that a place must have, N where any base will do."""
     own = change.removed if "substitution" in keys else _WILD * len(change.removed)
     return f"{change.left}{own}{change.right}" if "context" in keys else own
-
-
-def _cell(change: Change) -> tuple[str, ...]:
-    return change.removed, change.added, change.left, change.right
 
 
 def _fitting(

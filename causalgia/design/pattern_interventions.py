@@ -73,14 +73,19 @@ class Patterned(Intervention):
     def edit(self) -> Edit:
         source = self.written
         word = source.word if self.strand == "+" else reverse_complement_word(source.word)
-        motif = source.reads if isinstance(source.reads, Motif) else None
+        if isinstance(source.reads, Motif):
+            content = json.dumps(source.reads.to_dict()).encode()
+            pattern = f"{source.instance} of {hashlib.blake2b(content, digest_size=8).hexdigest()}"
+            letters = "" if source.random else word.replace("U", "T")
+        else:
+            pattern, letters = source.reads, word.replace("U", "T")
         admitted = [IUPAC[letter] for letter in word]
         return Edit(
             self._does,
             sites=((self.at, self.width),),
-            pattern=str(source.reads) if motif is None else f"{source.instance} of {_digest(motif)}",
+            pattern=pattern,
             label=source.label,
-            letters="" if motif is not None and source.random else word.replace("U", "T"),
+            letters=letters,
             bases=tuple(sum((base in bases) / len(bases) for bases in admitted) for base in BASES),
             one_strand="U" in source.word,
         )
@@ -441,7 +446,3 @@ def rearrangements(pattern: Pattern, units: Units, key: int) -> Tokens:
         if not len(pending):
             return words
     raise DesignError(f"placebo of {quoted(pattern.label)}: hardly any rearrangement is free of it; use Ablate instead")
-
-
-def _digest(motif: Motif) -> str:
-    return hashlib.blake2b(json.dumps(motif.to_dict()).encode(), digest_size=8).hexdigest()

@@ -74,11 +74,16 @@ class Pattern:
         """Return the written letters: (w,) tokens for all units, or (n, w), drawn from each unit's stream."""
         if not self.random:
             return self._constant
-        if isinstance(self.source, Motif):
-            from causalgia.sequences.random import random_words
+        from causalgia.sequences.random import random_integers, random_words
 
+        if isinstance(self.source, Motif):
             return self.source.instances(random_words(key, units, len(self)))
-        return _iupac_instances(parse_word(self.source)[1], units, key)
+        bases = parse_word(self.source)[1]
+        choice = random_integers(key, units, np.array([len(b) for b in bases]))
+        table = np.zeros((len(bases), 4), np.uint8)
+        for row, admissible in zip(table, bases, strict=True):
+            row[: len(admissible)] = admissible
+        return table[np.arange(len(bases)), choice]
 
     @cached_property
     def _constant(self) -> Tokens:
@@ -132,7 +137,13 @@ def merged_word(first: str, second: str, distance: int) -> str:
     ...
     causalgia.errors.DesignError: sites collide: 'UGCAUG' and 'UGCAUG' at distance 2 ...
     """
-    left, right = (_plain_word(word) for word in (first, second))
+    words = []
+    for word in (first, second):
+        pattern = as_pattern(word)
+        if pattern.random or not isinstance(pattern.source, str):
+            raise DesignError(f"a site is a word of A, C, G, T or U, not {quoted(word)}")
+        words.append(pattern.source)
+    left, right = words
     distance = as_position(distance, "distance")
     if distance > len(left):
         raise DesignError(
@@ -148,13 +159,6 @@ def merged_word(first: str, second: str, distance: int) -> str:
             )
     merged = left + right[len(left) - distance :]
     return merged if "T" not in merged else merged.replace("U", "T")
-
-
-def _plain_word(word: str) -> str:
-    pattern = as_pattern(word)
-    if pattern.random or not isinstance(pattern.source, str):
-        raise DesignError(f"a site is a word of A, C, G, T or U, not {quoted(word)}")
-    return pattern.source
 
 
 def pattern_from_plain(plain: object) -> str | Motif:
@@ -175,13 +179,3 @@ def pattern_from_plain(plain: object) -> str | Motif:
     if name not in motifs:
         raise DesignError(f"{path} has no motif {quoted(name)}; it has {', '.join(list(motifs)[:8])}")
     return motifs[name]
-
-
-def _iupac_instances(bases: tuple[tuple[int, ...], ...], units: Units, key: int) -> Tokens:
-    from causalgia.sequences.random import random_integers
-
-    choice = random_integers(key, units, np.array([len(b) for b in bases]))
-    table = np.zeros((len(bases), 4), np.uint8)
-    for row, admissible in zip(table, bases, strict=True):
-        row[: len(admissible)] = admissible
-    return table[np.arange(len(bases)), choice]

@@ -83,7 +83,12 @@ class Sited(Intervention):
         return replace(self, n_draws=n_draws)
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
-        rows = self._rows(units)
+        rows = (units // np.uint64(self.n_draws)).astype(np.int64)
+        if rows.size and rows.max() >= self.n_rows:
+            raise DesignError(
+                f"{self.kind} has {self.n_rows:,} sites x {self.n_draws} draws, and unit {int(units.max()):,} is "
+                "beyond them; give a site for each sequence"
+            )
         turn = (units % np.uint64(self.n_draws)).astype(np.int64) % self.turns
         starts, stops = self._bounds[rows * self.turns + turn].T
         widths, stream, edited = stops - starts, self._stream(key), tokens.copy()
@@ -92,15 +97,6 @@ class Sited(Intervention):
             places = (mine[:, None], starts[mine, None] + np.arange(width))
             edited[places] = self._pieces(tokens[places], rows[mine], units[mine], stream)
         return edited
-
-    def _rows(self, units: Units) -> Ints:
-        rows = (units // np.uint64(self.n_draws)).astype(np.int64)
-        if rows.size and rows.max() >= self.n_rows:
-            raise DesignError(
-                f"{self.kind} has {self.n_rows:,} sites x {self.n_draws} draws, and unit {int(units.max()):,} is "
-                "beyond them; give a site for each sequence"
-            )
-        return rows
 
     def identity(self) -> dict[str, Any]:
         """Return the content that keys the random stream; `n_draws` has the name in it that it had at first."""
@@ -242,19 +238,20 @@ class EmbedEach(Sited):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        words = tuple(
-            _as_dna_word(word, row) for row, word in enumerate(_as_list_per_sequence(self.words, "words", "word"))
-        )
-        object.__setattr__(self, "words", words)
-        object.__setattr__(self, "at", self._places(len(words)))
-
-    def _places(self, rows: int) -> int | tuple[int, ...]:
+        words = []
+        for row, word in enumerate(_as_list_per_sequence(self.words, "words", "word")):
+            letters = word.upper().replace("U", "T") if isinstance(word, str) else ""
+            if not letters or not set(letters) <= set(BASES):
+                raise DesignError(f"embed_each: row {row}: {shown(word)} is not a word of A, C, G, T or U")
+            words.append(letters)
+        object.__setattr__(self, "words", tuple(words))
         if isinstance(self.at, int | np.integer):
-            return as_position(self.at, "at")
+            object.__setattr__(self, "at", as_position(self.at, "at"))
+            return
         places = tuple(as_position(at, "at") for at in _as_list_per_sequence(self.at, "at", "position"))
-        if len(places) != rows:
-            raise DesignError(f"{self.kind}: {rows:,} words and {len(places):,} positions in at=; give one each")
-        return places
+        if len(places) != len(words):
+            raise DesignError(f"{self.kind}: {len(words):,} words and {len(places):,} positions in at=; give one each")
+        object.__setattr__(self, "at", places)
 
     @property
     def sites(self) -> tuple[Span, ...]:
@@ -266,7 +263,10 @@ class EmbedEach(Sited):
         return (f"x[the place of each of {len(self.words):,} rows] = its word",)
 
     def lay(self, layout: Layout) -> Layout:
-        return layout.write_each(self.sites, "the word of a row")
+        # words of different rows may overlap each other, but not what an earlier step wrote
+        spans = dict.fromkeys(self.sites)
+        laid = [layout.write(start, stop - start, "the word of a row").written[-1] for start, stop in spans]
+        return replace(layout, written=(*layout.written, *laid))
 
     @cached_property
     def _letters(self) -> Tokens:
@@ -315,10 +315,3 @@ def _fill(fill: object, sites: tuple[Span, ...]) -> str:
     if len(word) > 1 and other:
         raise DesignError(f"ablate_each: fill={shown(fill)} has {len(word)} bases and span {other} another width")
     return word
-
-
-def _as_dna_word(word: object, row: int) -> str:
-    letters = word.upper().replace("U", "T") if isinstance(word, str) else ""
-    if not letters or not set(letters) <= set(BASES):
-        raise DesignError(f"embed_each: row {row}: {shown(word)} is not a word of A, C, G, T or U")
-    return letters

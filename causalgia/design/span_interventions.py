@@ -149,19 +149,17 @@ class Ablate(_Spanned):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.fill, str) or self.fill not in FILLS:
-            object.__setattr__(self, "fill", self._literal(self.fill))
-
-    def _literal(self, fill: object) -> str:
+        if isinstance(self.fill, str) and self.fill in FILLS:
+            return
         width = self.span[1] - self.span[0]
-        choices = f"fill={quoted(fill)} must be one of {', '.join(FILLS)}, one base, or a word of {width} bases"
+        choices = f"fill={quoted(self.fill)} must be one of {', '.join(FILLS)}, one base, or a word of {width} bases"
         try:
-            reads = as_pattern(fill).reads
+            reads = as_pattern(self.fill).reads
         except DesignError as error:
             raise DesignError(f"ablation of {self._place}: {choices}") from error
         if not isinstance(reads, str) or len(reads) not in (1, width):
             raise DesignError(f"ablation of {self._place}: {choices}")
-        return reads[0] if len(set(reads)) == 1 else reads
+        object.__setattr__(self, "fill", reads[0] if len(set(reads)) == 1 else reads)
 
     @property
     def random(self) -> bool:
@@ -172,13 +170,11 @@ class Ablate(_Spanned):
         return (f"{self._place} {'~' if self.random else '='} {self.fill}",)
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
-        return overwrite(tokens, self._piece(tokens, units, self._stream(key)), at=self.span[0])
-
-    def _piece(self, tokens: Tokens, units: Units, key: int) -> Tokens:
+        stream, (start, stop) = self._stream(key), self.span
         if self.fill in FILLS:
-            return drawn_fill(self.fill, tokens[:, slice(*self.span)], units, key)
-        width = self.span[1] - self.span[0]
-        return as_pattern(self.fill * width if len(self.fill) == 1 else self.fill).instances(units, key)
+            return overwrite(tokens, drawn_fill(self.fill, tokens[:, start:stop], units, stream), at=start)
+        word = self.fill * (stop - start) if len(self.fill) == 1 else self.fill
+        return overwrite(tokens, as_pattern(word).instances(units, stream), at=start)
 
     @property
     def _does(self) -> str:

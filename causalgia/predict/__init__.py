@@ -10,23 +10,28 @@ from typing import TYPE_CHECKING, Any
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.predict._export_onnx import export_onnx
     from causalgia.predict._from_keras_h5 import from_keras_h5
     from causalgia.predict._load_predictor import load_predictor
     from causalgia.predict.answer_comparisons import ContrastDeviation, check_batch_mates, contrast_deviation
     from causalgia.predict.ensemble import Ensemble
     from causalgia.predict.function_predictor import FunctionPredictor, PredictorFactory
-    from causalgia.predict.onnx import OnnxPredictor
+    from causalgia.predict.onnx import OnnxPredictor, export_onnx
     from causalgia.predict.predictor import NonFiniteError, Predictor
+    from causalgia.predict.torch_exports import load_weights, save_weights
     from causalgia.predict.torch_predictor import TorchPredictor
     from causalgia.predict.track import Track, Window
-    from causalgia.predict.weights import load_weights, save_weights
 else:
     _get, __dir__ = on_first_use(__name__)
 
     def __getattr__(name: str) -> Any:
         if name in _NEEDS_TORCH:
-            _check_torch(name)
+            try:
+                import torch  # noqa: F401
+            except ImportError as error:
+                from causalgia.errors import MissingExtraError
+
+                why = f"{name} needs PyTorch, which cannot be imported here ({error})"
+                raise MissingExtraError(f"{why}; run: pip install 'causalgia[torch]'") from error
         return _get(name)
 
 
@@ -51,13 +56,3 @@ __all__ = [
 ]
 
 _NEEDS_TORCH = {"TorchPredictor", "from_keras_h5", "load_weights", "save_weights"}
-
-
-def _check_torch(name: str) -> None:
-    try:
-        import torch  # noqa: F401
-    except ImportError as error:
-        from causalgia.errors import MissingExtraError
-
-        msg = f"{name} needs PyTorch, which cannot be imported here ({error}); run: pip install 'causalgia[torch]'"
-        raise MissingExtraError(msg) from error

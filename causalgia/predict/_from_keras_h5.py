@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Sequence
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
 from itertools import permutations
 from pathlib import Path
 from typing import Any, Literal
@@ -12,14 +17,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from causalgia.errors import PredictorError, quoted
-from causalgia.predict.keras_h5 import KerasGraph, KerasLayer, read_keras_h5
+from causalgia.errors import OutcomesError, PredictorError, quoted
+from causalgia.inputs import open_regular_file, read_bytes
 from causalgia.predict.keras_layers import (
     MERGES,
     OWN_ACTIVATION,
     PLAIN,
     SAME,
+    SAVE_AGAIN,
     WEIGHTED,
+    KerasGraph,
+    KerasLayer,
     Layer,
     Tensor,
     UnreadSettingError,
@@ -27,11 +35,15 @@ from causalgia.predict.keras_layers import (
     as_keras,
     as_torch,
     concatenate,
+    graph_of,
 )
 from causalgia.predict.predictor import Scale
 from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.predict.track import Reduce, Track
 
+_ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
+_ARCHIVED = ("config.json", "model.weights.h5")
+_MOST_CONFIG = 2**26
 _INNER = "is a network inside the network with several inputs or outputs, or a layer used twice: save one flat network"
 
 
@@ -123,6 +135,157 @@ def from_keras_h5(
     )
 
 
+def read_keras_h5(
+    path: str | os.PathLike[str], config: str | os.PathLike[str] | None
+) -> tuple[KerasGraph, dict[str, dict[str, NDArray[Any]]]]:
+    """Return the graph of a Keras file, and for each layer its weights by name ("kernel", "bias", "gamma", ...).
+
+    Raises
+    ------
+    PredictorError
+        If the file is absent, neither HDF5 nor a .keras archive, unsafe to read, has no graph and none is given, or a
+        graph without layers.
+    """
+    place = Path(path)
+    with open_regular_file(place, PredictorError) as file:
+        start = file.read(len(_HDF5))
+    if start.startswith(_ZIP):
+        return _read_archive(place, config)
+    if not start.startswith(_HDF5):
+        raise PredictorError(f"{place}: is not an HDF5 file; save the network as one, {SAVE_AGAIN}")
+    import h5py
+
+    from causalgia.store import check_hdf5
+
+    try:
+        check_hdf5(place)
+    except OutcomesError as error:
+        raise PredictorError(str(error)) from error
+    with h5py.File(place, "r") as file:
+        given = _text_of_graph(file, place, config)
+        root = file.get("model_weights", file)
+        arrays = {name: dict(_arrays_of(root[name])) for name in root if isinstance(root[name], h5py.Group)}
+    graph = graph_of(given, place if config is None else Path(config))
+    return graph, {layer.name: _named_in_h5(layer, arrays) for layer in graph.layers.values()}
+
+
+def _read_archive(
+    place: Path, config: str | os.PathLike[str] | None
+) -> tuple[KerasGraph, dict[str, dict[str, NDArray[Any]]]]:
+    """Return the graph and the weights of a .keras archive: a zip of JSON and HDF5; nothing else in it is opened."""
+    if config is not None:
+        raise PredictorError(f"{place}: a .keras archive has its own graph; leave config= out")
+    from causalgia.store import check_hdf5
+
+    try:
+        with zipfile.ZipFile(place) as archive, tempfile.TemporaryDirectory() as folder:
+            members = {one.filename: one for one in archive.infolist()}
+            missing = [name for name in _ARCHIVED if name not in members]
+            if missing:
+                raise PredictorError(f"{place}: is not a .keras archive (it lacks {missing[0]}); {SAVE_AGAIN}")
+            graph, weights = (members[name] for name in _ARCHIVED)
+            if weights.compress_type != zipfile.ZIP_STORED or weights.file_size > place.stat().st_size:
+                raise PredictorError(f"{place}: its weights are compressed, as Keras does not write them; {SAVE_AGAIN}")
+            if graph.file_size > _MOST_CONFIG:
+                raise PredictorError(f"{place}: {graph.filename} has more than {_MOST_CONFIG:,} bytes; {SAVE_AGAIN}")
+            text = archive.read(graph).decode("utf-8", "replace")
+            copy = Path(folder) / "weights.h5"
+            with archive.open(weights) as source, copy.open("wb") as target:
+                shutil.copyfileobj(source, target)
+            check_hdf5(copy)
+            return _of_archive(graph_of(text, place), copy)
+    except OutcomesError as error:
+        raise PredictorError(f"{place}: {error}") from error
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise PredictorError(f"{place}: is a damaged archive ({error}); {SAVE_AGAIN}") from error
+
+
+def _of_archive(graph: KerasGraph, copy: Path) -> tuple[KerasGraph, dict[str, dict[str, NDArray[Any]]]]:
+    """Return the graph, and the weights by the names of layers that Keras 3 keeps beside its numbered arrays."""
+    import h5py
+
+    found: dict[str, dict[str, NDArray[Any]]] = {}
+
+    def collect(group: Any, before: str) -> None:
+        for entry in group.get("layers", {}).values():
+            named = entry.get("vars")
+            name = None if named is None else named.attrs.get("name")
+            if isinstance(name, str):
+                arrays = {path: array for path, array in _arrays_of(entry) if not path.startswith("layers/")}
+                found[before + name] = arrays
+                collect(entry, f"{before}{name}/")
+
+    with h5py.File(copy, "r") as file:
+        collect(file, "")
+    return graph, {layer.name: _named_in_archive(layer, found.get(layer.name, {})) for layer in graph.layers.values()}
+
+
+def _named_in_archive(layer: KerasLayer, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the numbered arrays of a layer by name: the order is that in which Keras makes them."""
+    names: tuple[str, ...] = ("kernel", "bias")
+    if layer.kind in ("BatchNormalization", "LayerNormalization"):
+        names = tuple(
+            name for name, switch in (("gamma", "scale"), ("beta", "center")) if layer.config.get(switch, True)
+        )
+        names += ("moving_mean", "moving_variance") if layer.kind == "BatchNormalization" else ()
+    elif any(path.split("/")[-3:-2] == ["cell"] for path in arrays):
+        names = ("kernel", "recurrent_kernel", "bias")
+    found = {}
+    for path, array in arrays.items():
+        number = path.split("/")[-1]
+        if number.isdecimal() and int(number) < len(names):
+            found[_side(path) + names[int(number)]] = array
+    return found
+
+
+def _named_in_h5(layer: KerasLayer, arrays: dict[str, dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a layer by the last part of their paths, without Keras' ``:0``."""
+    outer, *inner = layer.name.split("/") if layer.name not in arrays else [layer.name]
+    own = arrays.get(outer, {})
+    if inner:  # of a network in the network: the layer is one of the parts of the path
+        own = {path: array for path, array in own.items() if inner[-1] in path.split("/")[:-1]}
+    two = layer.kind == "Bidirectional"
+    return {(_side(path) if two else "") + path.split("/")[-1].split(":")[0]: array for path, array in own.items()}
+
+
+def _side(path: str) -> str:
+    """Return the direction of a recurrent layer in the path of an array, as the start of a name."""
+    found = re.search(r"(?:^|/)(forward|backward)_", path)
+    return f"{found[1]}_" if found else ""
+
+
+def _text_of_graph(file: Any, path: Path, config: str | os.PathLike[str] | None) -> str:
+    """Return the JSON of the graph: as given, or the file's own."""
+    if config is None:
+        found = file.attrs.get("model_config")
+        if found is None:
+            newer = "layers" in file or "_layer_checkpoint_dependencies" in file
+            what = "the weights of Keras 3 alone (.weights.h5)" if newer else "weights alone"
+            cure = "save the whole network" if newer else "give config=, the JSON file of the network's graph"
+            raise PredictorError(f"{path}: holds {what}, without the graph of layers; {cure}, {SAVE_AGAIN}")
+        return found.decode("utf-8", "replace") if isinstance(found, bytes) else str(found)
+    if isinstance(config, str) and config.lstrip().startswith("{"):
+        return config
+    if not isinstance(config, str | os.PathLike):
+        raise PredictorError(f"config={quoted(config)} is neither JSON text nor a path; give json.dumps(config)")
+    return read_bytes(config, PredictorError, most=_MOST_CONFIG).decode("utf-8", "replace")
+
+
+def _arrays_of(group: Any) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield the arrays below a group, by their paths in it."""
+    import h5py
+
+    left = [("", group)]
+    while left:
+        before, here = left.pop()
+        for name in here:
+            found = here[name]
+            if isinstance(found, h5py.Group):
+                left.append((f"{before}{name}/", found))
+            elif isinstance(found, h5py.Dataset) and found.dtype.kind in "fiu" and math.prod(found.shape or (1,)):
+                yield f"{before}{name}", np.asarray(found[()])
+
+
 def _input_order(config: dict[str, Any], source: Path) -> tuple[int, ...]:
     """Return the place of each axis of Keras' input among (n, 4, length) or (n, 1, 4, length), by the input's shape.
 
@@ -161,12 +324,21 @@ class KerasNetwork(torch.nn.Module):
                 "one sequence is read: fix the others in Keras, or wrap its predict in cg.FunctionPredictor"
             )
         self._source, self._graph = source, graph
-        self._check_kinds()
+        known = {*SAME, *MERGES, *PLAIN, *WEIGHTED, "InputLayer", "Concatenate"}
+        odd = next((layer for layer in graph.layers.values() if layer.kind not in known), None)
+        if odd is not None:
+            why = {
+                "Lambda": "holds code, which is never opened: replace it in Keras by layers that do the same",
+                **dict.fromkeys(("Model", "Functional", "Sequential"), _INNER),
+            }.get(odd.kind, "is not among the layers that can be read: rebuild it in PyTorch and load its arrays")
+            raise PredictorError(
+                f"{source}: layer {quoted(odd.name)} ({quoted(odd.kind)}) {why}, or wrap Keras' own predict in "
+                "cg.FunctionPredictor"
+            )
         if (first := graph.layers.get(graph.inputs[0])) is None:
             raise PredictorError(
                 f"{source}: its input, {quoted(graph.inputs[0])}, is not one of its layers: the graph is "
-                "damaged; save it "
-                "again"
+                "damaged; save it again"
             )
         self._input = _input_order(first.config, source)
         self._order = self._in_order()
@@ -174,21 +346,6 @@ class KerasNetwork(torch.nn.Module):
         self._places = {name: place for place, name in enumerate(names)}
         self.steps = torch.nn.ModuleList(self._step(graph.layers[name], weights.get(name, {})) for name in names)
         self.one_number_each = all(graph.layers[name].config.get("units") == 1 for name, _, _ in graph.outputs)
-
-    def _check_kinds(self) -> None:
-        known = {*SAME, *MERGES, *PLAIN, *WEIGHTED, "InputLayer", "Concatenate"}
-        odd = [layer for layer in self._graph.layers.values() if layer.kind not in known]
-        if not odd:
-            return
-        layer = odd[0]
-        why = {
-            "Lambda": "holds code, which is never opened: replace it in Keras by layers that do the same",
-            **dict.fromkeys(("Model", "Functional", "Sequential"), _INNER),
-        }.get(layer.kind, "is not among the layers that can be read: rebuild it in PyTorch and load its arrays")
-        raise PredictorError(
-            f"{self._source}: layer {quoted(layer.name)} ({quoted(layer.kind)}) {why}, or wrap Keras' own predict in "
-            "cg.FunctionPredictor"
-        )
 
     def _in_order(self) -> list[tuple[str, int]]:
         """Return the calls (layer, number) that the outputs need, inputs before what uses them."""

@@ -75,7 +75,10 @@ def load_predictor(
     request = _LoadRequest(factory, weights, tasks, scale, alphabet, device, batch_size)
     if is_onnx(factory):
         return request.load_onnx()
-    again = request.anywhere()  # the user's code may change the working folder
+    path, name = split_factory(factory)
+    place = None if weights is None else str(Path(weights).resolve())
+    # for another process; the user's code may change the working folder
+    again = replace(request, factory=f"{path.resolve()}:{name}", weights=place)
     made = request.load(announce or _ignore_line)
     object.__setattr__(made, "_loads_again", again)
     return made
@@ -92,12 +95,6 @@ class _LoadRequest:
     alphabet: str | None
     device: str
     batch_size: int | Literal["auto"]
-
-    def anywhere(self) -> _LoadRequest:
-        """Return the same call with absolute paths."""
-        path, name = split_factory(self.factory)
-        weights = None if self.weights is None else str(Path(self.weights).resolve())
-        return replace(self, factory=f"{path.resolve()}:{name}", weights=weights)
 
     def __call__(self, fingerprint: str, sizes: dict[int, int]) -> Predictor:
         """Return the predictor, loaded once per process; PredictorError if it is absent or another one."""
@@ -149,7 +146,16 @@ class _LoadRequest:
             module = import_file(path)
             made = _make(find_function(module, name, path), f"{path.name}:{name}", self.weights)
         if isinstance(made, Predictor):
-            return _as_ready_predictor(made, self._options(module, made, path), self.factory)
+            own = hasattr(made, "alphabet")
+            options = {
+                "tasks": self.tasks,
+                "scale": self.scale,
+                "alphabet": _channel_order(module, self.alphabet, path, _ignore_line) if own else self.alphabet,
+                "device": None if self.device == "auto" else self.device,
+                "batch_size": None if self.batch_size == "auto" else self.batch_size,
+            }
+            given = {option: value for option, value in options.items() if value is not None}
+            return _as_ready_predictor(made, given, self.factory)
         names = _constant_tasks(module, path, say) if self.tasks is None else self.tasks
         order = _channel_order(module, self.alphabet, path, say) or "ACGT"
         scale = "outcome" if self.scale is None else self.scale
@@ -164,18 +170,6 @@ class _LoadRequest:
         msg = f"{self.factory} returned a {type(made).__name__}; return a torch module, a predictor or a callable"
         raise PredictorError(msg)
 
-    def _options(self, module: ModuleType, made: Predictor, path: Path) -> dict[str, Any]:
-        """Return the options that were given for a ready-made predictor."""
-        own = hasattr(made, "alphabet")
-        options = {
-            "tasks": self.tasks,
-            "scale": self.scale,
-            "alphabet": _channel_order(module, self.alphabet, path, _ignore_line) if own else self.alphabet,
-            "device": None if self.device == "auto" else self.device,
-            "batch_size": None if self.batch_size == "auto" else self.batch_size,
-        }
-        return {name: value for name, value in options.items() if value is not None}
-
 
 def _ignore_line(line: str) -> None:
     """Say nothing."""
@@ -183,7 +177,13 @@ def _ignore_line(line: str) -> None:
 
 def _make(function: Callable[..., Any], where: str, weights: str | Path | None) -> Any:
     # say whether a function takes the path of the weights
-    takes = [p for p in _parameters(function, where) if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (ValueError, TypeError) as error:
+        name = where.rpartition(":")[2]
+        msg = f"{where} is {quoted(function)}, whose arguments cannot be seen; write a function: def {name}(path): ..."
+        raise PredictorError(msg) from error
+    takes = [p for p in parameters if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
     needs = [p for p in takes if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
     if weights is None and needs:
         msg = f"{where} takes {quoted(needs[0].name)} and no weights were given; give weights='net.safetensors'"
@@ -203,7 +203,7 @@ def _make(function: Callable[..., Any], where: str, weights: str | Path | None) 
             f"{where} takes no argument and returned a {type(made).__name__}: weights={quoted(str(weights))} has no use"
         )
         raise PredictorError(msg)
-    from causalgia.predict.weights import load_weights
+    from causalgia.predict.torch_exports import load_weights
 
     load_weights(made, place)
     return made
@@ -420,15 +420,6 @@ def call_factory(function: Callable[..., Any], where: str, weights: str | Path |
         line = _failing_line(error, where.rpartition(":")[0])
         cure = "correct that function" if weights is None else f"correct that function, or is {weights} another's?"
         msg = f"{where} raised {one_line(error)}{line}; {cure}"
-        raise PredictorError(msg) from error
-
-
-def _parameters(function: Callable[..., Any], where: str) -> list[inspect.Parameter]:
-    try:
-        return list(inspect.signature(function).parameters.values())
-    except (ValueError, TypeError) as error:
-        name = where.rpartition(":")[2]
-        msg = f"{where} is {quoted(function)}, whose arguments cannot be seen; write a function: def {name}(path): ..."
         raise PredictorError(msg) from error
 
 

@@ -124,7 +124,10 @@ def probe_answers(predictor: Predictor, tokens: Tokens) -> ProbeAnswers:
     limit = rounding_allowed(predictor, together)
     _compare(predictor, together, _predict_again(predictor, rows, SAME_TWICE), limit, SAME_TWICE)
     lonely, began = [0, other], time.perf_counter()
-    alone = np.concatenate([first, _ask_alone(predictor, rows[other : other + 1])])
+    try:
+        alone = np.concatenate([first, predictor.predict(rows[other : other + 1])])
+    except PredictorError as error:
+        raise _failed_alone(error) from error
     seconds = time.perf_counter() - began
     _compare(predictor, together[lonely], alone, limit, MATES.format(how="alone and among others"))
     other_order = MATES.format(how="when the batch is in another order")
@@ -222,13 +225,6 @@ def rounding_allowed(predictor: Predictor, answers: NDArray[Any]) -> float:
     return relative_noise * float(np.abs(answers).max())
 
 
-def _ask_alone(predictor: Predictor, row: Tokens) -> NDArray[Any]:
-    try:
-        return predictor.predict(row)
-    except PredictorError as error:
-        raise _failed_alone(error) from error
-
-
 def _failed_alone(error: PredictorError) -> PredictorError:
     how = "alone and among others (alone it fails)"
     return PredictorError(f"the predictor {MATES.format(how=how)}. It says: {error}")
@@ -320,7 +316,11 @@ def contrast_deviation(
     if len(sizes) < 2 or len(set(sizes.values())) > 1 or min(sizes.values()) < 2:
         msg = f"arms= has units by arm {sizes}; give two arms or more, the control first, of the same units"
         raise EstimateError(msg)
-    fast, exact = (_arm_differences(one, tokens_by_arm) for one in (predictor, reference))
+    differences = []
+    for one in (predictor, reference):
+        answers: list[NDArray[Any]] = [one.predict(tokens).astype(np.float64) for tokens in tokens_by_arm.values()]
+        differences.append(np.stack([answer - answers[0] for answer in answers[1:]]))  # every arm minus the first
+    fast, exact = differences
     if fast.shape != exact.shape:
         msg = f"the predictors give contrasts of shape {fast.shape} and {exact.shape}; give both the same tasks"
         raise PredictorError(msg)
@@ -342,9 +342,3 @@ def contrast_deviation(
         bias_mcse=error.std(axis=1, ddof=1) / np.sqrt(error.shape[1]),
         bias_in_se=np.abs(bias) * np.sqrt(n_units),
     )
-
-
-def _arm_differences(predictor: Predictor, tokens_by_arm: Mapping[str, Tokens]) -> Array:
-    """Return every arm minus the first, (contrast, unit, task[, model])."""
-    answers: list[NDArray[Any]] = [predictor.predict(tokens).astype(np.float64) for tokens in tokens_by_arm.values()]
-    return np.stack([answer - answers[0] for answer in answers[1:]])

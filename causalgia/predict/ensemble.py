@@ -83,9 +83,7 @@ class Ensemble(Predictor):
                 "network and gives it the weights of the file"
             )
         self.differ_by: Members = differ_by
-        if isinstance(predictors, Mapping):
-            predictors, names = _split_mapping(predictors, names)
-        self.members = _as_members(predictors)
+        self.members, names = _as_members(predictors, names)
         if len(self.members) < 2:
             msg = (
                 f"an Ensemble has at least two predictors, not {len(self.members)}: one cannot show how networks "
@@ -116,7 +114,7 @@ class Ensemble(Predictor):
     @property
     def tasks(self) -> tuple[str, ...]:
         """Names of the outputs, as given by every member that knows them."""
-        known = [tasks for member in self.members if (tasks := _known_tasks(member)) is not None]
+        known = [tasks for member in self.members if (tasks := _known(member, "tasks")) is not None]
         return known[0] if known else self.members[0].tasks
 
     @property
@@ -194,7 +192,8 @@ class Ensemble(Predictor):
         parts = []
         for start in range(0, len(rows), size):
             chunk = rows[start : start + size]
-            answers = [self._ask(name, member, chunk, start) for name, member in self._named()]
+            named = zip(self.models, self.members, strict=True)
+            answers = [self._ask(name, member, chunk, start) for name, member in named]
             self._check_agreement()
             for i, j in self._unread:
                 if (answers[i] != answers[i][:1]).any() and np.array_equal(answers[i], answers[j]):
@@ -203,9 +202,6 @@ class Ensemble(Predictor):
             if progress is not None:
                 progress(len(chunk))
         return np.concatenate(parts)
-
-    def _named(self) -> list[tuple[str, Predictor]]:
-        return list(zip(self.models, self.members, strict=True))
 
     def _ask(self, name: str, member: Predictor, chunk: Tokens, start: int) -> NDArray[Any]:
         try:
@@ -227,7 +223,7 @@ class Ensemble(Predictor):
         """Raise PredictorError if a member's track is not that of the first."""
         first = self.members[0]
         if (member.dims, member.bin) == (first.dims, first.bin):
-            one, other = _known_positions(first), _known_positions(member)
+            one, other = _known(first, "positions"), _known(member, "positions")
             if one is None or other is None or np.array_equal(one, other):
                 return
         raise PredictorError(
@@ -237,7 +233,7 @@ class Ensemble(Predictor):
 
     def _check_agreement(self) -> None:
         tasks: tuple[str, ...] | None = None
-        for name, member in self._named():
+        for name, member in zip(self.models, self.members, strict=True):
             if (member.scale, member.task_scales) != (self.scale, self.task_scales):
                 msg = (
                     f"model {quoted(name)} answers on scale {quoted(member.scale)}, {quoted(self.models[0])} on "
@@ -245,7 +241,7 @@ class Ensemble(Predictor):
                 )
                 raise PredictorError(msg)
             self._check_positions(name, member)
-            own = _known_tasks(member)
+            own = _known(member, "tasks")
             tasks = own if tasks is None else tasks
             if own is not None and own != tasks:
                 msg = (
@@ -255,21 +251,18 @@ class Ensemble(Predictor):
                 raise PredictorError(msg)
 
 
-def _split_mapping(
-    predictors: Mapping[str, Predictor], names: Sequence[str] | None
-) -> tuple[list[Predictor], Sequence[str]]:
-    if names is not None:
-        msg = (
-            f"names={quoted(list(names))} and the dict's own keys {quoted(list(predictors))} both name the "
-            "models; give one of them"
-        )
-        raise PredictorError(msg)
-    return list(predictors.values()), list(predictors)
-
-
-def _as_members(predictors: object) -> tuple[Predictor, ...]:
+def _as_members(predictors: object, names: Sequence[str] | None) -> tuple[tuple[Predictor, ...], Sequence[str] | None]:
+    """Return the predictors of a list or of a dict, and their names; None where there are none."""
+    if isinstance(predictors, Mapping):
+        if names is not None:
+            msg = (
+                f"names={quoted(list(names))} and the dict's own keys {quoted(list(predictors))} both name the "
+                "models; give one of them"
+            )
+            raise PredictorError(msg)
+        return tuple(predictors.values()), list(predictors)
     if isinstance(predictors, Iterable):
-        return tuple(predictors)
+        return tuple(predictors), names
     cure = "use a single one as it is" if isinstance(predictors, Predictor) else "wrap each in cg.FunctionPredictor"
     msg = f"an Ensemble takes a list of predictors, at least two, not a {type(predictors).__name__}; {cure}"
     raise PredictorError(msg)
@@ -290,16 +283,10 @@ def _check_member(name: str, member: object) -> None:
         raise PredictorError(msg)
 
 
-def _known_tasks(member: Predictor) -> tuple[str, ...] | None:
+def _known(member: Predictor, name: str) -> Any:
+    """Return the tasks or the positions of a member; None before its first answer."""
     try:
-        return member.tasks
-    except PredictorError:
-        return None
-
-
-def _known_positions(member: Predictor) -> NDArray[np.int64] | None:
-    try:
-        return member.positions
+        return getattr(member, name)
     except PredictorError:
         return None
 
@@ -307,7 +294,7 @@ def _known_positions(member: Predictor) -> NDArray[np.int64] | None:
 def _track_in_words(member: Predictor) -> str:
     if "position" not in member.dims:
         return "one number for each task"
-    known = _known_positions(member)
+    known = _known(member, "positions")
     extent = "" if known is None else f" {known[0]} to {known[-1]}"
     return f"positions{extent} in bins of {member.bin} bp"
 

@@ -96,10 +96,8 @@ def parts_of(value: object) -> dict[str, str]:
 
 def structure_of(network: Any) -> bytes:
     """Return a digest of a PyTorch network's layers, code and plain attributes, without its tensors."""
-    from causalgia.predict.weights import network_structure
-
     try:
-        return _blake2b(*network_structure(network, _Reader().read))
+        return _blake2b(*_Reader().structure(network))
     except RecursionError:
         return _qualified_name(type(network))
 
@@ -144,9 +142,7 @@ class _Reader:
                 return method(self, value)
         torch = sys.modules.get("torch")
         if torch is not None and isinstance(value, torch.Tensor):
-            from causalgia.predict.weights import tensor_bytes
-
-            return self._held(tensor_bytes(value))
+            return self._held(_tensor_bytes(value))
         if torch is not None and isinstance(value, torch.nn.Module):
             return self._network(value)
         if torch is not None and isinstance(value, torch.dtype | torch.device):
@@ -184,15 +180,31 @@ class _Reader:
         return (b"weights",)
 
     def _network(self, value: Any) -> Iterator[bytes]:
-        from causalgia.predict.weights import network_structure, network_tensors
-
         network = getattr(value, "_orig_mod", value)  # the original of one that torch.compile wraps
         yield b"network"
-        yield from network_structure(network, self.read)
+        yield from self.structure(network)
+        named = [*network.named_parameters(remove_duplicate=False), *network.named_buffers(remove_duplicate=False)]
+        tensors = (part for name, tensor in named for part in (name.encode(), *_tensor_bytes(tensor)))
         if self.weights is None:
-            yield from network_tensors(network)
+            yield from tensors
         else:
-            self.weights.append(_blake2b(*network_tensors(network)))
+            self.weights.append(_blake2b(*tensors))
+
+    def structure(self, network: Any) -> Iterator[bytes]:
+        """Yield the layers of a PyTorch network with their code and plain attributes."""
+        torch = sys.modules["torch"]
+        # what every module has (parameter tables, hooks, the training flag) is read by its own route or answers nothing
+        internal = {*vars(torch.nn.Module()), "_is_torch_compile"}
+        for name, sub in network.named_modules():
+            yield name.encode()
+            if isinstance(sub, torch.jit.ScriptModule):
+                yield self.read(str(sub.code) if hasattr(sub, "forward") else sub.original_name)
+                continue
+            yield self.read(type(sub))
+            yield sub.extra_repr().encode()
+            public = is_installed(type(sub).__module__)
+            own = {k: v for k, v in vars(sub).items() if k not in internal and not (public and k.startswith("_"))}
+            yield self.read(own)
 
     def _routine(self, value: Any) -> Iterator[bytes]:
         yield b"routine"
@@ -217,8 +229,12 @@ class _Reader:
         yield self.read(value.__code__)
         yield self.read((value.__defaults__, value.__kwdefaults__))
         for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
+            try:
+                held = cell.cell_contents
+            except ValueError:  # an empty cell
+                held = None
             yield name.encode()
-            yield self.read(_contents(cell))
+            yield self.read(held)
         for name in sorted(_globals_read(value.__code__)):
             if name in value.__globals__:
                 yield name.encode()
@@ -260,16 +276,11 @@ class _Reader:
             yield self.read(item)
 
 
-def _text(_: _Reader, value: Any) -> Iterable[bytes]:
-    return b"text", type(value).__qualname__.encode(), str(value).encode()
-
-
 _KINDS: tuple[tuple[type | tuple[type, ...], Callable[[_Reader, Any], Iterable[bytes]]], ...] = (
     (enum.Enum, lambda r, x: (b"member", _qualified_name(type(x)), x.name.encode(), r.read(x.value))),
     (np.ndarray, lambda r, x: r._held(r._array(x))),
     (np.generic, lambda _, x: (b"scalar", f"'{x.dtype.str}'".encode(), x.tobytes())),
-    (np.dtype, _text),
-    (PurePath, _text),
+    ((np.dtype, PurePath), lambda _, x: (b"text", type(x).__qualname__.encode(), str(x).encode())),
     (re.Pattern, lambda r, x: (b"pattern", r.read((x.pattern, x.flags)))),
     (types.FunctionType, _Reader._function),
     (types.MethodType, lambda r, x: (b"method", r.read(x.__self__), r.read(x.__func__))),
@@ -296,16 +307,18 @@ def _blake2b(*parts: bytes | memoryview) -> bytes:
     return state.digest()
 
 
+def _tensor_bytes(tensor: Any) -> Iterator[bytes]:
+    """Yield a tensor's dtype, shape and bytes, whatever its device."""
+    torch = sys.modules["torch"]
+    yield b"tensor"
+    yield f"{tensor.dtype} {tuple(tensor.shape)}".encode()
+    plain = tensor.detach().to_dense() if tensor.layout is not torch.strided else tensor.detach()
+    yield plain.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
 def _qualified_name(value: Any) -> bytes:
     name = getattr(value, "__qualname__", None) or value.__name__
     return f"{getattr(value, '__module__', None)}.{name}".encode()
-
-
-def _contents(cell: types.CellType) -> object:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return None
 
 
 def _globals_read(code: types.CodeType) -> set[str]:

@@ -235,6 +235,11 @@ def build_once(key: str, build: Callable[[], Predictor]) -> Predictor:
         return _MADE[key]
 
 
+def _of_made(name: str, doc: str) -> Any:
+    """Return a property that is that of the built predictor."""
+    return property(lambda factory: getattr(factory.made, name), doc=doc)
+
+
 class PredictorFactory(Predictor):
     """A predictor that each process builds by calling a function, at the first prediction.
 
@@ -302,13 +307,18 @@ class PredictorFactory(Predictor):
 
     def _make(self) -> Predictor:
         try:
-            made = self._build()
+            made: object = self._build()
         except CausalgiaError:
             raise
         except Exception as error:
             msg = f"{quoted(self)}: the function raised {one_line(error)}; it must return a predictor on every machine"
             raise PredictorError(msg) from error
-        _check_is_predictor(made, quoted(self))
+        if not isinstance(made, Predictor):
+            msg = (
+                f"{quoted(self)}: the function returned a {type(made).__name__}; return cg.TorchPredictor(...) or the "
+                "like"
+            )
+            raise PredictorError(msg)
         fingerprint = made.fingerprint  # before any prediction: a network may count its calls
         if self._expected and fingerprint != self._expected:
             msg = (
@@ -322,60 +332,22 @@ class PredictorFactory(Predictor):
         _MADE[f"{self._key} {fingerprint}"] = made
         return made
 
-    @property
-    def tasks(self) -> tuple[str, ...]:
-        """Names of the outputs."""
-        return self.made.tasks
-
-    @property
-    def dims(self) -> tuple[str, ...]:
-        """Dims of an answer."""
-        return self.made.dims
-
-    @property
-    def positions(self) -> NDArray[np.int64] | None:
-        """Positions of a track."""
-        return self.made.positions
-
-    @property
-    def bin(self) -> int | None:
-        """Bases in a bin of a track."""
-        return self.made.bin
-
-    @property
-    def scale(self) -> str:  # type: ignore[override]
-        """What the answers are measured on."""
-        return self.made.scale
-
-    @property
-    def task_scales(self) -> tuple[str, ...] | None:  # type: ignore[override]
-        """The scale of each task, where they differ."""
-        return self.made.task_scales
-
-    @property
-    def models(self) -> tuple[str, ...] | None:  # type: ignore[override]
-        """Names of an ensemble's members."""
-        return self.made.models
-
-    @property
-    def differ_by(self) -> Literal["seeds", "folds", "architectures"] | None:  # type: ignore[override]
-        """What population an ensemble's members are drawn from."""
-        return self.made.differ_by
-
-    @property
-    def fingerprint(self) -> str:
-        """Fingerprint of the built predictor: a trial does not depend on where it was built."""
-        return self.made.fingerprint
-
-    @property
-    def fingerprint_parts(self) -> dict[str, str]:
-        """Fingerprint parts of the built predictor."""
-        return self.made.fingerprint_parts
-
-    @property
-    def precision(self) -> np.dtype[Any]:
-        """Coarsest floating dtype that the answers are computed in."""
-        return self.made.precision
+    tasks: tuple[str, ...] = _of_made("tasks", "Names of the outputs.")
+    dims: tuple[str, ...] = _of_made("dims", "Dims of an answer.")
+    positions: NDArray[np.int64] | None = _of_made("positions", "Positions of a track.")
+    bin: int | None = _of_made("bin", "Bases in a bin of a track.")
+    scale: str = _of_made("scale", "What the answers are measured on.")
+    task_scales: tuple[str, ...] | None = _of_made("task_scales", "The scale of each task, where they differ.")
+    models: tuple[str, ...] | None = _of_made("models", "Names of an ensemble's members.")
+    differ_by: Literal["seeds", "folds", "architectures"] | None = _of_made(
+        "differ_by", "What population an ensemble's members are drawn from."
+    )
+    fingerprint: str = _of_made(
+        "fingerprint", "Fingerprint of the built predictor: a trial does not depend on where it was built."
+    )
+    fingerprint_parts: dict[str, str] = _of_made("fingerprint_parts", "Fingerprint parts of the built predictor.")
+    precision: np.dtype[Any] = _of_made("precision", "Coarsest floating dtype that the answers are computed in.")
+    incremental: bool = _of_made("incremental", "Whether edits may be recomputed in part.")
 
     @property
     def parts(self) -> tuple[Predictor, ...]:
@@ -403,11 +375,6 @@ class PredictorFactory(Predictor):
         """Use the choices of an earlier run."""
         self._chosen = {**(self._chosen or {}), **choices}
 
-    @property
-    def incremental(self) -> bool:  # type: ignore[override]
-        """Whether edits may be recomputed in part."""
-        return self.made.incremental
-
     def backgrounds_at_once(self, length: int) -> int:
         """Return how many backgrounds a session of `edits` holds."""
         return self.made.backgrounds_at_once(length)
@@ -434,9 +401,3 @@ def _check_callable(value: object, takes: str) -> None:
     if not callable(value):
         network = isinstance(value, Mapping | str | PathLike)
         raise PredictorError(f"{takes}, not {what_instead_of_network(value) if network else quoted(value)}")
-
-
-def _check_is_predictor(made: object, call: str) -> None:
-    if not isinstance(made, Predictor):
-        msg = f"{call}: the function returned a {type(made).__name__}; return cg.TorchPredictor(...) or the like"
-        raise PredictorError(msg)

@@ -1,4 +1,4 @@
-"""Layers of Keras as functions of PyTorch tensors.
+"""Layers of Keras as functions of PyTorch tensors, and the graph of layers that a Keras network is.
 
 Keras has channels last: (n, positions, channels), or (n, rows, columns, channels) for images. Tensors here have them
 second, as PyTorch: (n, channels, positions), (n, channels, rows, columns).
@@ -6,13 +6,17 @@ second, as PyTorch: (n, channels, positions), (n, channels, rows, columns).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch.nn import functional
 
 from causalgia.errors import PredictorError, quoted
+from causalgia.inputs import parse_json
 
 Tensor = torch.Tensor
 Layer = Callable[[list[Tensor]], Tensor]
@@ -150,11 +154,7 @@ def _dense(config: dict[str, Any], weight: Weight) -> Callable[[Tensor], Tensor]
     units = int(config["units"])
     kernel = weight("kernel", None, units)
     bias = weight("bias", units) if config.get("use_bias", True) else None
-
-    def layer(x: Tensor) -> Tensor:
-        return as_torch(functional.linear(as_keras(x), kernel.T, bias))
-
-    return layer
+    return lambda x: as_torch(functional.linear(as_keras(x), kernel.T, bias))
 
 
 def _recurrent(config: dict[str, Any], weight: Weight, kind: str, side: str = "") -> Callable[[Tensor], Tensor]:
@@ -176,14 +176,14 @@ def _recurrent(config: dict[str, Any], weight: Weight, kind: str, side: str = ""
         bias = weight(f"{side}bias", width) if kind == "LSTM" else weight(f"{side}bias", 2, width)
     backwards, sequences = bool(config.get("go_backwards")), bool(config.get("return_sequences"))
 
-    def in_order(rows: Tensor) -> Tensor:
-        return torch.cat([rows[gate * units : (gate + 1) * units] for gate in gates])
-
     def layer(x: Tensor) -> Tensor:
         steps = x.flip(2).transpose(1, 2) if backwards else x.transpose(1, 2)
         none = kernel.new_zeros(width)
         biases = [none, none] if bias is None else [bias, none] if kind == "LSTM" else [bias[0], bias[1]]
-        weights = [in_order(rows) for rows in (kernel.T, recurrent.T, *biases)]
+        weights = [
+            torch.cat([rows[gate * units : (gate + 1) * units] for gate in gates])
+            for rows in (kernel.T, recurrent.T, *biases)
+        ]
         start = x.new_zeros(1, len(x), units)
         options = (weights, True, 1, 0.0, False, False, True)
         made = torch.lstm(steps, (start, start), *options) if kind == "LSTM" else torch.gru(steps, start, *options)
@@ -357,11 +357,6 @@ def _relu(config: dict[str, Any]) -> Callable[[Tensor], Tensor]:
     return functional.relu if most is None else (lambda x: x.clamp(0, float(most)))
 
 
-def _leaky(config: dict[str, Any]) -> Callable[[Tensor], Tensor]:
-    slope = float(config.get("alpha", config.get("negative_slope", 0.3)))
-    return lambda x: functional.leaky_relu(x, slope)
-
-
 PLAIN: dict[str, Callable[[dict[str, Any]], Callable[[Tensor], Tensor]]] = {
     "MaxPooling1D": lambda config: _pool(config, 1, largest=True),
     "MaxPooling2D": lambda config: _pool(config, 2, largest=True),
@@ -382,7 +377,9 @@ PLAIN: dict[str, Callable[[dict[str, Any]], Callable[[Tensor], Tensor]]] = {
     "UpSampling2D": lambda config: _repeat(config, 2),
     "Activation": lambda config: activation_of(config["activation"]),
     "ReLU": _relu,
-    "LeakyReLU": _leaky,
+    "LeakyReLU": lambda config: partial(
+        functional.leaky_relu, negative_slope=float(config.get("alpha", config.get("negative_slope", 0.3)))
+    ),
     "ELU": lambda config: lambda x: functional.elu(x, float(config.get("alpha", 1.0))),
     "Softmax": _softmax,
 }
@@ -397,3 +394,156 @@ WEIGHTED: dict[str, Callable[[dict[str, Any], Weight], Callable[[Tensor], Tensor
     "Bidirectional": _bidirectional,
 }
 OWN_ACTIVATION = {"LSTM", "GRU", "Bidirectional"}
+
+
+SAVE_AGAIN = "in Keras: model.save('net.h5'), or model.to_json() for config= and model.save_weights('net.h5')"
+_MOST_LAYERS = 10_000
+_NESTED = ("Sequential", "Model", "Functional")
+_LINEAR = {"activation": "linear"}
+
+
+@dataclass(frozen=True)
+class KerasLayer:
+    """A layer: its class, its settings, and for each of its calls the places (layer, call, output) of its inputs."""
+
+    name: str
+    kind: str
+    config: dict[str, Any]
+    calls: tuple[tuple[tuple[str, int, int], ...], ...]
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.name, str) and isinstance(self.kind, str) and isinstance(self.config, dict)):
+            raise TypeError(f"layer {quoted(self.name)} is a {quoted(self.kind)}")
+
+
+@dataclass(frozen=True)
+class KerasGraph:
+    """Layers by name, the names of the inputs, and the places (layer, call, output) of the outputs."""
+
+    layers: dict[str, KerasLayer]
+    inputs: tuple[str, ...]
+    outputs: tuple[tuple[str, int, int], ...]
+
+
+def graph_of(text: str, source: Path) -> KerasGraph:
+    """Return the graph in the JSON of a Keras model, sequential or functional.
+
+    Raises
+    ------
+    PredictorError
+        If it is no such JSON.
+    """
+    found = parse_json(text, PredictorError, source=str(source))
+    try:
+        return _graph(found["class_name"], found["config"], source)
+    except PredictorError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
+        why = f"{type(error).__name__} {error}"
+        raise PredictorError(f"{source}: is not the graph of a Keras network ({why[:80]}); {SAVE_AGAIN}") from error
+
+
+def _graph(kind: Any, config: Any, source: Path) -> KerasGraph:
+    rows = config["layers"] if isinstance(config, dict) else config
+    if not isinstance(rows, list) or not 0 < len(rows) <= _MOST_LAYERS:
+        raise PredictorError(f"{source}: has no layers, or more than {_MOST_LAYERS:,}; {SAVE_AGAIN}")
+    if kind == "Sequential":
+        built = config.get("build_input_shape") if isinstance(config, dict) else None
+        return _inlined(_chain(rows, built), source)
+    if kind not in _NESTED:
+        raise PredictorError(
+            f"{source}: is a {quoted(kind)}, a class of its own whose code is not read; only Sequential and "
+            "functional networks can be: rebuild it from layers in Keras, or wrap its predict in "
+            "cg.FunctionPredictor"
+        )
+    layers = {
+        row["config"].get("name", row.get("name")): KerasLayer(
+            row["config"].get("name", row.get("name")),
+            row["class_name"],
+            row["config"],
+            tuple(_places(call) for call in row["inbound_nodes"]),
+        )
+        for row in rows
+    }
+    ends = (config[key] for key in ("input_layers", "output_layers"))
+    inputs, outputs = (_places([end] if isinstance(end[0], str) else end) for end in ends)
+    return _inlined(KerasGraph(layers, tuple(name for name, _, _ in inputs), outputs), source)
+
+
+def _inlined(graph: KerasGraph, source: Path) -> KerasGraph:
+    """Return a graph whose inner networks are replaced by their layers, called ``"network/layer"``.
+
+    Those of several inputs or outputs, and those that use a layer twice, stay as they are.
+    """
+    layers: dict[str, KerasLayer] = {}
+    ends: dict[str, str] = {}
+    for name, layer in graph.layers.items():
+        inner = _graph(layer.kind, layer.config, source) if layer.kind in _NESTED else None
+        plain = inner is not None and len(inner.inputs) == len(inner.outputs) == 1
+        once = plain and inner is not None and all(len(one.calls) <= 1 for one in inner.layers.values())
+        if inner is None or not once or any(len(call) != 1 for call in layer.calls):
+            layers[name] = layer
+            continue
+        ends[name] = f"{name}/{inner.outputs[0][0]}"
+        for part in inner.layers.values():
+            if part.name == inner.inputs[0]:
+                layers[f"{name}/{part.name}"] = KerasLayer(f"{name}/{part.name}", "Activation", _LINEAR, layer.calls)
+                continue
+            calls = tuple(
+                tuple((f"{name}/{before}", number, output) for before, _, output in part.calls[0])
+                for number in range(len(layer.calls))
+            )
+            layers[f"{name}/{part.name}"] = KerasLayer(f"{name}/{part.name}", part.kind, part.config, calls)
+    if not ends:
+        return graph
+
+    def moved(place: tuple[str, int, int]) -> tuple[str, int, int]:
+        return (ends.get(place[0], place[0]), *place[1:])
+
+    for name, layer in layers.items():
+        calls = tuple(tuple(map(moved, call)) for call in layer.calls)
+        layers[name] = KerasLayer(layer.name, layer.kind, layer.config, calls)
+    return KerasGraph(layers, graph.inputs, tuple(map(moved, graph.outputs)))
+
+
+def _input_shape(config: dict[str, Any]) -> Any:
+    """Return the shape (n, ...) that a layer takes, or a network as a layer by its own first one; None if unsaid."""
+    found = config.get("batch_shape") or config.get("batch_input_shape")
+    rows = config.get("layers")
+    return _input_shape(rows[0]["config"]) if found is None and isinstance(rows, list) and rows else found
+
+
+def _chain(rows: list[Any], built: Any) -> KerasGraph:
+    """Return the graph of a sequential network; its input layer may be left out in the file.
+
+    `built` is the shape with which Keras made its weights, used where no layer names one.
+    """
+    layers: dict[str, KerasLayer] = {}
+    before = None
+    if rows[0]["class_name"] != "InputLayer":
+        shape = _input_shape(rows[0]["config"]) or built
+        layers["input"] = KerasLayer("input", "InputLayer", {"batch_input_shape": shape}, ())
+        before = "input"
+    for row in rows:
+        name = row["config"]["name"]
+        calls = () if before is None else (((before, 0, 0),),)
+        layers[name] = KerasLayer(name, row["class_name"], row["config"], calls)
+        before = name
+    assert before is not None
+    return KerasGraph(layers, (next(iter(layers)),), ((before, 0, 0),))
+
+
+def _places(call: Any) -> tuple[tuple[str, int, int], ...]:
+    """Return places (layer, call, output), as Keras 2 writes them (lists) or Keras 3 (tensors in ``args``)."""
+    if isinstance(call, dict):
+        return tuple(_histories([call.get("args", ()), call.get("kwargs", {})]))
+    return tuple((str(one[0]), int(one[1]), int(one[2])) for one in call)
+
+
+def _histories(value: Any) -> Iterator[tuple[str, int, int]]:
+    if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
+        name, call, output = value["config"]["keras_history"]
+        yield str(name), int(call), int(output)
+    elif isinstance(value, dict | list | tuple):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _histories(one)

@@ -1,12 +1,13 @@
-"""Networks in ONNX files as predictors, run by ONNX Runtime."""
+"""Networks in ONNX files as predictors, run by ONNX Runtime, and export of PyTorch networks to such files."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,11 @@ from causalgia.predict.predictor import (
 from causalgia.predict.track import Reduce, Track
 from causalgia.sequences.alphabet import one_hot, reverse_complement
 from causalgia.types import Tokens
+
+if TYPE_CHECKING:
+    import torch
+
+    from causalgia.predict.torch_predictor import TorchPredictor
 
 _POSITIONS = 2**13
 """Positions in a batch beyond which larger ones were not faster, for networks of 41 to 2,114 positions."""
@@ -121,7 +127,12 @@ class OnnxPredictor(SinglePredictor):
     ) -> None:
         self._path = Path(path)
         self._bytes = read_bytes(self._path, PredictorError)
-        self.threads = None if n_threads is None else _as_n_threads(n_threads)
+        if n_threads is not None and (not is_whole(n_threads) or n_threads < 1):
+            raise PredictorError(
+                f"n_threads={quoted(n_threads)}; give a whole number of at least 1, or None for ONNX Runtime's own "
+                "choice"
+            )
+        self.threads = None if n_threads is None else int(n_threads)
         self.providers = ("CPUExecutionProvider",) if providers is None else as_distinct_names(providers, "provider")
         self._session = self._open()
         self.graph: Graph = read_graph(self._session, self._path.name, layout=layout, dtype=dtype)
@@ -135,7 +146,12 @@ class OnnxPredictor(SinglePredictor):
             reduce=reduce,
             track=track,
         )
-        self.batch_size = self.graph.batch_size(as_batch_size(batch_size))
+        requested, rows = as_batch_size(batch_size), self.graph.rows
+        if rows is not None and requested not in ("auto", rows):
+            raise PredictorError(
+                f"batch_size={requested}, but {self.graph.name} takes {rows} sequences at once; leave batch_size= out"
+            )
+        self.batch_size = rows or requested
         identity = digest(self._bytes) if fingerprint is None else digest("given", as_version_name(fingerprint, "file"))
         options = (
             self._given_tasks,
@@ -209,10 +225,21 @@ class OnnxPredictor(SinglePredictor):
         try:
             return onnxruntime.InferenceSession(self._bytes, options, providers=chosen)
         except Exception as error:
-            raise PredictorError(_open_failure(error, self._path.name)) from error
+            message, name = one_line(error), self._path.name
+            msg = f"{name} cannot be opened as an ONNX network ({message}); export it again"
+            if "external" in message.lower() or "model_path" in message:
+                msg = (
+                    f"{name} keeps its weights in another file, and a predictor is one file ({message}); put them "
+                    "together: onnx.save(onnx.load(old), new, save_as_external_data=False)"
+                )
+            raise PredictorError(msg) from error
 
     def _answers(self, tokens: Tokens) -> Iterator[tuple[int, object]]:
-        self.graph.check_length(tokens.shape[1])
+        graph = self.graph
+        if graph.length not in (None, tokens.shape[1]):
+            raise PredictorError(
+                f"{graph.name} takes {graph.described}: sequences of {graph.length} letters, not {tokens.shape[1]}"
+            )
         size = self.resolve_batch_size(tokens.shape[1])
         for start in range(0, len(tokens), size):
             batch = tokens[start : start + size]
@@ -227,7 +254,9 @@ class OnnxPredictor(SinglePredictor):
         return forward / 2 + backward / 2
 
     def _columns(self, batch: Tokens, *, reverse: bool = False) -> NDArray[Any]:
-        whole = self.graph.filled(batch)
+        # a graph of a fixed batch size is given copies of the first row besides
+        short = 0 if self.graph.rows is None else self.graph.rows - len(batch)
+        whole = np.concatenate([batch, np.repeat(batch[:1], short, axis=0)]) if short else batch
         outputs = self._run(one_hot(whole, dtype=self.graph.dtype, alphabet=self.alphabet, layout=self.layout))
         answer = outputs[self.graph.outputs[0]] if len(outputs) == 1 else outputs
         # the requested columns (n_rows, tasks), and their names
@@ -266,13 +295,6 @@ class OnnxPredictor(SinglePredictor):
 
     def _what(self) -> str:
         return quoted(self._path.name)
-
-
-def _as_n_threads(n_threads: object) -> int:
-    if not is_whole(n_threads) or n_threads < 1:
-        msg = f"n_threads={quoted(n_threads)}; give a whole number of at least 1, or None for ONNX Runtime's own choice"
-        raise PredictorError(msg)
-    return int(n_threads)
 
 
 Names = tuple[str, ...]
@@ -327,16 +349,6 @@ _DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(floa
 _EXACT: dict[str, dict[str, str]] = {"CUDAExecutionProvider": {"use_tf32": "0"}}
 
 
-def _open_failure(error: Exception, name: str) -> str:
-    message = one_line(error)
-    if "external" in message.lower() or "model_path" in message:
-        return (
-            f"{name} keeps its weights in another file, and a predictor is one file ({message}); put them together: "
-            "onnx.save(onnx.load(old), new, save_as_external_data=False)"
-        )
-    return f"{name} cannot be opened as an ONNX network ({message}); export it again"
-
-
 @dataclass(frozen=True)
 class Graph:
     """Properties of a graph: its input's name, shape as text, dtype and layout, and the names of its outputs.
@@ -352,24 +364,6 @@ class Graph:
     rows: int | None
     length: int | None
     outputs: tuple[str, ...]
-
-    def batch_size(self, requested: int | Literal["auto"]) -> int | Literal["auto"]:
-        """Return the batch size as given, or the graph's own; PredictorError if they differ."""
-        if self.rows is None or requested in ("auto", self.rows):
-            return self.rows or requested
-        msg = f"batch_size={requested}, but {self.name} takes {self.rows} sequences at once; leave batch_size= out"
-        raise PredictorError(msg)
-
-    def check_length(self, length: int) -> None:
-        """Raise PredictorError if the graph needs sequences of another length."""
-        if self.length is not None and self.length != length:
-            msg = f"{self.name} takes {self.described}: sequences of {self.length} letters, not {length}"
-            raise PredictorError(msg)
-
-    def filled(self, tokens: Tokens) -> Tokens:
-        """Return tokens padded with copies of the first row if the graph fixes the batch size."""
-        short = 0 if self.rows is None else self.rows - len(tokens)
-        return np.concatenate([tokens, np.repeat(tokens[:1], short, axis=0)]) if short else tokens
 
 
 def read_graph(session: Any, name: str, *, layout: Layout | Literal["auto"], dtype: str | None) -> Graph:
@@ -434,3 +428,108 @@ def _layout(first: int | None, second: int | None, requested: Layout | Literal["
         "has no side of 4 letters; export a network of one-hot sequences" if not possible else "give the other layout"
     )
     raise PredictorError(f"{description} and layout={quoted(requested)}: {cure}")
+
+
+_ROWS = 12
+_SHOWN = 4
+"""Rows that the exporter sees; values that it wrongly takes for constants show in the other rows."""
+_TOLERATED = {4: 1e-4, 8: 1e-9}
+"""Largest difference, relative to the largest answer, by the size of the floating dtype in bytes."""
+
+
+def export_onnx(network: torch.nn.Module | TorchPredictor, path: str | PathLike[str], *, length: int) -> OnnxPredictor:
+    """Write a PyTorch network to an ONNX file of any batch size, and return it as a predictor.
+
+    The file holds the network and `reduce`. The names, the scale, the alphabet and the other options of a
+    `TorchPredictor` go to the returned predictor (give them again when the file is opened later). Before the file gets
+    its name it must reproduce the network's answers to 12 random sequences, in batches of 5.
+
+    Parameters
+    ----------
+    network
+        A predictor, or a module that takes one-hot (n, 4, length).
+    path
+        The file; weights are inside.
+    length
+        Length of sequence; the file accepts this length only.
+
+    Raises
+    ------
+    PredictorError
+        If torch cannot export the network, the file cannot be written, or its answers differ from the network's
+        by more than 1e-4 (float32) or 1e-9 (float64) of the largest answer.
+    MissingExtraError
+        If torch, onnx, onnxscript or onnxruntime is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, torch
+    >>> net = torch.nn.Sequential(torch.nn.Conv1d(4, 2, 3), torch.nn.Flatten(), torch.nn.Linear(12, 1))
+    >>> predictor = export_onnx(net, tempfile.mkdtemp() + "/net.onnx", length=8)
+    >>> predictor.predict(np.zeros((3, 8), np.uint8)).shape
+    (3, 1)
+    """
+    absent = []
+    for name in ("torch", "onnx", "onnxscript", "onnxruntime"):
+        try:
+            absent += [name] if importlib.util.find_spec(name) is None else []
+        except (ImportError, ValueError):  # a module that only claims to be there
+            absent.append(name)
+    if absent:
+        msg = f"export_onnx needs {', '.join(absent)}; run: pip install 'causalgia[torch,onnx]' onnx onnxscript"
+        raise MissingExtraError(msg)
+    from causalgia.predict.torch_exports import write_onnx
+    from causalgia.predict.torch_predictor import TorchPredictor
+
+    if not is_whole(length) or length < 1:
+        raise PredictorError(f"length={quoted(length)}; give the letters of a sequence, a whole number of at least 1")
+    predictor = network if isinstance(network, TorchPredictor) else TorchPredictor(network, device="cpu")
+    tokens = np.random.default_rng(0).integers(0, 4, (_ROWS, length), dtype=np.uint8)
+    truth = predictor.predict(tokens)
+    target = Path(path)
+    draft = target.with_name(f".{target.name}.draft")
+    try:
+        write_onnx(predictor, draft, tokens[:_SHOWN])
+        _compare(_answers_of_file(_open_exported(draft, predictor), tokens, target), truth, target)
+        draft.replace(target)
+    except OSError as error:
+        raise PredictorError(f"{target}: cannot be written ({first_line(error)})") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return _open_exported(target, predictor)
+
+
+def _open_exported(path: Path, predictor: TorchPredictor) -> OnnxPredictor:
+    return OnnxPredictor(
+        path,
+        tasks=predictor._tasks if predictor.track is None else predictor._given_tasks,
+        scale=predictor._given_scale,
+        layout=predictor.layout,
+        alphabet=predictor.alphabet,
+        heads=predictor.heads,
+        rc_average=predictor.rc_average,
+        track=predictor.track,
+        reduce=None if predictor.track is None or callable(predictor.reduce) else predictor.reduce,
+    )
+
+
+def _answers_of_file(written: OnnxPredictor, tokens: Tokens, target: Path) -> NDArray[Any]:
+    written.fix_batches({tokens.shape[1]: 5})
+    try:
+        if written.graph.rows is None:
+            return written.predict(tokens)
+        reason = f"it takes {written.graph.rows} sequences at once and no others"
+    except PredictorError as error:
+        reason = str(error)
+    raise PredictorError(f"{target}: the exported file is of no use: {reason}. Keep the network a TorchPredictor")
+
+
+def _compare(answers: NDArray[Any], truth: NDArray[Any], target: Path) -> None:
+    limit = _TOLERATED[truth.dtype.itemsize] * float(np.abs(truth).max())
+    gap = float(np.abs(answers.astype(np.float64) - truth).max())
+    if gap > limit:
+        msg = (
+            f"{target}: the exported file answers otherwise than the network, by up to {gap:.3g} where the largest "
+            f"answer is {np.abs(truth).max():.3g}; it was not kept. Keep the network a TorchPredictor"
+        )
+        raise PredictorError(msg)

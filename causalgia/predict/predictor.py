@@ -223,7 +223,17 @@ class SinglePredictor(Predictor):
         self.alphabet = alphabet
         self.layout: Layout = layout
         self.rc_average = rc_average
-        self._order = _as_channel_order(alphabet, layout)
+        if layout not in ("NCL", "NLC"):
+            msg = f"layout={quoted(layout)} is not a choice; use 'NCL' for (n, 4, length) or 'NLC' for (n, length, 4)"
+            raise PredictorError(msg)
+        try:
+            self._order = channel_order(alphabet)
+        except (SequenceError, AttributeError) as error:
+            msg = (
+                f"alphabet={quoted(alphabet)} is not the network's channel order; give the four letters in the order "
+                "of its input rows, such as 'ACGT' or 'ACTG'"
+            )
+            raise PredictorError(msg) from error
         self._half: bool | None = None  # whether answers have half precision; known after the first
 
     def __repr__(self) -> str:
@@ -486,20 +496,6 @@ def as_batch_size(value: object) -> int | Literal["auto"]:
         msg = f"batch_size={quoted(value)}; give a whole number of at least 1, or 'auto'"
         raise PredictorError(msg)
     return int(value)
-
-
-def _as_channel_order(alphabet: str, layout: str) -> tuple[int, int, int, int]:
-    if layout not in ("NCL", "NLC"):
-        msg = f"layout={quoted(layout)} is not a choice; use 'NCL' for (n, 4, length) or 'NLC' for (n, length, 4)"
-        raise PredictorError(msg)
-    try:
-        return channel_order(alphabet)
-    except (SequenceError, AttributeError) as error:
-        msg = (
-            f"alphabet={quoted(alphabet)} is not the network's channel order; give the four letters in the order of "
-            "its input rows, such as 'ACGT' or 'ACTG'"
-        )
-        raise PredictorError(msg) from error
 
 
 def shape_in_words(layout: Layout) -> str:

@@ -64,13 +64,16 @@ class BatchSizes:
     def _measure(self, length: int, trace: Callable[[int, int], None]) -> int:
         """Return the batch size for the measured activations; 1 if not even four rows fit."""
         try:
-            added = _added_by_a_row(length, trace)
+            added = added_by_a_row(length, trace)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             return 1
         # the batch size for given bytes per row of the largest activation, and of all together
-        fitting = (activation_budget(self._device) - 1) // max(max(added, default=0), 1)
+        budget = _CPU_BUDGET if self._device.type == "cpu" else _OTHER_BUDGET
+        if self._device.type == "cuda":  # a few activations of that size, and their workspaces, live at once
+            budget = int(torch.cuda.mem_get_info(self._device)[0]) // 10
+        fitting = (budget - 1) // max(max(added, default=0), 1)
         if self._device.type == "cpu":
             fitting = min(fitting, max(_AMPLE, _CACHED // max(sum(added), 1)))
         size = min(_MOST.get(self._device.type, _MOST_ELSEWHERE), max(1, fitting))
@@ -114,38 +117,19 @@ def raise_malloc_limits() -> None:
     torch.empty(_MAPPED_FROM - 16_384, dtype=torch.uint8)
 
 
-def activation_budget(device: torch.device) -> int:
-    """Return the bytes that the largest activation of a batch may take on a device.
-
-    On CUDA a tenth of the free memory: a few activations of that size, and their workspaces, live at once.
-    """
-    if device.type == "cpu":
-        return _CPU_BUDGET
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0]) // 10
-    return _OTHER_BUDGET
-
-
-def largest_activation(length: int, trace: Callable[[int, int], None]) -> int:
-    """Return the bytes that each further sequence adds to the largest intermediate tensor.
+def added_by_a_row(length: int, trace: Callable[[int, int], None]) -> list[int]:
+    """Return the bytes that each further sequence adds to each tensor that grows with the batch.
 
     Every tensor of the forward pass is measured with two and with four rows; tensors that do not grow with the batch (a
     transposed weight) do not count.
     """
-    return max(_added_by_a_row(length, trace), default=0)
-
-
-def _added_by_a_row(length: int, trace: Callable[[int, int], None]) -> list[int]:
-    """Return the bytes that each further sequence adds to each tensor that grows with the batch."""
-    two, four = (_traced(n_rows, length, trace) for n_rows in (2, 4))
-    return [(b - a) // 2 for a, b in zip_longest(two, four, fillvalue=0) if b > a]
-
-
-def _traced(n_rows: int, length: int, trace: Callable[[int, int], None]) -> list[int]:
-    sizes = _Sizes()
-    with sizes:
-        trace(n_rows, length)
-    return sizes.made
+    made = []
+    for n_rows in (2, 4):
+        sizes = _Sizes()
+        with sizes:
+            trace(n_rows, length)
+        made.append(sizes.made)
+    return [(four - two) // 2 for two, four in zip_longest(*made, fillvalue=0) if four > two]
 
 
 class _Sizes(OperationWatch):

@@ -105,20 +105,16 @@ def worker_number() -> int | None:
     """
     value = os.environ.get("CAUSALGIA_WORKER")
     if value is None:
-        name = _dask_name()
+        distributed: Any = sys.modules.get("distributed")
+        try:
+            name = "" if distributed is None else str(distributed.get_worker().name)
+        except ValueError:  # no worker runs in this thread
+            return None
         return int(name) if name.isdecimal() else None
     if not value.isdecimal():
         msg = f"CAUSALGIA_WORKER={quoted(value)} must be a worker's number, counted from 0"
         raise PredictorError(msg)
     return int(value)
-
-
-def _dask_name() -> str:
-    distributed: Any = sys.modules.get("distributed")
-    try:
-        return "" if distributed is None else str(distributed.get_worker().name)
-    except ValueError:  # no worker runs in this thread
-        return ""
 
 
 def _worker_device(device: torch.device) -> torch.device:
@@ -208,16 +204,13 @@ class _Switches:
                 raise PredictorError(msg)
             self._turning.wait_for(lambda: not self._inside or tf32 == self._tf32)
             if not self._inside:
-                self._turn(tf32=tf32)
+                name, values, places = _tf32_switches()
+                self._tf32 = tf32
+                found = [(place, name, getattr(place, name)) for place in places]
+                self._before = [switch for switch in found if switch[2] != values[tf32]]
+                for place, _, _ in self._before:
+                    setattr(place, name, values[tf32])
             self._inside.append(threading.get_ident())
-
-    def _turn(self, *, tf32: bool) -> None:
-        name, values, places = _tf32_switches()
-        self._tf32 = tf32
-        found = [(place, name, getattr(place, name)) for place in places]
-        self._before = [switch for switch in found if switch[2] != values[tf32]]
-        for place, _, _ in self._before:
-            setattr(place, name, values[tf32])
 
     def leave(self) -> None:
         with self._turning:
@@ -283,15 +276,14 @@ class _HalfPrecisionWatch(OperationWatch):
             self.half = next((tensor.dtype for tensor in tensors if tensor.dtype in HALF), None)
         made = func(*args, **(kwargs or {}))
         if self.half is None and isinstance(made, torch.Tensor) and made.dtype in HALF:
-            self.half = made.dtype if any(_lost_digits(value, made) for value in args) else None
+            wider = (
+                value
+                for value in args
+                if isinstance(value, torch.Tensor) and value.is_floating_point() and value.dtype not in HALF
+            )
+            if any(value.shape != made.shape or not torch.equal(made.to(value.dtype), value) for value in wider):
+                self.half = made.dtype  # a wider floating tensor was rounded to half precision
         return made
-
-
-def _lost_digits(source: object, made: torch.Tensor) -> bool:
-    """Say whether an operation rounded a wider floating tensor to half precision."""
-    if not isinstance(source, torch.Tensor) or not source.is_floating_point() or source.dtype in HALF:
-        return False
-    return source.shape != made.shape or not torch.equal(made.to(source.dtype), source)
 
 
 class HostDeviceCopier:

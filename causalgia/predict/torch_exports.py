@@ -1,26 +1,27 @@
-"""PyTorch predictors as differentiable functions and ONNX files; imported on demand, as they need torch."""
+"""PyTorch networks as differentiable functions, files of weights and ONNX files; imported on demand, for torch.
+
+Files of weights are opened without unpickling code.
+"""
 
 from __future__ import annotations
 
 import copy
+import pickle
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from causalgia.checks import is_whole
-from causalgia.errors import CausalgiaError, PredictorError, quoted
+from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, quoted
+from causalgia.inputs import open_regular_file
 from causalgia.predict.answer_checks import first_line
-from causalgia.predict.onnx import OnnxPredictor
 from causalgia.predict.predictor import Predictor
 from causalgia.predict.torch_device import exact_float32, in_eval_mode, without_autocast
 from causalgia.predict.torch_predictor import TorchPredictor
+from causalgia.sequences.alphabet import one_hot
 from causalgia.types import Tokens
 
 Differentiable: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
@@ -86,33 +87,114 @@ def as_network_input(predictor: TorchPredictor, one_hot: torch.Tensor) -> torch.
     return x if predictor.layout == "NCL" else x.transpose(1, 2)
 
 
-_ROWS = 12
-_SHOWN = 4
-"""Rows that the exporter sees; values that it wrongly takes for constants show in the other rows."""
-_TOLERATED = {4: 1e-4, 8: 1e-9}
-"""Largest difference, relative to the largest answer, by the size of the floating dtype in bytes."""
+_CONVERT = (
+    "load it where you trust it and keep the tensors alone: causalgia.predict.save_weights(module, 'net.safetensors')"
+)
 
 
-def write_network(
-    network: torch.nn.Module | TorchPredictor, path: str | PathLike[str], *, length: int
-) -> OnnxPredictor:
-    """Export a network; see `causalgia.predict.export_onnx`."""
-    if not is_whole(length) or length < 1:
-        raise PredictorError(f"length={quoted(length)}; give the letters of a sequence, a whole number of at least 1")
-    predictor = network if isinstance(network, TorchPredictor) else TorchPredictor(network, device="cpu")
-    tokens = np.random.default_rng(0).integers(0, 4, (_ROWS, length), dtype=np.uint8)
-    truth = predictor.predict(tokens)
+def load_weights(module: torch.nn.Module, path: str | Path) -> None:
+    """Load the tensors of a file into a network: safetensors, or a .pt/.pth state dict by ``weights_only=True``.
+
+    A pickle can run any code when it is opened, so other kinds of files are refused. The network is unchanged if the
+    file does not match it.
+
+    Raises
+    ------
+    PredictorError
+        If the file is absent, is not a plain state dict, or its names or shapes differ from the network's.
+    MissingExtraError
+        If safetensors is not installed.
+    """
+    state = _read_weights_file(Path(path))
+    wanted = module.state_dict()
+    missing, unexpected = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys())
+    if missing or unexpected:
+        msg = (
+            f"{path}: {len(missing)} tensors of the network are missing ({_some(missing)}) and {len(unexpected)} are "
+            f"unexpected ({_some(unexpected)}); is it this network's file? Rename the tensors if it is"
+        )
+        raise PredictorError(msg)
+    for name, tensor in state.items():
+        shape = tuple(wanted[name].shape)
+        if tuple(tensor.shape) != shape and (shape, tensor.shape) != ((), (1,)):  # torch takes (1,) for a scalar
+            msg = (
+                f"{path}: {name} has shape {tuple(tensor.shape)}, the network's has {shape}; is it this network's file?"
+            )
+            raise PredictorError(msg)
+    module.load_state_dict(dict(state))
+
+
+def save_weights(module: torch.nn.Module, path: str | Path) -> None:
+    """Write a network's tensors to a safetensors file, which `load_weights` reads back.
+
+    Raises
+    ------
+    PredictorError
+        If the name does not end in .safetensors, or the file cannot be written.
+    MissingExtraError
+        If safetensors is not installed.
+    """
     target = Path(path)
-    draft = target.with_name(f".{target.name}.draft")
+    if target.suffix != ".safetensors":
+        msg = f"{path}: weights are written as safetensors; call it {quoted(target.with_suffix('.safetensors').name)}"
+        raise PredictorError(msg)
+    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in module.state_dict().items()}
     try:
-        _write_onnx(predictor, draft, tokens[:_SHOWN])
-        _compare(_answers_of_file(_open_exported(draft, predictor), tokens, target), truth, target)
-        draft.replace(target)
-    except OSError as error:
-        raise PredictorError(f"{target}: cannot be written ({first_line(error)})") from error
-    finally:
-        draft.unlink(missing_ok=True)
-    return _open_exported(target, predictor)
+        _safetensors().save_file(state, str(target))
+    except Exception as error:
+        msg = f"{path}: cannot be written ({first_line(error)})"
+        raise PredictorError(msg) from error
+
+
+def _safetensors() -> Any:
+    try:
+        import safetensors.torch
+    except ModuleNotFoundError as error:
+        msg = "weights in safetensors need that package; run: pip install 'causalgia[torch]'"
+        raise MissingExtraError(msg) from error
+    return safetensors.torch
+
+
+def _read_weights_file(path: Path) -> Mapping[str, torch.Tensor]:
+    with open_regular_file(path, PredictorError):
+        pass
+    if path.suffix == ".safetensors":
+        package = _safetensors()
+        try:
+            state: Mapping[str, torch.Tensor] = package.load_file(str(path))
+        except Exception as error:
+            msg = f"{path}: not a safetensors file ({first_line(error)}); write it anew with save_weights"
+            raise PredictorError(msg) from error
+        return state
+    if path.suffix in (".pt", ".pth"):
+        return _read_state_dict(path)
+    msg = (
+        f"{path}: weights are read from .safetensors, .pt or .pth (a state dict), not {quoted(path.suffix)}; {_CONVERT}"
+    )
+    raise PredictorError(msg)
+
+
+def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a file that causes a warning of torch is refused below
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        msg = f"{path}: holds more than tensors, and a stranger's pickle is never opened; {_CONVERT}"
+        raise PredictorError(msg) from error
+    except Exception as error:
+        msg = f"{path}: not a state dict ({first_line(error)}); {_CONVERT}"
+        raise PredictorError(msg) from error
+    if not isinstance(state, Mapping) or not all(isinstance(item, torch.Tensor) for item in state.values()):
+        held = f"the entries {_some(map(str, state))}" if isinstance(state, Mapping) else f"a {type(state).__name__}"
+        msg = f"{path}: holds {held}, not a state dict of tensors; save module.state_dict() alone, or {_CONVERT}"
+        raise PredictorError(msg)
+    return state
+
+
+def _some(names: Iterable[str]) -> str:
+    given = list(names)
+    return ", ".join(given[:3]) + (", ..." if len(given) > 3 else "") if given else "none"
 
 
 class _ReducedNetwork(torch.nn.Module):
@@ -129,10 +211,12 @@ class _ReducedNetwork(torch.nn.Module):
         return output if self.reduce is None else self.reduce(output)
 
 
-def _write_onnx(predictor: TorchPredictor, draft: Path, tokens: Tokens) -> None:
+def write_onnx(predictor: TorchPredictor, draft: Path, tokens: Tokens) -> None:
+    """Write the network and the read-out of a predictor to a file; see `causalgia.predict.export_onnx`."""
     with in_eval_mode(predictor.module):
         whole = _ReducedNetwork(copy.deepcopy(predictor.module).cpu(), predictor._function).eval()
-    x = _one_hot_input(predictor, tokens)
+    letters = one_hot(tokens, dtype="float32", alphabet=predictor.alphabet, layout=predictor.layout)
+    x = torch.from_numpy(letters).to(predictor.dtype)
     with torch.inference_mode():
         output = whole(x)
         if isinstance(output, Mapping):
@@ -159,46 +243,3 @@ def _write_onnx(predictor: TorchPredictor, draft: Path, tokens: Tokens) -> None:
     except Exception as error:
         msg = f"torch cannot export this network to ONNX ({first_line(error)}); keep it a TorchPredictor"
         raise PredictorError(msg) from error
-
-
-def _one_hot_input(predictor: TorchPredictor, tokens: Tokens) -> torch.Tensor:
-    from causalgia.sequences.alphabet import one_hot
-
-    x = one_hot(tokens, dtype="float32", alphabet=predictor.alphabet, layout=predictor.layout)
-    return torch.from_numpy(x).to(predictor.dtype)
-
-
-def _open_exported(path: Path, predictor: TorchPredictor) -> OnnxPredictor:
-    return OnnxPredictor(
-        path,
-        tasks=predictor._tasks if predictor.track is None else predictor._given_tasks,
-        scale=predictor._given_scale,
-        layout=predictor.layout,
-        alphabet=predictor.alphabet,
-        heads=predictor.heads,
-        rc_average=predictor.rc_average,
-        track=predictor.track,
-        reduce=None if predictor.track is None or callable(predictor.reduce) else predictor.reduce,
-    )
-
-
-def _answers_of_file(written: OnnxPredictor, tokens: Tokens, target: Path) -> NDArray[Any]:
-    written.fix_batches({tokens.shape[1]: 5})
-    try:
-        if written.graph.rows is None:
-            return written.predict(tokens)
-        reason = f"it takes {written.graph.rows} sequences at once and no others"
-    except PredictorError as error:
-        reason = str(error)
-    raise PredictorError(f"{target}: the exported file is of no use: {reason}. Keep the network a TorchPredictor")
-
-
-def _compare(answers: NDArray[Any], truth: NDArray[Any], target: Path) -> None:
-    limit = _TOLERATED[truth.dtype.itemsize] * float(np.abs(truth).max())
-    gap = float(np.abs(answers.astype(np.float64) - truth).max())
-    if gap > limit:
-        msg = (
-            f"{target}: the exported file answers otherwise than the network, by up to {gap:.3g} where the largest "
-            f"answer is {np.abs(truth).max():.3g}; it was not kept. Keep the network a TorchPredictor"
-        )
-        raise PredictorError(msg)

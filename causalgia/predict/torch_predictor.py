@@ -550,16 +550,14 @@ class DeviceEdits:
             raise PredictorError(f"there are {len(base)} backgrounds; rows go from {np.min(rows)} to {np.max(rows)}")
 
         def place(start: int, stop: int) -> torch.Tensor:
-            return self._embedded(tokens[start:stop], rows[start:stop])
+            some, own = tokens[start:stop], rows[start:stop]
+            window = changed_window(some, base[own])
+            whole = self._held[self._ferry.send(np.asarray(own, np.int64))]
+            if window.start < window.stop:
+                whole[:, window] = self._ferry.send(some[:, window])
+            return whole
 
         return self._predictor.answer_batches(len(tokens), tokens.shape[1], place)
-
-    def _embedded(self, edited: Tokens, rows: NDArray[np.int64]) -> torch.Tensor:
-        window = changed_window(edited, self._base[rows])
-        whole = self._held[self._ferry.send(np.asarray(rows, np.int64))]
-        if window.start < window.stop:
-            whole[:, window] = self._ferry.send(edited[:, window])
-        return whole
 
 
 def changed_window(edited: Tokens, base: Tokens) -> slice:

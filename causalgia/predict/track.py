@@ -313,18 +313,15 @@ class TrackAnswers:
         assert self.tasks is not None
         cube = table.reshape(len(table), self.n_positions, len(self.tasks))
         if reverse:
-            cube = cube[:, list(range(cube.shape[1]))[::-1]][:, :, self._exchanged]
+            other = dict([*self.track.opposite, *((b, a) for a, b in self.track.opposite)])
+            exchanged = [self.tasks.index(other.get(task, task)) for task in self.tasks]
+            cube = cube[:, list(range(cube.shape[1]))[::-1]][:, :, exchanged]
         if not self.windows:
             return cube.reshape(len(table), -1)
-        return _side_by_side([_reduced(cube[:, w.bins(self.track, cube.shape[1])], w.reduce) for w in self.windows])
-
-    @property
-    def _exchanged(self) -> list[int]:
-        """The place of the task of the other strand, for each task."""
-        assert self.tasks is not None
-        pairs = [*self.track.opposite, *((b, a) for a, b in self.track.opposite)]
-        other = dict(pairs)
-        return [self.tasks.index(other.get(task, task)) for task in self.tasks]
+        parts = [_reduced(cube[:, w.bins(self.track, cube.shape[1])], w.reduce) for w in self.windows]
+        if isinstance(parts[0], np.ndarray):
+            return np.concatenate(parts, axis=1)
+        return sys.modules["torch"].cat(parts, dim=1)
 
     def _check_opposite(self, tasks: tuple[str, ...]) -> None:
         absent = [name for pair in self.track.opposite for name in pair if name not in tasks]
@@ -352,9 +349,3 @@ def _reduced(part: Any, reduce: str) -> Any:
         return total.log()
     with np.errstate(divide="ignore", invalid="ignore"):  # refused later, with the unit and the task
         return np.log(total)
-
-
-def _side_by_side(parts: list[Any]) -> Any:
-    if isinstance(parts[0], np.ndarray):
-        return np.concatenate(parts, axis=1)
-    return sys.modules["torch"].cat(parts, dim=1)

@@ -68,13 +68,6 @@ class Runner:
             self._windows[span, moves] = self.network.windows(span, moves)
         return self._windows[span, moves]
 
-    def edits_at_once(self, span: Span) -> int:
-        """Return how many edits of the width of a span go through the layers together."""
-        windows, channels = self.windows(span, 0), self.network.channels
-        spans = [held or touched for touched, held in zip(*windows, strict=True)]
-        sizes = [(span[1] - span[0]) * n for span, n in zip(spans, channels, strict=True) if span is not None]
-        return int(min(max(1, _AT_ONCE // (max(sizes) * self.make["dtype"].itemsize)), _MOST_EDITS))
-
     def step(self, width: int) -> int:
         """Return to multiples of which starts are rounded, so that edits have fewer phases at little more work."""
         if width not in self._steps:
@@ -137,7 +130,11 @@ class ControlBlock:
             self._ends.append(end)
             handed.append(end.reshape(n, *item.shape).clone())
             if not isinstance(item, Additive):
-                self._beside[item.source] = _maxima_beside(values[item.source].values)
+                # the maxima before each position, and from each position on, (positions + 1, rows, channels)
+                x = values[item.source].values
+                none = torch.full_like(x[:1], -torch.inf)
+                before, after = x.cummax(0)[0], x.flip(0).cummax(0)[0].flip(0)
+                self._beside[item.source] = torch.cat([none, before]), torch.cat([after, none])
         self.control = runner.answers(handed, n)
 
     def edited(self, groups: list[EditGroup], tokens: Tokens, rows: Ints) -> torch.Tensor:
@@ -166,8 +163,12 @@ class ControlBlock:
 
     def _chunks(self, group: EditGroup, tokens: Tokens, rows: Ints, order: Ints) -> Iterator[_Chunk]:
         """Yield the edits in the order, cut into parts that go through the layers together."""
-        first_start, width = int(group.starts[order[0]]), group.width
-        at_once = self.runner.edits_at_once((first_start, first_start + width))
+        first_start, width, runner = int(group.starts[order[0]]), group.width, self.runner
+        windows = runner.windows((first_start, first_start + width), 0)
+        spans = [held or touched for touched, held in zip(*windows, strict=True)]
+        sized = zip(spans, runner.network.channels, strict=True)
+        largest = max((span[1] - span[0]) * n for span, n in sized if span is not None)
+        at_once = int(min(max(1, _AT_ONCE // (largest * runner.make["dtype"].itemsize)), _MOST_EDITS))
         for first in range(0, len(order), at_once):
             mine = order[first : first + at_once]
             starts, places = group.starts[mine], group.places[mine]
@@ -175,7 +176,7 @@ class ControlBlock:
             inside = np.minimum(letters, tokens.shape[1] - 1)
             old, new = self._tokens[rows[places, None], inside], tokens[places[:, None], inside]
             new = np.where(inside == letters, new, old)
-            yield _Chunk(self, starts, rows[places], self.runner.one_hot(new) - self.runner.one_hot(old))
+            yield _Chunk(self, starts, rows[places], runner.one_hot(new) - runner.one_hot(old))
 
 
 class _Chunk:
@@ -322,12 +323,6 @@ class _Chunk:
             index = (places * self._n_rows + torch.arange(self._n_rows, device=places.device))[inside]
             whole.view(-1, whole.shape[2])[index] = values.values[inside]
         return whole
-
-
-def _maxima_beside(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the maxima before each position, and from each position on, (positions + 1, rows, channels)."""
-    none = torch.full_like(values[:1], -torch.inf)
-    return torch.cat([none, values.cummax(0)[0]]), torch.cat([values.flip(0).cummax(0)[0].flip(0), none])
 
 
 class EditGroup(NamedTuple):

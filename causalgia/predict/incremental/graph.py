@@ -30,7 +30,6 @@ from causalgia.predict.incremental.window_steps import (
     Summed,
     Total,
     Window,
-    same_padding,
 )
 
 
@@ -221,17 +220,15 @@ def pooling(reader: Reader, node: fx.Node, call: Call) -> None:
 def _window_weights(call: Call, laid: TensorLayout, window: Window, dtype: torch.dtype) -> torch.Tensor:
     """Return the factor of each window's sum: the layer's answer to ones, divided by the window's size."""
     ones = laid.original(torch.ones(laid.length, 1, laid.channels, dtype=dtype))
-    pool = call.module.forward if call.module is not None else partial(_call_on, call)
-    averaged = laid.canonical(pool(ones))[:, 0, 0]
+    if call.module is not None:
+        pooled = call.module.forward(ones)
+    else:
+        pooled = call.function(ones, *call.args[1:], **call.kwargs)
+    averaged = laid.canonical(pooled)[:, 0, 0]
     counted = torch.zeros_like(averaged)
     for _, outputs, _ in window.taps((0, window.n_out), (0, window.n_in)):
         counted[outputs] += 1
     return averaged / counted.clamp_min(1)
-
-
-def _call_on(call: Call, x: torch.Tensor) -> torch.Tensor:
-    made: torch.Tensor = call.function(x, *call.args[1:], **call.kwargs)
-    return made
 
 
 def per_dim(value: Any, n: int) -> tuple[Any, ...]:
@@ -272,7 +269,7 @@ def _along(laid: TensorLayout, after: TensorLayout, given: dict[str, Any], kerne
 def _window(laid: TensorLayout, after: TensorLayout, along: dict[str, Any]) -> Window:
     padding = along["padding"]
     if padding == "same":
-        padding = same_padding(along["kernel"], along["dilation"])
+        padding = along["dilation"] * (along["kernel"] - 1) // 2  # the part on the left
     pad = 0 if padding == "valid" else padding
     return Window(along["kernel"], along["stride"], along["dilation"], pad, laid.length, after.length)
 
@@ -446,7 +443,10 @@ def _linear(reader: Reader, node: fx.Node, call: Call) -> None:
         step.macs = float(weight.numel())
         reader.add(node, step, laid)
         return
-    order = _order(value.laid) if value is not None else None
+    flat = None if value is None else value.laid
+    order = flat.order if isinstance(flat, FlatLayout) else None
+    if isinstance(flat, TensorLayout) and flat.rest == ():
+        order = torch.arange(flat.length)
     if order is None or value is None:
         raise NotLocalError("it mixes positions in parts")
     with_layout = torch.empty_like(weight.t())
@@ -460,13 +460,6 @@ def _linear(reader: Reader, node: fx.Node, call: Call) -> None:
     shaped = with_layout.reshape(length, -1, len(weight)).contiguous()
     macs = float(shaped[0].numel())
     reader.ends[node] = Dense(source=value.number, shape=(len(weight),), weight=shaped, bias=bias, macs=macs)
-
-
-def _order(laid: TensorLayout | FlatLayout) -> torch.Tensor | None:
-    """Return the index into (positions, channels) of each feature of a flat tensor."""
-    if isinstance(laid, FlatLayout):
-        return laid.order
-    return torch.arange(laid.length) if laid.rest == () else None
 
 
 def _layer_norm(reader: Reader, node: fx.Node, call: Call) -> None:

@@ -410,8 +410,14 @@ class IncrementalSession:
         if tokens.shape[1] != base.shape[1]:
             return self._predictor.predict(tokens)
         made = self._attempt(tokens, places)
-        if made is None:
-            return self._without_room(tokens)
+        if made is None:  # drop the control passes, and answer by full passes
+            self._blocks.clear()
+            if self._room:
+                self._room = False
+                self._owner.give_up(tokens.shape[1])
+                text = f"out of memory on {self._predictor.device} with control passes kept; edits take full passes"
+                warnings.warn(text, FallbackWarning, stacklevel=2)
+            return self._predictor.predict(tokens)
         answers = self._predictor._by_position(as_storable(_to_numpy(made)))
         check_finite(answers, tasks=self._predictor.tasks, positions=self._predictor.positions)
         return answers
@@ -454,16 +460,6 @@ class IncrementalSession:
                 return made
             other = self._predictor.answers_of(self._of_strand(1, other_strand(tokens), rows), reverse=True)
             return made / 2 + other / 2
-
-    def _without_room(self, tokens: Tokens) -> NDArray[Any]:
-        """Drop the control passes, and answer by full passes in batches that are halved until they fit."""
-        self._blocks.clear()
-        if self._room:
-            self._room = False
-            self._owner.give_up(tokens.shape[1])
-            text = f"out of memory on {self._predictor.device} with control passes kept; edits take full passes"
-            warnings.warn(text, FallbackWarning, stacklevel=3)
-        return self._predictor.predict(tokens)
 
     def _of_strand(self, strand: int, tokens: Tokens, rows: Ints) -> torch.Tensor:
         """Answer for edits of one strand, a block of units at a time."""

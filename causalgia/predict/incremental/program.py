@@ -174,16 +174,9 @@ def local_network(module: torch.nn.Module, sample: torch.Tensor, layout: Layout)
         if any(source in reader.values for source in node.all_input_nodes)
     )
     network = Network(length, tuple(reader.steps), handed, rest, used, not_local)
-    _check_local(network, graph)
-    return network
-
-
-def _check_local(network: Network, graph: fx.GraphModule) -> None:
-    sliding = (step for step, used in zip(network.steps, network.used[1:], strict=True) if used)
-    if any(isinstance(step, Windowed) for step in sliding):
-        return
-    if any(isinstance(end, Dense) for end in network.handed):
-        return
+    local = any(isinstance(step, Windowed) for _, step in network.running)
+    if local or any(isinstance(end, Dense) for end in network.handed):
+        return network
     first = next((node for node in graph.graph.nodes if node.op not in ("placeholder", "get_attr", "output")), None)
     reason = network.not_local[0] if network.not_local else "nothing slides along the sequence"
     raise NotLocalError(reason if first is None or network.not_local else f"{layer_label(first, graph)}: {reason}")

@@ -7,7 +7,7 @@ import threading
 import types
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -50,9 +50,16 @@ def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModu
         raise NotLocalError(f"{type(network).__name__} has hooks, or a forward pass, that are not its class's")
     if compared := [type(part).__name__ for part in network.modules() if type(part).__eq__ is not object.__eq__]:
         raise NotLocalError(f"{compared[0]} defines __eq__, and torch counts the work of layers by comparing them")
-    tracer, copied = _ShapeTracer(sample), _copy_sharing_tensors(network)
+    parts, tensors = list(network.modules()), [*network.parameters(), *network.buffers()]
+    tensors += [value for part in parts for value in vars(part).values() if isinstance(value, torch.Tensor)]
     try:
-        with preserve_state(copied):
+        tracer, copied = _ShapeTracer(sample), copied_network(network, sharing=tensors)
+    except PredictorError as error:
+        raise NotLocalError(str(error)) from error
+    try:
+        with ExitStack() as put_back:
+            for restore in list(_reached_state(copied)):
+                put_back.callback(restore)
             graph = tracer.trace(copied)
     except (NotLocalError, KeyboardInterrupt):
         raise
@@ -80,17 +87,6 @@ def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModu
         raise NotLocalError(f"{type(network).__name__} cannot be traced by torch.fx: {first_line(error)}") from error
 
 
-def _copy_sharing_tensors(network: torch.nn.Module) -> torch.nn.Module:
-    """Return a copy of a network that shares its tensors."""
-    parts = list(network.modules())
-    tensors = [*network.parameters(), *network.buffers()]
-    tensors += [value for part in parts for value in vars(part).values() if isinstance(value, torch.Tensor)]
-    try:
-        return copied_network(network, sharing=tensors)
-    except PredictorError as error:
-        raise NotLocalError(str(error)) from error
-
-
 def _storage(value: object) -> int | None:
     strided = isinstance(value, torch.Tensor) and value.layout is torch.strided
     return value.untyped_storage().data_ptr() if strided else None  # type: ignore[attr-defined]
@@ -116,7 +112,7 @@ class _ShapedProxy(fx.Proxy):
 
     @property
     def shape(self) -> Any:
-        return self._sizes()
+        return self.size()
 
     @property
     def ndim(self) -> Any:
@@ -134,14 +130,10 @@ class _ShapedProxy(fx.Proxy):
         return self._value().ndim
 
     def size(self, dim: int | None = None) -> Any:
-        return self._sizes() if dim is None else self._sizes()[dim]
-
-    def _sizes(self) -> tuple[Any, ...]:
-        sizes, tracer = self._value().shape, self.tracer
-        if isinstance(tracer, _ShapeTracer) and sizes[:1] != tracer.sample.shape[:1]:
-            return tuple(sizes)  # the rows are on another dim
-        rows = self.tracer.create_proxy("call_method", "size", (self, 0), {})
-        return (rows, *sizes[1:])
+        sizes, tracer = tuple(self._value().shape), self.tracer
+        if not isinstance(tracer, _ShapeTracer) or sizes[:1] == tuple(tracer.sample.shape[:1]):  # the rows come first
+            sizes = (tracer.create_proxy("call_method", "size", (self, 0), {}), *sizes[1:])
+        return sizes if dim is None else sizes[dim]
 
     def _value(self) -> Any:
         value = self.node.meta.get("value")
@@ -372,9 +364,14 @@ def layout_after(laid: TensorLayout, change: Callable[[torch.Tensor], torch.Tens
         taken = _match_slice(moved, before, axis)
         if taken is not None:
             return taken
-    if moved.ndim == 2 and moved.shape[1] == before[:, 0].numel():
-        return _flat(moved, before)
-    raise NotLocalError("positions are mixed with channels, or some are left out")
+    if moved.ndim != 2 or moved.shape[1] != before[:, 0].numel():
+        raise NotLocalError("positions are mixed with channels, or some are left out")
+    first = before[:, 0].reshape(-1)
+    place = torch.empty(len(first), dtype=torch.int64)
+    place[first] = torch.arange(len(first))
+    if int(moved[0].max()) >= len(first) or not torch.equal(moved[1] - moved[0], torch.full_like(moved[0], len(first))):
+        raise NotLocalError("rows are mixed with other dims")
+    return FlatLayout(place[moved[0]])
 
 
 def _match_slice(moved: torch.Tensor, before: torch.Tensor, axis: int) -> LayoutSlice | None:
@@ -388,15 +385,6 @@ def _match_slice(moved: torch.Tensor, before: torch.Tensor, axis: int) -> Layout
     if part.shape != after.shape or not torch.equal(part, after):
         return None
     return LayoutSlice(TensorLayout(axis, len(after), rest), offset, channel)
-
-
-def _flat(moved: torch.Tensor, before: torch.Tensor) -> FlatLayout:
-    place = torch.empty(before[:, 0].numel(), dtype=torch.int64)
-    first = before[:, 0].reshape(-1)
-    place[first] = torch.arange(len(first))
-    if int(moved[0].max()) >= len(first) or not torch.equal(moved[1] - moved[0], torch.full_like(moved[0], len(first))):
-        raise NotLocalError("rows are mixed with other dims")
-    return FlatLayout(place[moved[0]])
 
 
 class NetworkSnapshot:
@@ -440,20 +428,6 @@ def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
     return torch.equal(one, other)
 
 
-@contextmanager
-def preserve_state(network: torch.nn.Module) -> Iterator[None]:
-    """Restore, after the context, what the code of a network reaches and may write into outside of the network.
-
-    These are the globals that its methods name, and functions that these reach; variables of closures; attributes of
-    classes, functions and objects, in `__slots__` as well; and the contents of containers in all of these. What is
-    installed with Python or a package is skipped.
-    """
-    with ExitStack() as put_back:
-        for restore in list(_reached_state(network)):
-            put_back.callback(restore)
-        yield
-
-
 _ABSENT = object()
 _ATOMS = (str, bytes, int, float, complex, type(None), np.ndarray, torch.Tensor, types.ModuleType)
 _HOLDERS = (nn.Module, types.SimpleNamespace, threading.local)
@@ -463,7 +437,12 @@ _MOST_ITEMS = 10_000
 
 
 def _reached_state(network: torch.nn.Module) -> Iterator[Callable[[], None]]:
-    """Yield, for everything that can be written into, a function that restores it."""
+    """Yield, for what the code of a network reaches and may write into outside of the network, what restores it.
+
+    These are the globals that its methods name, and functions that these reach; variables of closures; attributes of
+    classes, functions and objects, in `__slots__` as well; and the contents of containers in all of these. What is
+    installed with Python or a package is skipped.
+    """
     waiting: list[Any] = [network]
     seen: dict[int, object] = {}
     while waiting:

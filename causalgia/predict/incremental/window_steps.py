@@ -113,17 +113,6 @@ class Window:
                 yield tap, slice(first - outputs[0], last + 1 - outputs[0]), slice(start, stop, self.stride)
 
 
-def same_padding(kernel: int, dilation: int) -> int:
-    """Return the part of ``padding="same"`` on the left.
-
-    Examples
-    --------
-    >>> same_padding(3, 1), same_padding(4, 1), same_padding(2, 3)
-    (1, 1, 1)
-    """
-    return dilation * (kernel - 1) // 2
-
-
 @dataclass(kw_only=True)
 class Step:
     """A layer whose output at a position depends on inputs nearby.
