@@ -25,7 +25,7 @@ from causalgia.streams import RNG
 from causalgia.trial.archive import open_archive, place_of
 from causalgia.trial.archive.files import replace
 from causalgia.trial.archive.journal import state_of_trial
-from causalgia.trial.archive.reader import saved_sums
+from causalgia.trial.archive.manifest import saved_sums
 from causalgia.trial.attributes import n_known_answers
 from causalgia.trial.outcomes import OutcomeBuffer, meter, outcome_dims, outcomes_dataset, run_turns, warn_constant
 from causalgia.trial.resumed_store import flush_on_interrupt, n_missing, open_or_create

@@ -43,15 +43,16 @@ from causalgia.trial.archive.journal import (
 from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control, static_files, texts_of
 from causalgia.trial.archive.manifest import (
     Manifest,
+    SlabState,
     content_hash,
     damaged_static,
     frame_of_store,
+    inspect_slabs,
     is_store,
     read_manifest,
     repair_static,
     write_manifest,
 )
-from causalgia.trial.archive.reader import SlabState, inspect_slabs
 
 _MOST_OPEN = 32
 _AT_ONCE = 4
