@@ -51,7 +51,7 @@ from causalgia.predict.answer_comparisons import asks_one_by_one
 from causalgia.predict.ensemble import reference_of
 from causalgia.predict.predictor import LONG, check_predictor
 from causalgia.streams import derive
-from causalgia.trial.answer_precision import TRANSFORMS, constant_answers, floor_of_one, probe_cost, softmax_hint
+from causalgia.trial.outcomes import TRANSFORMS, constant_answers, floor_of_one, probe_cost, softmax_hint
 from causalgia.trial.setup import TrialSetup, check_distinct, set_up_trial
 from causalgia.trial.turn_plan import TurnPlan
 from causalgia.types import Tokens

@@ -25,8 +25,7 @@ from causalgia.predict import FunctionPredictor, Predictor
 from causalgia.predict.predictor import LONG
 from causalgia.schema import validate
 from causalgia.trial.outcomes import outcome_dims, outcomes_dataset, predicted_turns
-from causalgia.trial.resumed_store import store_fields
-from causalgia.trial.setup import TrialSetup, check_memory, set_up_trial
+from causalgia.trial.setup import TrialSetup, check_memory, set_up_trial, store_fields
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import AllOutcomes, DrawnUnits, NamedArrays, Trial, unit_coordinates
 from causalgia.types import Tokens

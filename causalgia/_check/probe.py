@@ -18,8 +18,8 @@ from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
 from causalgia.predict.answer_comparisons import MATES, SAME_TWICE, rounding_allowed
 from causalgia.sequences.alphabet import reverse_complement
-from causalgia.trial.answer_precision import max_difference
 from causalgia.trial.attributes import apply_arm
+from causalgia.trial.outcomes import max_difference
 from causalgia.trial.turns import DrawnUnits, Trial
 from causalgia.types import Array, Tokens
 
