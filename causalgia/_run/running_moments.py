@@ -35,7 +35,7 @@ from causalgia.streams import derive
 from causalgia.trial.archive import Archive, open_archive
 from causalgia.trial.archive.journal import state_of_trial
 from causalgia.trial.outcomes import meter, run_turns
-from causalgia.trial.resumed_store import flush_on_interrupt, open_or_create
+from causalgia.trial.setup import flush_on_interrupt, open_or_create
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import NamedArrays, Trial, TurnReduction
 from causalgia.types import Array

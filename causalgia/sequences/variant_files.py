@@ -55,7 +55,13 @@ class Variant:
     name: str = ""
 
     def __post_init__(self) -> None:
-        _check_place(self.chromosome, self.position)
+        if not isinstance(self.chromosome, str) or not self.chromosome.strip():
+            msg = f"chromosome={quoted(self.chromosome)}; give its name in the genome, such as 'chr1'"
+            raise SequenceError(msg)
+        at = self.position
+        if (type(at) is not int and not is_whole(at)) or at < 0:
+            msg = f"position={quoted(at)} on {self.chromosome}; give a whole number, counted from 0 (POS - 1 of a VCF)"
+            raise SequenceError(msg)
         for what in ("reference", "alternate"):
             letters = getattr(self, what)
             if not isinstance(letters, str) or not letters or not _BASES.issuperset(letters):
@@ -109,7 +115,8 @@ def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
     if not found:
         msg = f"{path}: no variants; a VCF line has CHROM, POS, ID, REF and ALT, separated by tabs"
         raise SequenceError(msg)
-    if all(_ends_as_in_bed(variant) for _, variant in found):
+    # a name that is the end of an interval whose start was read as a position counted from 1
+    if all(x.name in (str(x.position + 2), str(x.position + 1 + len(x.reference))) for _, x in found):
         raise SequenceError(
             f"{path}: ID is the end of each variant, as in a BED file, which counts from 0; give schema='bed' "
             "(cg.sequences.read_variants)"
@@ -123,15 +130,6 @@ def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
         seen[variant.written] = number
     shared = Counter(variant.name for _, variant in found)
     return tuple(x if shared[x.name] == 1 else replace(x, name="") for _, x in found)
-
-
-def _check_place(chromosome: str, position: int) -> None:
-    if not isinstance(chromosome, str) or not chromosome.strip():
-        msg = f"chromosome={quoted(chromosome)}; give its name in the genome, such as 'chr1'"
-        raise SequenceError(msg)
-    if (type(position) is not int and not is_whole(position)) or position < 0:
-        msg = f"position={quoted(position)} on {chromosome}; give a whole number, counted from 0 (POS - 1 of a VCF)"
-        raise SequenceError(msg)
 
 
 def _allele(letters: str, place: str) -> str:
@@ -165,12 +163,6 @@ def _variants(line: str, place: str) -> Iterator[Variant]:
         except SequenceError as error:
             msg = f"{place}: {error}"
             raise SequenceError(msg) from error
-
-
-def _ends_as_in_bed(variant: Variant) -> bool:
-    """Return whether the name is the end of an interval whose start was read as a position counted from 1."""
-    start = variant.position + 1
-    return variant.name in (str(start + 1), str(start + len(variant.reference)))
 
 
 def as_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
@@ -499,7 +491,16 @@ def annotated_vcf(
         if names.count(field.name) > 1:
             raise SequenceError(f"two INFO fields are called {quoted(field.name)}; rename one")
     of = {(x.chromosome, x.position, x.reference, x.alternate): i for i, x in enumerate(variants)}
-    head, rows = _lines_of(variants) if like is None else _lines_like(like)
+    head, rows = list[str](), list[list[str]]()
+    if like is None:
+        for x in variants:
+            name = "." if x.name == x.written else re.sub(r"[;\s]", "_", x.name)
+            rows.append([x.chromosome, str(x.position + 1), name, x.reference, x.alternate, ".", ".", "."])
+    else:
+        lines = [line for _, line in numbered_lines(read_text(like))]
+        head = [line for line in lines if line.startswith("#")]
+        cells = [line.split("\t") if "\t" in line else line.split() for line in lines if not line.startswith("#")]
+        rows = [[cell.strip() for cell in row] + ["."] * (8 - len(row)) for row in cells]
     places = [parse_int(row[1], SequenceError, source=f"{like}: POS") - 1 for row in rows]
     own = tuple(f"##INFO=<ID={name}," for name in names)
     meta = [line for line in head if line.startswith("##") and not line.startswith(own)]
@@ -508,21 +509,6 @@ def annotated_vcf(
     columns = next((line for line in head if not line.startswith("##")), "\t".join(_HEAD))
     body = [_with_info(row, place, fields, of) for row, place in zip(rows, places, strict=True)]
     return "\n".join([*meta, *(field.declaration for field in fields), columns, *body]) + "\n"
-
-
-def _lines_of(variants: Sequence[Variant]) -> tuple[list[str], list[list[str]]]:
-    rows = []
-    for x in variants:
-        name = "." if x.name == x.written else re.sub(r"[;\s]", "_", x.name)
-        rows.append([x.chromosome, str(x.position + 1), name, x.reference, x.alternate, ".", ".", "."])
-    return [], rows
-
-
-def _lines_like(path: str | PathLike[str]) -> tuple[list[str], list[list[str]]]:
-    lines = [line for _, line in numbered_lines(read_text(path))]
-    head = [line for line in lines if line.startswith("#")]
-    rows = [line.split("\t") if "\t" in line else line.split() for line in lines if not line.startswith("#")]
-    return head, [[cell.strip() for cell in row] + ["."] * (8 - len(row)) for row in rows]
 
 
 def _with_info(

@@ -149,8 +149,12 @@ def variant_windows(
     sides = [_side(x, start, length, align, other) for x, start, other in zip(chosen, at, on_minus, strict=True)]
     with Genome(fasta) as genome:
         _check_inside(genome, chosen, at, length, sides)
-        stretches = [_stretch(genome, x, start, length, side) for x, start, side in zip(chosen, at, sides, strict=True)]
-    before = [_bases_before(x, side) for x, side in zip(chosen, sides, strict=True)]
+        spans = [_span(x, start, length, side) for x, start, side in zip(chosen, at, sides, strict=True)]
+        stretches = [
+            genome.letters(x.chromosome, *span, place=f"variant {quoted(x.name)}").decode("latin-1").upper()
+            for x, span in zip(chosen, spans, strict=True)
+        ]
+    before = [x.position - start - first for x, start, (first, _) in zip(chosen, at, spans, strict=True)]
     check_alleles(
         chosen,
         [letters[more + start :] for letters, more, start in zip(stretches, before, at, strict=True)],
@@ -230,15 +234,10 @@ def _as_window_starts(chosen: tuple[Variant, ...], starts: Sequence[int], length
     return at
 
 
-def _bases_before(variant: Variant, align: Align) -> int:
-    """Return the bases before its window that an alternate takes: after a deletion that is aligned right."""
-    return max(len(variant.reference) - len(variant.alternate), 0) if align == "right" else 0
-
-
 def _span(variant: Variant, at: int, length: int, align: Align) -> tuple[int, int]:
     """Return the bases of the genome for both windows: a deletion needs more at the end that is filled."""
     more = max(len(variant.reference) - len(variant.alternate), 0)
-    first = variant.position - at - _bases_before(variant, align)
+    first = variant.position - at - (more if align == "right" else 0)
     return first, first + length + more
 
 
@@ -258,12 +257,6 @@ def _check_inside(
             f"{length:,} bases leaves it: {shown}; drop them, or give a shorter length="
         )
         raise SequenceError(msg)
-
-
-def _stretch(genome: Genome, variant: Variant, at: int, length: int, align: Align) -> str:
-    """Return the letters for both windows."""
-    span = _span(variant, at, length, align)
-    return genome.letters(variant.chromosome, *span, place=f"variant {quoted(variant.name)}").decode("latin-1").upper()
 
 
 def _check_letters(variant: Variant, letters: str, fasta: str | PathLike[str]) -> None:
