@@ -130,7 +130,12 @@ class Manifest:
             raise StoreError(f"it is not a {_KIND} of {', '.join(sorted(names))}")
         identity, texts, static, parts = (as_texts(content[n], n) for n in ("identity", "texts", "static", "parts"))
         grid = as_grid(content["grid"])
-        _check_static(static, grid)
+        growing = {node(field.name) for field in grid.fields}
+        for name, mark in static.items():
+            if not is_static(name) or (name.partition("/")[0] in growing and not name.endswith("/zarr.json")):
+                raise StoreError(f"'static' lists {quoted(name)}, which is not a file of a store")
+            if not FILE_MARK.fullmatch(mark):
+                raise StoreError(f"'static' has {quoted(mark)} for {quoted(name)}, which is not a mark of a file")
         if not isinstance(origin := content["origin"], str) or not FILE_MARK.fullmatch(origin):
             raise StoreError(f"'origin' is {quoted(origin)}, which is not a digest of an identity")
         return cls(identity, grid, texts, static, origin, content["settled"], parts)
@@ -272,16 +277,6 @@ def content_hash(content: Mapping[str, Any]) -> str:
     return mark_of(json.dumps(content, sort_keys=True).encode())
 
 
-def _check_static(static: Mapping[str, str], grid: Grid) -> None:
-    """Raise StoreError for paths that are not static files, and for invalid marks."""
-    growing = {node(field.name) for field in grid.fields}
-    for name, mark in static.items():
-        if not is_static(name) or (name.partition("/")[0] in growing and not name.endswith("/zarr.json")):
-            raise StoreError(f"'static' lists {quoted(name)}, which is not a file of a store")
-        if not FILE_MARK.fullmatch(mark):
-            raise StoreError(f"'static' has {quoted(mark)} for {quoted(name)}, which is not a mark of a file")
-
-
 def _there_and_now(there: str | None, now: str | None) -> str:
     """Say two values that differ, in at most 80 characters each."""
     if there is None or now is None:
@@ -324,7 +319,11 @@ def open_archive(path: str | Path) -> xr.Dataset:
         check_no_folders(place, hurt)
         if hurt:
             raise StoreError(f"{place}: damaged ({', '.join(hurt[:5])}); {_AGAIN}")
-        return _open_lazily(place, manifest, marks)
+        grid, frame = manifest.grid, frame_of_store(place, manifest)
+        growing = {field.name: _lazy_variable(place, grid, field, marks) for field in grid.fields if field != UNIT}
+        coords = {name: v for name, v in growing.items() if v.dims == ("unit",)}
+        read = frame.assign({name: v for name, v in growing.items() if name not in coords})
+        return read.assign_coords({"unit": pd.RangeIndex(grid.n_units), **coords}) if grid.fields else read
 
 
 def saved_sums(path: Path) -> dict[str, NDArray[Any]]:
@@ -375,16 +374,6 @@ def _check_finished(path: Path, grid: Grid, log: dict[Slab, Record]) -> None:
     raise StoreError(
         f"{path}: not finished, {n:,} of {grid.n_units:,} units are done; the same cg.run(..., store=) resumes it"
     )
-
-
-def _open_lazily(path: Path, manifest: Manifest, marks: Mapping[str, str]) -> xr.Dataset:
-    """Return variables without units in memory, and those with units read file by file."""
-    grid = manifest.grid
-    frame = frame_of_store(path, manifest)
-    growing = {field.name: _lazy_variable(path, grid, field, marks) for field in grid.fields if field != UNIT}
-    coords = {name: v for name, v in growing.items() if v.dims == ("unit",)}
-    read = frame.assign({name: v for name, v in growing.items() if name not in coords})
-    return read.assign_coords({"unit": pd.RangeIndex(grid.n_units), **coords}) if grid.fields else read
 
 
 def _lazy_variable(path: Path, grid: Grid, field: Field, marks: Mapping[str, str]) -> xr.Variable:
