@@ -294,8 +294,9 @@ def find_instances(
     ([0, 1], [1, 0], ['+', '-'], [14.0, 14.0])
     """
     rows = as_tokens(tokens)
-    if not isinstance(motif, str | Motif):
-        what = type(motif).__name__
+    given: object = motif
+    if not isinstance(given, str | Motif):
+        what = type(given).__name__
         msg = f"{what} is neither a word nor a Motif; causalgia.motif() makes a Motif of names, files and tables"
         raise SequenceError(msg)
     steps, lowest, per_bit = (
