@@ -70,8 +70,9 @@ def run_on_cluster(
         Warnings of workers, once each.
     """
     check_client(client)
+    work = TrialWork(trial, plan, reduction, trial.settings)
     try:
-        data = pickle_with_code(TrialWork(trial, plan, reduction, trial.settings))
+        data = pickle_with_code(work)
     except Exception as error:
         check_picklable(trial)
         raise ClusterError(f"what is kept of the outcomes cannot be sent to workers ({first_line(error)})") from error

@@ -417,8 +417,8 @@ def _as_sendable_error(error: BaseException) -> Exception:
     """Return an error that can be sent: itself, or its text if it, or its cause, cannot be pickled."""
     if isinstance(error, Exception):
         with suppress(Exception):
-            chain = _exception_chain(error)
-            if all(isinstance(pickle.loads(cloudpickle_bytes(one)), type(one)) for one in chain):  # trusted: of here
+            # what is unpickled is trusted: it was pickled here
+            if all(isinstance(pickle.loads(cloudpickle_bytes(one)), type(one)) for one in _exception_chain(error)):
                 return error
     if isinstance(error, CausalgiaError):
         return type(error)(str(error))
