@@ -350,7 +350,14 @@ class Distinct:
         SequenceError
             If the array is not uint8 of that length, or a token is not 0-3; nothing is entered then.
         """
-        self._check(tokens)
+        shape = (len(tokens), self.length) if np.ndim(tokens) else ()
+        if tokens.dtype != np.uint8 or tokens.shape != shape:
+            msg = f"tokens are uint8 of shape (n, {self.length}), not {tokens.dtype} of shape {tokens.shape}"
+            raise SequenceError(msg)
+        if tokens.max(initial=0) > 3:
+            row, position = np.argwhere(tokens > 3)[0].tolist()
+            msg = f"sequence {row} has token {tokens[row, position]} at {position}; tokens are 0-3 = A, C, G, T"
+            raise SequenceError(msg)
         cost = len(tokens) * (_A_ROW + _A_WORD * self._words)
         if isinstance(self._kept, _Dictionary) and not compiled.NUMPY_ALLOWANCE.covers(cost):
             # from a dictionary to a table: there are so many rows that compiling it pays
@@ -364,16 +371,6 @@ class Distinct:
             self._kept.enter(self._pack(tokens[rows]), numbers[rows], fresh[found:])
             fresh[found : len(self) - before] += start
         return numbers, fresh[: len(self) - before].copy()
-
-    def _check(self, tokens: NDArray[np.uint8]) -> None:
-        shape = (len(tokens), self.length) if np.ndim(tokens) else ()
-        if tokens.dtype != np.uint8 or tokens.shape != shape:
-            msg = f"tokens are uint8 of shape (n, {self.length}), not {tokens.dtype} of shape {tokens.shape}"
-            raise SequenceError(msg)
-        if tokens.max(initial=0) > 3:
-            row, position = np.argwhere(tokens > 3)[0].tolist()
-            msg = f"sequence {row} has token {tokens[row, position]} at {position}; tokens are 0-3 = A, C, G, T"
-            raise SequenceError(msg)
 
     def _pack(self, tokens: NDArray[np.uint8]) -> NDArray[np.uint64]:
         """Return rows of tokens with 32 letters a word, (n, words), in an internal order of the letters."""

@@ -114,17 +114,16 @@ class Genome:
     def _record(self, chromosome: str, place: str) -> _Record:
         record = self._records.get(chromosome)
         if record is None:
-            msg = f"{place}: chromosome {quoted(chromosome)} is not in {self.path}; {self._near(chromosome)}"
+            twin = chromosome[3:] if chromosome.startswith("chr") else f"chr{chromosome}"
+            near = [twin] if twin in self._records else similar_names(chromosome, self._records, most=3)
+            shown = ", ".join(map(quoted, list(self._records)[:3])) + (", ..." if len(self._records) > 3 else "")
+            cure = f"its records are {shown}: use the genome that the coordinates are of"
+            if near:
+                meant = " or ".join(map(quoted, near))
+                cure = f"did you mean {meant}? Rename one file's chromosomes to match the other's"
+            msg = f"{place}: chromosome {quoted(chromosome)} is not in {self.path}; {cure}"
             raise SequenceError(msg)
         return record
-
-    def _near(self, chromosome: str) -> str:
-        twin = chromosome[3:] if chromosome.startswith("chr") else f"chr{chromosome}"
-        near = [twin] if twin in self._records else similar_names(chromosome, self._records, most=3)
-        if near:
-            return f"did you mean {' or '.join(map(quoted, near))}? Rename one file's chromosomes to match the other's"
-        shown = ", ".join(map(quoted, list(self._records)[:3])) + (", ..." if len(self._records) > 3 else "")
-        return f"its records are {shown}: use the genome that the coordinates are of"
 
 
 @dataclass(frozen=True)
