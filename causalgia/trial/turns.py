@@ -264,7 +264,7 @@ class Trial:
                     part.resolve_batch_size(length)
                 except PredictorError as error:
                     cure = self.cure_of_length(length)
-                    raise PredictorError(f"arm '{arm}' ({length} bp): {error}{cure}") from error
+                    raise PredictorError(f"arm {quoted(arm)} ({length} bp): {error}{cure}") from error
         length = self.design.null.length
         incremental = [part for part in self.predictor.parts if part.incremental and part.backgrounds_at_once(length)]
         if incremental:
