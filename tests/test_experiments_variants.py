@@ -14,7 +14,7 @@ from causalgia.errors import DesignError, FewClustersWarning, SequenceError
 from causalgia.experiments import aliases, dose_response, fraction, fractional_factorial, grammar_screen, variants
 from causalgia.experiments._dose_response import RBFOX1
 from causalgia.sequences import decode, encode
-from causalgia.sequences.vcf import Variant
+from causalgia.sequences.variant_files import Variant
 from causalgia.trial_file import read_spec
 
 LENGTH = 120
@@ -60,7 +60,7 @@ def own_windows(genome, variant, length=LENGTH):
 
 
 def read(files):
-    from causalgia.sequences.vcf import read_vcf
+    from causalgia.sequences.variant_files import read_vcf
 
     return read_vcf(files[0])
 

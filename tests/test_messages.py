@@ -20,7 +20,7 @@ _WRITES_CODE = {"__repr__", "extra_repr", "fingerprint", "fingerprint_parts", "t
 _BOUNDED = {
     "errors.py": {"quoted", "quoted_apart", "__getattr__"},
     "design/null_model.py": {"_extras"},
-    "_run/_run.py": {"_with_looks"},
+    "_run/_run.py": {"_run_until"},
     "lazy_names.py": {"unknown_name"},
     "predict/fingerprint.py": {"read", "_array"},
     "stopping/stopping_rules.py": {"_as_text"},  # read again as literals

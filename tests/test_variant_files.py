@@ -12,7 +12,7 @@ from test_cli import call
 import causalgia as cg
 from causalgia.errors import OutcomesError, SequenceError
 from causalgia.sequences import Variant, decode, read_vcf
-from causalgia.sequences.variant_tables import InfoField, annotated_vcf, info_name
+from causalgia.sequences.variant_files import InfoField, annotated_vcf, info_name
 
 LENGTH = 60
 

@@ -6,11 +6,11 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from scipy import sparse
 
 from causalgia._check import findings
@@ -33,7 +33,6 @@ from causalgia._check.findings import Check, Finding, measure_incremental_gain
 from causalgia._check.probe import (
     AGAINST_EXACT,
     ProbeUnits,
-    Rounding,
     contrasts_to_check,
     label_by_task,
     measure_repeats,
@@ -51,10 +50,9 @@ from causalgia.predict.answer_comparisons import asks_one_by_one
 from causalgia.predict.ensemble import reference_of
 from causalgia.predict.predictor import LONG, check_predictor
 from causalgia.streams import derive
-from causalgia.trial.answer_precision import TRANSFORMS, constant_answers, floor_of_one, probe_cost, softmax_hint
+from causalgia.trial.outcomes import TRANSFORMS, constant_answers, floor_of_one, probe_cost, softmax_hint
 from causalgia.trial.setup import TrialSetup, check_distinct, set_up_trial
 from causalgia.trial.turn_plan import TurnPlan
-from causalgia.types import Tokens
 
 T = TypeVar("T")
 _SECONDS = 8.0
@@ -143,7 +141,11 @@ class _CheckRun:
                 self._answers(sample)
                 self._costs(sample)
         n = 0 if sample is None else len(sample)
-        about = _title(self.setup, n)
+        design = self.setup.trial.design
+        arms, units = f"{len(design.named_arms):,} arms", f"{design.n_units:,} unit{'s' if design.n_units > 1 else ''}"
+        looked = f"{n} of {units}" if n < design.n_units else units
+        about = f"{looked} under {arms} ({design.assignment}): {design.drawn.describe()}"
+        about = f"{type(self.setup.trial.predictor).__name__} on {about}"
         if sample is not None and sample.probe is not None:
             exact = f", {sample.n_calls['float64']} of them in float64" if sample.n_calls["float64"] else ""
             about += f"; {sample.n_calls.total()} sequences were predicted{exact}"
@@ -177,7 +179,13 @@ class _CheckRun:
             self.findings += [findings.determinism(repeats), findings.batch_mates(repeats)]
             self.numbers |= {"deterministic": not repeats.random, "batch_mates": findings.worst(repeats.mates)}
         self._floor(sample, usable=repeats is not None and not (repeats.random or repeats.dependent))
-        self._strands(sample)
+        try:
+            asymmetry = strand_asymmetry(sample)
+        except PredictorError as error:  # a trial does not ask for the other strand: no failure
+            self.findings.append(Finding("strand symmetry", "note", f"not measured: {error}"))
+            return
+        self.findings.append(findings.strands(asymmetry))
+        self.numbers["strand_asymmetry"] = asymmetry
 
     def _floor(self, sample: ProbeUnits, *, usable: bool) -> None:
         """Measure rounding, if every sequence has one answer."""
@@ -195,23 +203,11 @@ class _CheckRun:
             self.findings.append(findings.floor(found, sample.trial.design.n_units))
             self.numbers["floor"] = found
 
-    def _strands(self, sample: ProbeUnits) -> None:
-        """Compare both strands; a trial does not ask for the other one, so a missing answer is not a failure."""
-        try:
-            found = strand_asymmetry(sample)
-        except PredictorError as error:
-            self.findings.append(Finding("strand symmetry", "note", f"not measured: {error}"))
-            return
-        self.findings.append(findings.strands(found))
-        self.numbers["strand_asymmetry"] = found
-
     def _costs(self, sample: ProbeUnits) -> None:
         """Measure throughput, memory, time and disk space."""
         trial = self.setup.trial
         tokens = sample.tokens(sample.arms[0])
-
-        def ask() -> None:
-            sample.named(trial.predictor, tokens[:1], sample.arms[0])
+        ask = partial(sample.named, trial.predictor, tokens[:1], sample.arms[0])
 
         def measure() -> Throughput:
             if sample.probe is not None:
@@ -234,7 +230,10 @@ class _CheckRun:
             "by_threads": pace.by_threads,
             "memory": pace.use.peak,
         }
-        self._partly(sample)
+        gain = self._measured("incremental path", lambda: measure_incremental_gain(sample))
+        if gain is not None:
+            self.findings.append(findings.incremental_path(gain))
+            self.numbers |= {"incremental": not gain.reason, "speedup": gain.speed}
         cost = self._measured(
             "expected time", lambda: _cost(sample, self.setup, self.plan, pace, usable=not self.refused)
         )
@@ -244,13 +243,6 @@ class _CheckRun:
         self.numbers["disk"] = store_bytes(self.setup)
         self.findings.append(findings.disk(self.numbers["disk"]))
 
-    def _partly(self, sample: ProbeUnits) -> None:
-        """Measure whether edits can be recomputed in part."""
-        found = self._measured("incremental path", lambda: measure_incremental_gain(sample))
-        if found is not None:
-            self.findings.append(findings.incremental_path(found))
-            self.numbers |= {"incremental": not found.reason, "speedup": found.speed}
-
 
 def _first_answers(setup: TrialSetup) -> ProbeUnits:
     """Return some units with the approximate seconds per answer, or with the first passes of a long sequence."""
@@ -259,10 +251,7 @@ def _first_answers(setup: TrialSetup) -> ProbeUnits:
         trial, trial.draw(0, min(_FEWEST, design.n_units)), contrasts_to_check(design, most=1, most_arms=3)
     )
     tokens = few.tokens(few.arms[0])
-
-    def ask(rows: Tokens) -> NDArray[Any]:
-        return few.named(trial.predictor, rows, few.arms[0])
-
+    ask = partial(few.named, trial.predictor, arm=few.arms[0])
     if design.null.length > LONG:
         probe = probe_long(ask, tokens)
         trial.answer_like = probe.answers[0]
@@ -335,18 +324,15 @@ def _rounding(sample: ProbeUnits) -> xr.Dataset:
         sample.trial.floor = floor_of_one(predictor, sample.probe.answers[:1], first)
     if exact is not None:
         found = rounding_against_float64(sample.outcomes(), exact, sample.matrix, **counted)
-        return _rounding_dataset(found, sample, AGAINST_EXACT)
-    answers = sample.answers(sample.arms[0])
-    dtype = min(predictor.precision, answers.dtype, key=lambda dtype: dtype.itemsize)
-    eps = float(np.finfo(dtype).eps)
-    found = rounding_across_batches(outcomes_in_other_batches(sample), sample.matrix, eps=eps, **counted)
-    other = "" if sample.goes_one_by_one else "other batches and "
-    return _rounding_dataset(found, sample, f"from {other}the digits of {dtype}")
-
-
-def _rounding_dataset(found: Rounding, sample: ProbeUnits, method: str) -> xr.Dataset:
+        method = AGAINST_EXACT
+    else:
+        answers = sample.answers(sample.arms[0])
+        dtype = min(predictor.precision, answers.dtype, key=lambda dtype: dtype.itemsize)
+        eps = float(np.finfo(dtype).eps)
+        found = rounding_across_batches(outcomes_in_other_batches(sample), sample.matrix, eps=eps, **counted)
+        method = f"from {'' if sample.goes_one_by_one else 'other batches and '}the digits of {dtype}"
     names = ("rms", "bias", "mcse", "most", "constant")
-    columns = {name: label_by_task(getattr(found, name), sample.trial.predictor, sample.weights) for name in names}
+    columns = {name: label_by_task(getattr(found, name), predictor, sample.weights) for name in names}
     return xr.Dataset(columns, attrs={"method": method, "n_units": len(sample)})
 
 
@@ -357,11 +343,3 @@ def _cost(sample: ProbeUnits, setup: TrialSetup, plan: TurnPlan, pace: Throughpu
     if usable and sample.seconds_a_row <= SLOW and sample.probe is None:
         return estimate_cost(setup, plan, per_second=pace.per_second, start=start)
     return cost_from_rate(setup.trial, plan, per_second=pace.per_second, start=start)
-
-
-def _title(setup: TrialSetup, n: int) -> str:
-    design = setup.trial.design
-    arms, units = f"{len(design.named_arms):,} arms", f"{design.n_units:,} unit{'s' if design.n_units > 1 else ''}"
-    looked = f"{n} of {units}" if n < design.n_units else units
-    trial = f"{looked} under {arms} ({design.assignment}): {design.drawn.describe()}"
-    return f"{type(setup.trial.predictor).__name__} on {trial}"

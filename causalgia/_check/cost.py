@@ -25,8 +25,7 @@ from causalgia.predict import FunctionPredictor, Predictor
 from causalgia.predict.predictor import LONG
 from causalgia.schema import validate
 from causalgia.trial.outcomes import outcome_dims, outcomes_dataset, predicted_turns
-from causalgia.trial.resumed_store import store_fields
-from causalgia.trial.setup import TrialSetup, check_memory, set_up_trial
+from causalgia.trial.setup import TrialSetup, check_memory, set_up_trial, store_fields
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import AllOutcomes, DrawnUnits, NamedArrays, Trial, unit_coordinates
 from causalgia.types import Tokens
@@ -263,24 +262,28 @@ def measure_throughput(predictor: Predictor, tokens: Tokens, *, seconds_a_row: f
     length, part = tokens.shape[1], predictor.parts[0]
     batch = predictor.resolve_batch_size(length)
     few = max(1, min(batch, int(_PACE_SECONDS / 3 / seconds_a_row)))
-    rows = _repeat_rows(tokens, few)
+    rows = np.resize(tokens, (few, length))  # repeated in order if there are fewer
     use = measure_memory(lambda: predictor.predict(rows)).times(batch / few)
     rate, busy = _rate(lambda: predictor.predict(rows), few)
     threads = _torch_threads(use)
+    by_batch = _by_batch(part, tokens, use, seconds_a_row=1 / (rate * len(predictor.parts)))
+    by_threads: dict[int, float] = {}  # with one thread, with those in use, and with one for each core
+    if threads is not None:
+        from causalgia.predict.torch_device import with_threads
+
+        some = rows[: max(8, int(_BRIEF * rate))]
+        for n in sorted({1, threads, available_cores()}):
+            with with_threads(n):
+                by_threads[n] = _rate(lambda: predictor.predict(some), len(some), seconds=_BRIEF)[0]
     return Throughput(
         batch_size=batch,
-        by_batch=_by_batch(part, tokens, use, seconds_a_row=1 / (rate * len(predictor.parts))),
-        by_threads=_by_threads(predictor, rows[: max(8, int(_BRIEF * rate))], threads) if threads is not None else {},
+        by_batch=by_batch,
+        by_threads=by_threads,
         per_second=rate,
         busy=busy,
         threads=threads,
         use=use,
     )
-
-
-def _repeat_rows(tokens: Tokens, n: int) -> Tokens:
-    """Return n rows, repeated in order if there are fewer."""
-    return np.resize(tokens, (n, tokens.shape[1]))
 
 
 def _rate(do: Callable[[], object], n_rows: int, *, seconds: float = 0.4) -> tuple[float, float]:
@@ -311,9 +314,10 @@ def _by_batch(part: Predictor, tokens: Tokens, use: MemoryUse, *, seconds_a_row:
     sizes = _sizes(part, length, usual, use)
     affordable = int(_PACE_SECONDS / (_ROUNDS * len(sizes) * seconds_a_row))
     sizes = [size for size in sizes if size <= affordable] or [min(usual, max(1, affordable))]
-    rows = _repeat_rows(tokens, max(sizes))
+    rows = np.resize(tokens, (max(sizes), length))
     rounds = int(np.clip(_PACE_SECONDS / 4 / (len(sizes) * len(rows) * seconds_a_row), _ROUNDS, 4 * _ROUNDS))
-    took = np.array([[_seconds(_batched_call(part, rows, size)) for size in sizes] for _ in range(rounds)])
+    calls = [partial(_predict_in_batches, part, rows, size) for size in sizes]
+    took = np.array([[_seconds(call) for call in calls] for _ in range(rounds)])
     return {size: len(rows) / least for size, least in zip(sizes, took.min(axis=0).tolist(), strict=True)}
 
 
@@ -337,15 +341,12 @@ def _sizes(part: Predictor, length: int, usual: int, use: MemoryUse) -> list[int
     return found
 
 
-def _batched_call(part: Predictor, rows: Tokens, size: int) -> Callable[[], None]:
-    def ask() -> None:
-        length = rows.shape[1]
-        larger = size > part.resolve_batch_size(length)
-        with at_batch_size(part, length, size) if larger else nullcontext(part) as sized:
-            for start in range(0, len(rows), size):
-                sized.predict(rows[start : start + size])
-
-    return ask
+def _predict_in_batches(part: Predictor, rows: Tokens, size: int) -> None:
+    length = rows.shape[1]
+    larger = size > part.resolve_batch_size(length)
+    with at_batch_size(part, length, size) if larger else nullcontext(part) as sized:
+        for start in range(0, len(rows), size):
+            sized.predict(rows[start : start + size])
 
 
 @contextmanager
@@ -371,17 +372,6 @@ def _torch_threads(use: MemoryUse) -> int | None:
     from causalgia.predict.torch_device import threads_in_use
 
     return threads_in_use()
-
-
-def _by_threads(predictor: Predictor, rows: Tokens, now: int) -> dict[int, float]:
-    """Return sequences per second with one thread, with those in use, and with one for each core."""
-    from causalgia.predict.torch_device import with_threads
-
-    found: dict[int, float] = {}
-    for n in sorted({1, now, available_cores()}):
-        with with_threads(n):
-            found[n] = _rate(lambda: predictor.predict(rows), len(rows), seconds=_BRIEF)[0]
-    return found
 
 
 def seconds_per_sequence(ask: Callable[[Tokens], NDArray[Any]], tokens: Tokens) -> float:

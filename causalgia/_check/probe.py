@@ -18,8 +18,8 @@ from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
 from causalgia.predict.answer_comparisons import MATES, SAME_TWICE, rounding_allowed
 from causalgia.sequences.alphabet import reverse_complement
-from causalgia.trial.answer_precision import max_difference
 from causalgia.trial.attributes import apply_arm
+from causalgia.trial.outcomes import max_difference
 from causalgia.trial.turns import DrawnUnits, Trial
 from causalgia.types import Array, Tokens
 
@@ -78,11 +78,12 @@ class ProbeUnits:
     @cached_property
     def lengths(self) -> set[int]:
         """The lengths of the trial's sequences."""
-        return {tokens_under(self.trial, self.units, arm, slice(0, 1)).shape[1] for arm in self.trial.design.arm_names}
+        return {self.tokens(arm, 1).shape[1] for arm in self.trial.design.arm_names}
 
     def tokens(self, arm: str, n: int | None = None) -> Tokens:
         """Return the first n units under an arm, (n, length)."""
-        return tokens_under(self.trial, self.units, arm, slice(0, n))
+        named = next(one for one in self.trial.design.named_arms if one.name == arm)
+        return apply_arm(named, self.units.tokens[:n], self.units.ids[:n], self.trial.key)
 
     def answers(self, arm: str) -> NDArray[Any]:
         """Return the predictor's answers to the units under an arm, (units, tasks[, models]), cached.
@@ -121,12 +122,6 @@ class ProbeUnits:
         return np.stack(answers).astype(np.float64)
 
 
-def tokens_under(trial: Trial, units: DrawnUnits, arm: str, rows: slice) -> Tokens:
-    """Return some units under an arm."""
-    named = next(one for one in trial.design.named_arms if one.name == arm)
-    return apply_arm(named, units.tokens[rows], units.ids[rows], trial.key)
-
-
 def reference_arm(design: Design) -> str:
     """Return the arm that others are compared with: the design's control, else the untreated arm, else the first.
 
@@ -162,7 +157,8 @@ def contrasts_to_check(design: Design, *, most: int, most_arms: int) -> Weights:
     names = list(named) if named is not None else [arm for arm in design.arm_names if arm != control]
     chosen: Weights = {}
     arms = {control}
-    for name in pick_evenly(names, most):
+    for i in np.unique(np.linspace(0, len(names) - 1, min(most, len(names))).round().astype(int)):
+        name = names[i]
         row = {name: 1.0, control: -1.0} if named is None else dict(named[name])
         if len(arms | row.keys()) <= most_arms:
             chosen[name] = row
@@ -171,17 +167,6 @@ def contrasts_to_check(design: Design, *, most: int, most_arms: int) -> Weights:
         return chosen
     other = next(arm for arm in design.arm_names if arm != control)
     return {f"{other} - {control}": {other: 1.0, control: -1.0}}
-
-
-def pick_evenly(names: list[str], most: int) -> list[str]:
-    """Return at most `most` names, spread evenly from the first to the last.
-
-    Examples
-    --------
-    >>> pick_evenly(list("abcdefg"), 3)
-    ['a', 'd', 'g']
-    """
-    return [names[i] for i in np.unique(np.linspace(0, len(names) - 1, min(most, len(names))).round().astype(int))]
 
 
 AGAINST_EXACT = "against float64"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,11 +25,17 @@ from causalgia.streams import RNG
 from causalgia.trial.archive import open_archive, place_of
 from causalgia.trial.archive.files import replace
 from causalgia.trial.archive.journal import state_of_trial
-from causalgia.trial.archive.reader import saved_sums
+from causalgia.trial.archive.manifest import saved_sums
 from causalgia.trial.attributes import n_known_answers
 from causalgia.trial.outcomes import OutcomeBuffer, meter, outcome_dims, outcomes_dataset, run_turns, warn_constant
-from causalgia.trial.resumed_store import flush_on_interrupt, n_missing, open_or_create
-from causalgia.trial.setup import TrialSetup, check_memory, explain_memory_error
+from causalgia.trial.setup import (
+    TrialSetup,
+    check_memory,
+    explain_memory_error,
+    flush_on_interrupt,
+    n_missing,
+    open_or_create,
+)
 from causalgia.trial.turn_plan import outcomes_per_unit
 from causalgia.trial.turns import AllOutcomes
 
@@ -288,14 +294,9 @@ def _run_until(until: Until, design: Design, up_to: Callable[[int], xr.Dataset])
         looks.append(until.look(outcomes))
         if looks[-1].stop:
             break
-    return _with_looks(outcomes, looks, until, most=design.n_units)
-
-
-def _with_looks(outcomes: xr.Dataset, looks: Sequence[Look], until: Until, *, most: int) -> xr.Dataset:
-    """Return outcomes with the interim looks on the dim look, and where and why the trial ended."""
     trajectory = xr.concat([look.record for look in looks], dim="look")
     trajectory = trajectory.rename({str(name): f"look_{name}" for name in trajectory.data_vars})
-    n, last = outcomes.sizes["unit"], looks[-1]
+    n, most, last = outcomes.sizes["unit"], design.n_units, looks[-1]
     where = f"stopped at {n:,} of at most {most:,} units" if last.stop else f"ended at the {most:,} units there are"
     sentence = f"{where}, look {len(looks)}: {last.words}"
     attrs = {"until": until.stored_text(), "stopped": sentence} | {

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import sparse
 
 from causalgia._run.request import (
     ContrastReduction,
@@ -27,8 +26,7 @@ from causalgia.trial.archive import Archive, open_archive
 from causalgia.trial.archive.journal import state_of_trial
 from causalgia.trial.attributes import n_known_answers
 from causalgia.trial.outcomes import OutcomeBuffer, meter, outcomes_dataset, run_turns
-from causalgia.trial.resumed_store import flush_on_interrupt, open_or_create
-from causalgia.trial.setup import check_memory, explain_memory_error
+from causalgia.trial.setup import check_memory, explain_memory_error, flush_on_interrupt, open_or_create
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import NamedArrays
 
@@ -164,7 +162,11 @@ def effects_dataset(raw: xr.Dataset, question: ContrastRequest, ends: SharedRang
     dims = raw["ice"].dims[1:]
     effects = raw.drop_vars("measured")
     effects["constant"], effects["zero"] = (dims, ends.constant), (dims, ends.zero)
-    sd_of = _sd_weights(raw["measured"], question)
+    sd_of = question.sd_matrix  # the unit of each contrast is the sd of the untreated arm, if it varies
+    if sd_of is not question.matrix:
+        untreated = np.searchsorted(question.measured, sd_of.indices[:1])
+        varies = raw.sizes["unit"] > 1 and (shared_arm_sds(raw["measured"].data, untreated, scale="identity") > 0).all()
+        sd_of = sd_of if varies else question.matrix
     if raw.sizes["unit"] > 1:
         sd = shared_control_sd(
             raw["measured"].data, sd_of[:, question.measured], scale=question.scale, over=question.over
@@ -199,15 +201,6 @@ def with_summary(raw: xr.Dataset, state: dict[str, NDArray[Any]]) -> xr.Dataset:
     return as_effect_table(annotate(effects.assign_attrs({"control_sd_of": of} if of else {})))
 
 
-def _sd_weights(measured: xr.DataArray, question: ContrastRequest) -> sparse.csr_array:
-    """Return weights of the arms whose sd is the unit of each contrast: the untreated arm, if it varies."""
-    if question.sd_matrix is question.matrix:
-        return question.matrix
-    untreated = np.searchsorted(question.measured, question.sd_matrix.indices[:1])
-    varies = measured.sizes["unit"] > 1 and (shared_arm_sds(measured.data, untreated, scale="identity") > 0).all()
-    return question.sd_matrix if varies else question.matrix
-
-
 def run_effects(request: RunRequest) -> xr.Dataset:
     """Run a trial and keep the individual effects of its contrasts."""
     setup, ranges = set_up_contrasts(request), SharedRanges()
@@ -216,16 +209,11 @@ def run_effects(request: RunRequest) -> xr.Dataset:
     return found
 
 
-def _reductions(setup: ContrastTrialSetup) -> tuple[EffectsReduction, EffectsAndRanges]:
-    """Return the reduction of a unit, and that of a turn with its ranges."""
-    return EffectsReduction(setup.reduction), EffectsAndRanges(setup.reduction)
-
-
 def _hold_effects(request: RunRequest, setup: ContrastTrialSetup, ranges: SharedRanges) -> xr.Dataset:
     """Run a trial in memory."""
     trial, question, per_unit = setup.trial, setup.question, outcomes_per_unit(request.design)
     models = trial.predictor.models
-    of_unit, of_turn = _reductions(setup)
+    of_unit, of_turn = EffectsReduction(setup.reduction), EffectsAndRanges(setup.reduction)
     # eight bytes an effect, and its interval; four a measured outcome
     numbers = (2 * len(question.weights) + len(question.measured)) * n_known_answers(trial.predictor)
     check_memory(request.design, tasks=-(-numbers // per_unit))
@@ -245,7 +233,7 @@ def _store_effects(request: RunRequest, setup: ContrastTrialSetup, ranges: Share
     """Run the part of a trial that a store lacks. The ranges of a turn are saved before its units."""
     assert request.path is not None
     trial, models = setup.trial, setup.trial.predictor.models
-    of_unit, of_turn = _reductions(setup)
+    of_unit, of_turn = EffectsReduction(setup.reduction), EffectsAndRanges(setup.reduction)
     archive, plan = open_or_create(setup, of_unit, request.path, same_answers=request.same_answers)
     n, per_unit = plan.n_units, outcomes_per_unit(trial.design)
     with archive, flush_on_interrupt(archive), meter(n * per_unit, show=request.progress) as advance:

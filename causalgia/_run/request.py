@@ -46,8 +46,7 @@ from causalgia.streams import RNG, derive
 from causalgia.trial.attributes import arm_coordinates, check_analysis, known_tasks, store_design, task_scale_coordinate
 from causalgia.trial.design_notes import overlap_notes
 from causalgia.trial.setup import TrialSetup, set_up_trial
-from causalgia.trial.turns import NamedArrays, Trial
-from causalgia.types import Array
+from causalgia.trial.turns import NamedArrays
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -210,21 +209,17 @@ class RunRequest:
         setup = set_up_trial(self.design, self.predictor, rng=self.rng, analysis=self.analysis, client=self.client)
         setup.trial.announce = self.progress
         if self.analysis is not None and self.analysis.target == "parents":
-            self._check_parents(setup.trial)
+            n, drawn, key = self.design.n_units, setup.trial.design.drawn, derive(setup.trial.key, "null")
+            parents = drawn.parents(np.arange(n, dtype=np.uint64), key=key, n_units=n)
+            lone = int((np.bincount(pd.factorize(parents)[0]) < 2).sum())
+            if lone:
+                raise DesignError(
+                    f"[analysis]: target = 'parents' needs two or more units of each parent, and {lone:,} of them "
+                    "would have one; draw more units of them (n_units=), or leave target= out"
+                )
         if self.real is not None and (notes := overlap_notes(self.design, self.predictor, self.real)):
             setup.attrs["notes"] = "\n".join([*notes, *([setup.attrs["notes"]] if "notes" in setup.attrs else [])])
         return setup
-
-    def _check_parents(self, trial: Trial) -> None:
-        """Raise DesignError if a parent has one unit, and none therefore a spread between its units."""
-        n = self.design.n_units
-        parents = trial.design.drawn.parents(np.arange(n, dtype=np.uint64), key=derive(trial.key, "null"), n_units=n)
-        lone = int((np.bincount(pd.factorize(parents)[0]) < 2).sum())
-        if lone:
-            raise DesignError(
-                f"[analysis]: target = 'parents' needs two or more units of each parent, and {lone:,} of them would "
-                "have one; draw more units of them (n_units=), or leave target= out"
-            )
 
 
 def as_comparable_tasks(analysis: Analysis, predictor: Predictor, known: tuple[str, ...]) -> TaskWeights:
@@ -463,8 +458,9 @@ class ContrastReduction:
             If the scale is impossible for an outcome.
         """
         outcome = self.of_tasks(outcome)
-        self._check(outcome, self.used)
-        y, bound = self._put(outcome, self.used)
+        named = xr.DataArray(outcome, dims=("unit", "arm", *self.dims)[: outcome.ndim], coords=self.names)
+        check_scale(named.isel(arm=self.used), self.scale, self.measured_on)
+        y, bound = transform_with_bound(np.take(outcome, self.used, axis=1), scale=self.scale, over=self.over)
         ice, within = sums_over_arms(self.matrix, y), sums_over_arms(abs(self.matrix), bound)
         return {
             "ice": np.ascontiguousarray(np.moveaxis(ice, 0, 1)),
@@ -474,7 +470,8 @@ class ContrastReduction:
 
     def of_arms(self, outcome: NDArray[Any]) -> NamedArrays:
         """Return the outcomes of the measured arms on the scale, ``arms`` (units, S, ...), with their low and high."""
-        y, bound = self._put(self.of_tasks(outcome), self.measured)
+        measured = np.take(self.of_tasks(outcome), self.measured, axis=1)
+        y, bound = transform_with_bound(measured, scale=self.scale, over=self.over)
         return {"arms": np.ascontiguousarray(y), "arms_low": (y - bound).max(0), "arms_high": (y + bound).min(0)}
 
     def of_tasks(self, outcome: NDArray[Any]) -> NDArray[Any]:
@@ -486,14 +483,6 @@ class ContrastReduction:
         if self.over is not None:
             outcome = self.over.sums(self.of_tasks(outcome).astype(np.float64), 2)
         return {"least": outcome.min(axis=(0, 1)), "most": outcome.max(axis=(0, 1))}
-
-    def _check(self, outcome: NDArray[Any], arms: NDArray[np.intp]) -> None:
-        dims = ("unit", "arm", *self.dims)[: outcome.ndim]
-        y = xr.DataArray(outcome, dims=dims, coords=self.names)
-        check_scale(y.isel(arm=arms), self.scale, self.measured_on)
-
-    def _put(self, outcome: NDArray[Any], arms: NDArray[np.intp]) -> tuple[Array, Array]:
-        return transform_with_bound(np.take(outcome, arms, axis=1), scale=self.scale, over=self.over)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import sparse
 
 from causalgia._run.request import (
     ContrastReduction,
@@ -35,7 +34,7 @@ from causalgia.streams import derive
 from causalgia.trial.archive import Archive, open_archive
 from causalgia.trial.archive.journal import state_of_trial
 from causalgia.trial.outcomes import meter, run_turns
-from causalgia.trial.resumed_store import flush_on_interrupt, open_or_create
+from causalgia.trial.setup import flush_on_interrupt, open_or_create
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import NamedArrays, Trial, TurnReduction
 from causalgia.types import Array
@@ -111,20 +110,19 @@ class RunningMoments(TurnMoments):
 
     def _begin(self, shape: tuple[int, ...] = ()) -> None:
         """Make empty accumulators for all contrasts and some tasks and models."""
-        K = self._question.matrix.shape[0]
+        K, n_answers = self._question.matrix.shape[0], int(np.prod(shape))
         self._ice, self._arms = Moments(), Moments()
-        self._together = self._made_for(K, int(np.prod(shape)))
-        self._sketch = Sketch(bins_within(K * int(np.prod(shape))))
-        self._powers = np.zeros(shape, np.int64)
-
-    def _made_for(self, n_contrasts: int, n_answers: int) -> Sums | Products:
-        """Return the accumulator of the covariance: sums by parent, products, or sums by random group."""
+        # for the covariance: sums by parent, products, or sums by random group
+        self._together: Sums | Products
         if self._parents is not None:
-            return Sums(len(self._parents))
-        if n_contrasts <= MAX_COVARIANCE and "position" not in self._reduction.dims:
-            return Products()
-        groups = max(_LEAST_GROUPS, _BYTES_OF_GROUPS // (8 * n_contrasts * n_answers))
-        return Sums(min(self._question.design.n_units, groups))
+            self._together = Sums(len(self._parents))
+        elif K <= MAX_COVARIANCE and "position" not in self._reduction.dims:
+            self._together = Products()
+        else:
+            groups = max(_LEAST_GROUPS, _BYTES_OF_GROUPS // (8 * K * n_answers))
+            self._together = Sums(min(self._question.design.n_units, groups))
+        self._sketch = Sketch(bins_within(K * n_answers))
+        self._powers = np.zeros(shape, np.int64)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return TurnMoments, (self._reduction,)
@@ -146,7 +144,10 @@ class RunningMoments(TurnMoments):
         self._arms.take(*(self._flat(parts[name]) for name in ("arms", "arms_low", "arms_high")))
         centered, step = self._ice.take(ice, low, high)
         if isinstance(self._together, Sums):
-            self._together.add(ice - self._ice.origin, self._groups(parts["parent"], before))
+            groups = np.arange(before, self.n, dtype=np.intp) % len(self._together.sizes)
+            if self._parents is not None:
+                groups = np.asarray(self._parents.get_indexer(parts["parent"].tolist()), np.intp)
+            self._together.add(ice - self._ice.origin, groups)
         else:
             self._together.add(before, centered, step)
         self._sketch.add(ice)
@@ -156,13 +157,6 @@ class RunningMoments(TurnMoments):
         near = np.ldexp(values, -self._powers) if self._powers.any() else values
         shape = values.shape[: values.ndim - self._powers.ndim]
         return np.ascontiguousarray(near, np.float64).reshape(*shape, -1)
-
-    def _groups(self, parents: NDArray[Any], before: int) -> NDArray[np.intp]:
-        """Return the parent, or the random group, of each unit of a turn."""
-        if self._parents is not None:
-            return np.asarray(self._parents.get_indexer(parents.tolist()), np.intp)
-        assert isinstance(self._together, Sums)
-        return np.arange(before, before + len(parents), dtype=np.intp) % len(self._together.sizes)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the sums as arrays by name; after the last turn also the moments."""
@@ -230,42 +224,36 @@ class RunningMoments(TurnMoments):
         least, most = (np.where(ice.constant, mean, ice.origin + end) for end in (ice.least, ice.most))
         quantiles = np.clip(self._sketch.quantile(QUANTILES), least, most)
         quantiles[[0, -1]] = least, most
-        spread = pooled_sd(self._arms.sd, self._yardstick[:, self._question.measured])
+        measured, sd_of = self._question.measured, self._question.sd_matrix
+        if not (pooled_sd(self._arms.sd, sd_of[:, measured]) > 0).all():
+            sd_of = self._question.matrix
         sized = {
             "ice_mean": mean,
             "ice_sd": ice.sd,
             "ice_least": least,
             "ice_most": most,
             "ice_quantile": quantiles,
-            "control_sd": spread,
+            "control_sd": pooled_sd(self._arms.sd, sd_of[:, measured]),
         }
         of_itself: dict[str, NDArray[Any]] = {"ice_skewness": ice.skewness, "ice_leverage": ice.leverage}
         of_itself |= {"constant": ice.constant, "zero": ice.zero, "n_units": np.full(mean.shape, ice.n)}
         if isinstance(self._together, Products):
-            of_itself["ice_correlation"] = _correlation_of_sums(self._together.sums, ice.constant)
+            sums = self._together.sums  # central sums of products, (R, K, K); correlations are 0 where one is constant
+            size = np.sqrt(np.diagonal(sums, axis1=1, axis2=2))
+            unit = np.divide(1.0, size, out=np.zeros_like(size), where=(size > 0) & ~ice.constant.T)
+            correlation = np.moveaxis(sums * unit[:, :, None] * unit[:, None], 0, 2)
+            of_itself["ice_correlation"] = np.ascontiguousarray(correlation)
         else:
             sized["ice_sum"] = np.where(ice.constant, 0.0, self._together.about(ice.shift))
-        found = {name: self._unflat(x) for name, x in of_itself.items()}
-        found |= {name: np.ldexp(self._unflat(x), self._powers) for name, x in sized.items()}
+        flat = {name: np.asarray(x) for name, x in (of_itself | sized).items()}
+        found = {name: x.reshape(*x.shape[:-1], *self._powers.shape) for name, x in flat.items()}
+        found |= {name: np.ldexp(found[name], self._powers) for name in sized}
         if isinstance(self._together, Sums):
             found["cluster_size"] = self._together.sizes.astype(np.int64)
-        return found | {f"attrs.{name}": np.asarray(value) for name, value in self._attrs.items()}
-
-    @property
-    def _attrs(self) -> dict[str, Any]:
         by = "unit" if self._parents is None else "parent"
-        yardstick = sd_attrs(self._yardstick, self._question.matrix)
-        return {"cluster": by, "relative_error": self._sketch.error, "control_sd_of": "", **yardstick}
-
-    @property
-    def _yardstick(self) -> sparse.csr_array:
-        """Weights that say in which arms' sd each contrast is measured."""
-        read = self._question.sd_matrix
-        varies = (pooled_sd(self._arms.sd, read[:, self._question.measured]) > 0).all()
-        return read if varies else self._question.matrix
-
-    def _unflat(self, values: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(values).reshape(*values.shape[:-1], *self._powers.shape)
+        attrs = {"cluster": by, "relative_error": self._sketch.error, "control_sd_of": ""}
+        attrs |= sd_attrs(sd_of, self._question.matrix)
+        return found | {f"attrs.{name}": np.asarray(value) for name, value in attrs.items()}
 
 
 def _powers(ice: Array, arms: Array, dims: tuple[str, ...]) -> NDArray[np.int64]:
@@ -274,13 +262,6 @@ def _powers(ice: Array, arms: Array, dims: tuple[str, ...]) -> NDArray[np.int64]
     peak = peak.max(axis=dims.index("model"), keepdims=True) if "model" in dims else peak
     powers = np.where((peak > 0) & ((peak < 1e-100) | (peak > 1e100)), np.frexp(peak)[1], 0)
     return np.broadcast_to(powers, ice.shape[2:]).astype(np.int64)
-
-
-def _correlation_of_sums(sums: Array, constant: NDArray[np.bool_]) -> Array:
-    """Correlations (K, K, R) of columns whose central sums of products are (R, K, K); 0 where one is constant."""
-    size = np.sqrt(np.diagonal(sums, axis1=1, axis2=2))
-    unit = np.divide(1.0, size, out=np.zeros_like(size), where=(size > 0) & ~constant.T)
-    return np.ascontiguousarray(np.moveaxis(sums * unit[:, :, None] * unit[:, None], 0, 2))
 
 
 def has_moments(state: Mapping[str, NDArray[Any]]) -> bool:

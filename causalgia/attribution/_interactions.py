@@ -25,8 +25,7 @@ from causalgia.sequences import Instances, Motif
 from causalgia.sequences.fasta import Sequences, Source, sequence_fingerprints
 from causalgia.sequences.random import random_words
 from causalgia.streams import RNG, derive, root_key
-from causalgia.trial.answer_precision import floor_of_one
-from causalgia.trial.outcomes import meter
+from causalgia.trial.outcomes import floor_of_one, meter
 from causalgia.types import Tokens
 
 _MOST_PAIRS = 20_000

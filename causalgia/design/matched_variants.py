@@ -28,8 +28,7 @@ from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences.alphabet import encode, reverse_complement
 from causalgia.sequences.fasta import Source
 from causalgia.sequences.genome import Genome
-from causalgia.sequences.vcf import VariantWindows
-from causalgia.sequences.windowed_variants import Change, distance_class, variant_changes
+from causalgia.sequences.windowed_variants import Change, VariantWindows, distance_class, variant_changes
 from causalgia.streams import derive
 
 Population: TypeAlias = "Source | NullModel | Literal['genome', 'variants']"

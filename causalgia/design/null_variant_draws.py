@@ -15,8 +15,7 @@ from causalgia.choices import Align
 from causalgia.errors import DesignError
 from causalgia.sequences.alphabet import BASES, encode, reverse_complement
 from causalgia.sequences.genome import Genome
-from causalgia.sequences.vcf import keeping_side
-from causalgia.sequences.windowed_variants import Change, changed_windows, distance_class, distances_of
+from causalgia.sequences.windowed_variants import Change, changed_windows, distance_class, distances_of, keeping_side
 from causalgia.streams import derive
 from causalgia.types import Mask, Tokens
 

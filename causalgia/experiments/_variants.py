@@ -31,9 +31,14 @@ from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.multiplicity.matched_ranks import match_strata
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.fasta import Sequences
-from causalgia.sequences.variant_tables import read_variants
-from causalgia.sequences.vcf import Variant, VariantWindows, as_variants, variant_windows
-from causalgia.sequences.windowed_variants import ReadOut, place_by_read_out, variant_changes
+from causalgia.sequences.variant_files import Variant, as_variants, read_variants
+from causalgia.sequences.windowed_variants import (
+    ReadOut,
+    VariantWindows,
+    place_by_read_out,
+    variant_changes,
+    variant_windows,
+)
 from causalgia.types import Tokens
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from causalgia.sequences.pattern_files import read_patterns
     from causalgia.sequences.sequence_files import read_sequences
     from causalgia.sequences.shuffles import log_degeneracy
-    from causalgia.sequences.variant_tables import read_variants, split_by_genome
-    from causalgia.sequences.vcf import Variant, VariantWindows, read_vcf, variant_windows
+    from causalgia.sequences.variant_files import Variant, read_variants, read_vcf, split_by_genome
+    from causalgia.sequences.windowed_variants import VariantWindows, variant_windows
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

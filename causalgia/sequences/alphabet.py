@@ -34,16 +34,8 @@ _UNKNOWN = 255
 _COMPLEMENT = str.maketrans("ACGTURYSWKMBDHVN", "TGCAAYRSWMKVHDBN")
 
 
-def _letter_codes() -> Tokens:
-    """Return the code of each of the 256 bytes: 0-3 a base, 4 and up an ambiguous letter, 255 anything else."""
-    codes = np.full(256, _UNKNOWN, np.uint8)
-    known = [(letter, BASES.index(bases)) for letter, bases in IUPAC.items() if len(bases) == 1]
-    for letter, code in known + [(letter, 4 + i) for i, letter in enumerate(_AMBIGUOUS)]:
-        codes[[ord(letter), ord(letter.lower())]] = code
-    return codes
-
-
-CODES = _letter_codes()
+_CODE_OF = {x: BASES.index(bases) if len(bases) == 1 else 4 + _AMBIGUOUS.index(x) for x, bases in IUPAC.items()}
+CODES: Tokens = np.array([_CODE_OF.get(chr(byte).upper(), _UNKNOWN) for byte in range(256)], np.uint8)
 """Code of each byte: 0 to 3 a base, 4 and up an ambiguous letter, 255 anything else."""
 # Twelve is divisible by 2, 3 and 4: a fair twelve-sided die draws every ambiguous letter exactly uniformly.
 _DIE = np.array([[BASES.index(base) for base in IUPAC[x] * (12 // len(IUPAC[x]))] for x in _AMBIGUOUS], np.uint8)

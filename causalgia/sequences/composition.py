@@ -350,17 +350,6 @@ class Distinct:
         SequenceError
             If the array is not uint8 of that length, or a token is not 0-3; nothing is entered then.
         """
-        self._check(tokens)
-        self._keep_well(len(tokens))
-        numbers, fresh = np.empty(len(tokens), np.int64), np.empty(len(tokens), np.int64)
-        step, before = max(1, _WORDS_AT_ONCE // self._words), len(self)
-        for start in range(0, len(tokens), step):
-            rows, found = slice(start, start + step), len(self) - before
-            self._kept.enter(self._pack(tokens[rows]), numbers[rows], fresh[found:])
-            fresh[found : len(self) - before] += start
-        return numbers, fresh[: len(self) - before].copy()
-
-    def _check(self, tokens: NDArray[np.uint8]) -> None:
         shape = (len(tokens), self.length) if np.ndim(tokens) else ()
         if tokens.dtype != np.uint8 or tokens.shape != shape:
             msg = f"tokens are uint8 of shape (n, {self.length}), not {tokens.dtype} of shape {tokens.shape}"
@@ -369,14 +358,19 @@ class Distinct:
             row, position = np.argwhere(tokens > 3)[0].tolist()
             msg = f"sequence {row} has token {tokens[row, position]} at {position}; tokens are 0-3 = A, C, G, T"
             raise SequenceError(msg)
-
-    def _keep_well(self, more: int) -> None:
-        """Switch from a dictionary to a table once there are so many rows that compiling it pays."""
-        if isinstance(self._kept, _Table) or compiled.NUMPY_ALLOWANCE.covers(more * (_A_ROW + _A_WORD * self._words)):
-            return
-        known = self._kept.rows(self._words)
-        self._kept = _Table(self._words, max(self._capacity, len(known)))
-        self._kept.enter(known, np.empty(len(known), np.int64), np.empty(len(known), np.int64))
+        cost = len(tokens) * (_A_ROW + _A_WORD * self._words)
+        if isinstance(self._kept, _Dictionary) and not compiled.NUMPY_ALLOWANCE.covers(cost):
+            # from a dictionary to a table: there are so many rows that compiling it pays
+            known = self._kept.rows(self._words)
+            self._kept = _Table(self._words, max(self._capacity, len(known)))
+            self._kept.enter(known, np.empty(len(known), np.int64), np.empty(len(known), np.int64))
+        numbers, fresh = np.empty(len(tokens), np.int64), np.empty(len(tokens), np.int64)
+        step, before = max(1, _WORDS_AT_ONCE // self._words), len(self)
+        for start in range(0, len(tokens), step):
+            rows, found = slice(start, start + step), len(self) - before
+            self._kept.enter(self._pack(tokens[rows]), numbers[rows], fresh[found:])
+            fresh[found : len(self) - before] += start
+        return numbers, fresh[: len(self) - before].copy()
 
     def _pack(self, tokens: NDArray[np.uint8]) -> NDArray[np.uint64]:
         """Return rows of tokens with 32 letters a word, (n, words), in an internal order of the letters."""

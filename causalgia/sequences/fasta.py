@@ -194,7 +194,13 @@ def as_sequences(of: Source) -> Sequences:
         return of
     if isinstance(of, str):
         is_letters = of.isascii() and set(of.upper()) <= set(IUPAC)
-        return _from_letters(of) if is_letters and not _exists(of) else read_fasta(of)
+        if not is_letters or _exists(of):
+            return read_fasta(of)
+        try:
+            return _from_strings([of])
+        except SequenceError as error:
+            msg = f"{error} (no file is called {quoted(of[:30])}, so it was read as one sequence)"
+            raise SequenceError(msg) from error
     if isinstance(of, PathLike):
         return read_fasta(of)
     if isinstance(of, Mapping):
@@ -211,12 +217,8 @@ def as_sequences(of: Source) -> Sequences:
             raise SequenceError(msg)
         tokens = np.atleast_2d(as_token_array(array))
         return Sequences(tokens, tuple(range(len(tokens))))
-    return _from_strings(_as_strings(of))
-
-
-def _as_strings(of: object) -> list[str]:
     if isinstance(of, Iterable) and not isinstance(of, bytes | bytearray | set | frozenset):
-        return list(of)
+        return _from_strings(list(of))
     msg = (
         f"of= cannot be {type(of).__name__}; give strings, the path of a FASTA file, or an array of tokens (n, length)"
     )
@@ -229,15 +231,6 @@ def _exists(path: str) -> bool:
         return bool(path) and Path(path).exists()
     except (OSError, ValueError):
         return False
-
-
-def _from_letters(text: str) -> Sequences:
-    """Return one sequence; errors say why the text was not read as a path."""
-    try:
-        return _from_strings([text])
-    except SequenceError as error:
-        msg = f"{error} (no file is called {quoted(text[:30])}, so it was read as one sequence)"
-        raise SequenceError(msg) from error
 
 
 def _from_strings(strings: list[str], names: tuple[Name, ...] | None = None) -> Sequences:

@@ -114,17 +114,16 @@ class Genome:
     def _record(self, chromosome: str, place: str) -> _Record:
         record = self._records.get(chromosome)
         if record is None:
-            msg = f"{place}: chromosome {quoted(chromosome)} is not in {self.path}; {self._near(chromosome)}"
+            twin = chromosome[3:] if chromosome.startswith("chr") else f"chr{chromosome}"
+            near = [twin] if twin in self._records else similar_names(chromosome, self._records, most=3)
+            shown = ", ".join(map(quoted, list(self._records)[:3])) + (", ..." if len(self._records) > 3 else "")
+            cure = f"its records are {shown}: use the genome that the coordinates are of"
+            if near:
+                meant = " or ".join(map(quoted, near))
+                cure = f"did you mean {meant}? Rename one file's chromosomes to match the other's"
+            msg = f"{place}: chromosome {quoted(chromosome)} is not in {self.path}; {cure}"
             raise SequenceError(msg)
         return record
-
-    def _near(self, chromosome: str) -> str:
-        twin = chromosome[3:] if chromosome.startswith("chr") else f"chr{chromosome}"
-        near = [twin] if twin in self._records else similar_names(chromosome, self._records, most=3)
-        if near:
-            return f"did you mean {' or '.join(map(quoted, near))}? Rename one file's chromosomes to match the other's"
-        shown = ", ".join(map(quoted, list(self._records)[:3])) + (", ..." if len(self._records) > 3 else "")
-        return f"its records are {shown}: use the genome that the coordinates are of"
 
 
 @dataclass(frozen=True)
@@ -301,7 +300,8 @@ def _window(line: str, number: int, *, place: str, length: int, center: str, str
     if is_bed_header(columns):
         names = ", ".join(map(quoted, columns[:3]))
         raise SequenceError(f"{place}: {names} is a header, and BED has none; begin the line with '#', or drop it")
-    start, end = _parse_whole(columns[1], "start", place), _parse_whole(columns[2], "end", place)
+    start = parse_int(columns[1], SequenceError, source=f"{place}: start")
+    end = parse_int(columns[2], SequenceError, source=f"{place}: end")
     if not 0 <= start < end:
         msg = f"{place}: start {start} and end {end}; a BED interval has 0 <= start < end (starts are counted from 0)"
         raise SequenceError(msg)
@@ -310,15 +310,11 @@ def _window(line: str, number: int, *, place: str, length: int, center: str, str
     return Window(columns[0], first, first + length, _strand(columns, place) if stranded else "", number)
 
 
-def _parse_whole(text: str, what: str, place: str) -> int:
-    return parse_int(text, SequenceError, source=f"{place}: {what}")
-
-
 def _summit(columns: list[str], width: int, place: str) -> int:
     if len(columns) < 10:
         msg = f"{place}: {len(columns)} columns, so no summit (column 10 of narrowPeak); use center='middle'"
         raise SequenceError(msg)
-    summit = _parse_whole(columns[9], "summit", place)
+    summit = parse_int(columns[9], SequenceError, source=f"{place}: summit")
     if not 0 <= summit < width:
         msg = f"{place}: summit {summit} is outside the interval of {width} bases (-1: not called); use center='middle'"
         raise SequenceError(msg)

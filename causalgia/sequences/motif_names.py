@@ -262,7 +262,11 @@ def find_profile(what: str, *, taxon: str | None, release: str) -> Profile | Non
             msg = f"{quoted(what)} is not in {release}, which has {shown}; give one of them, or another release="
             raise SequenceError(msg)
         return found[0]
-    return _first(what, [x for x in _namesakes(what, release) if x.collection == "CORE" and taxon in (None, x.taxon)])
+    found = [x for x in _namesakes(what, release) if x.collection == "CORE" and taxon in (None, x.taxon)]
+    if len({x.taxon for x in found}) > 1:
+        names = ", ".join(x.place for x in found)
+        raise SequenceError(f"{quoted(what)} names factors of several taxa: {names}; give one identifier, or taxon=")
+    return found[0] if found else None  # that of the lowest accession
 
 
 def raise_unknown_name(what: str, *, taxon: str | None, release: str) -> NoReturn:
@@ -392,26 +396,18 @@ def _namesakes(what: str, release: str) -> list[Profile]:
     return [x for x in _newest(release) if x.name.casefold() == what.casefold()]
 
 
-def _first(what: str, found: list[Profile]) -> Profile | None:
-    """Return the profile with the lowest accession; SequenceError if there are several taxa."""
-    if len({x.taxon for x in found}) > 1:
-        names = ", ".join(x.place for x in found)
-        raise SequenceError(f"{quoted(what)} names factors of several taxa: {names}; give one identifier, or taxon=")
-    return found[0] if found else None
-
-
 def _near(what: str, taxon: str | None, release: str, *, widely: bool) -> str:
-    """Return similar names: of the taxon, or, if there are none and `widely` is set, of all taxa."""
+    """Return similar names: of the taxon, or, if there are none and `widely` is set, of all taxa.
+
+    At most three: those that contain the name, the shortest first, then those with similar spelling.
+    """
+    word = what.casefold()
     core = [x for x in _newest(release) if x.collection == "CORE"]
     for pool in ([x for x in core if taxon in (None, x.taxon)], core if widely else []):
         names = {x.name.casefold(): x for x in reversed(pool)}
-        near = [names[key] for key in _similar(what.casefold(), list(names))]
+        within = sorted((name for name in names if len(word) > 2 and word in name), key=lambda name: (len(name), name))
+        alike = dict.fromkeys([*within, *similar_names(word, list(names), most=3)])
+        near = [names[key] for key in list(alike)[:3]]
         if near:
             return " or ".join(f"{quoted(x.name)} ({x.identifier}, {x.taxon})" for x in near)
     return ""
-
-
-def _similar(what: str, names: list[str]) -> list[str]:
-    """Return at most three names: those that contain it, the shortest first, then those with similar spelling."""
-    within = sorted((name for name in names if len(what) > 2 and what in name), key=lambda name: (len(name), name))
-    return list(dict.fromkeys([*within, *similar_names(what, names, most=3)]))[:3]

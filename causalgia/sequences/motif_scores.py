@@ -203,19 +203,15 @@ def cutoff(motif: Motif, threshold: float) -> int:
     steps = step_scores(motif)
     tails = tail_probabilities(steps)
     if tails[-1] > threshold * (1 + 1e-9):
+        least = float(tails[-1])
+        unit = 10.0 ** (math.floor(math.log10(least)) - 1)  # two digits, rounded up, so that the p-value meets it
         msg = (
             f"motif {quoted(motif.name)} is too short for threshold={threshold:g}: its best word has p-value "
-            f"{tails[-1]:.3g}; give threshold={_above(float(tails[-1]))}, or scan for its word "
+            f"{least:.3g}; give threshold={math.ceil(least / unit) * unit:.2g}, or scan for its word "
             f"{quoted(motif.consensus)}"
         )
         raise SequenceError(msg)
     return int(steps.min(axis=1).sum()) + int(np.argmax(tails <= threshold * (1 + 1e-9)))
-
-
-def _above(p_value: float) -> str:
-    """Write a p-value with two digits, rounded up, so that the p-value meets it as a threshold."""
-    unit = 10.0 ** (math.floor(math.log10(p_value)) - 1)
-    return f"{math.ceil(p_value / unit) * unit:.2g}"
 
 
 _BLOCK = 1 << 21
@@ -298,7 +294,11 @@ def find_instances(
     ([0, 1], [1, 0], ['+', '-'], [14.0, 14.0])
     """
     rows = as_tokens(tokens)
-    _check_pattern(motif)
+    given: object = motif
+    if not isinstance(given, str | Motif):
+        what = type(given).__name__
+        msg = f"{what} is neither a word nor a Motif; causalgia.motif() makes a Motif of names, files and tables"
+        raise SequenceError(msg)
     steps, lowest, per_bit = (
         _word_scoring(motif, threshold)
         if isinstance(motif, str)
@@ -313,13 +313,6 @@ def find_instances(
     best = slice(None) if overlapping else _best(row * (rows.shape[1] + width) + start, score, width)
     strand = np.where(minus, "-", "+")
     return Instances(row[best], start[best], strand[best], score[best] / per_bit, width)
-
-
-def _check_pattern(pattern: object) -> None:
-    if not isinstance(pattern, str | Motif):
-        what = type(pattern).__name__
-        msg = f"{what} is neither a word nor a Motif; causalgia.motif() makes a Motif of names, files and tables"
-        raise SequenceError(msg)
 
 
 def _word_scoring(word: str, threshold: float | None) -> tuple[NDArray[np.int64], int, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -358,20 +358,19 @@ def read_motifs(path: str | PathLike[str]) -> dict[str, Motif]:
 
 
 def _from_matrix(matrix: Matrix, path: str) -> Motif:
-    make: Callable[..., Motif] = Motif.from_counts if matrix.are_counts else _from_rounded
+    name, identifier = matrix.name, matrix.identifier
     try:
-        return make(matrix.name, matrix.rows, identifier=matrix.identifier, source=path)
+        if matrix.are_counts:
+            return Motif.from_counts(name, matrix.rows, identifier=identifier, source=path)
+        # files round to as little as two digits
+        exact = [
+            _as_probabilities(row, f"motif {quoted(name)}: position {i}", within=ROUNDED)
+            for i, row in enumerate(matrix.rows)
+        ]
+        return Motif(name, tuple(exact), identifier, path)
     except SequenceError as error:
         msg = f"{path}: matrix at line {matrix.line}: {error}"
         raise SequenceError(msg) from error
-
-
-def _from_rounded(name: str, rows: Sequence[Sequence[float]], *, identifier: str, source: str) -> Motif:
-    """Return a motif from rows rounded to as little as two digits, as files have them."""
-    exact = [
-        _as_probabilities(row, f"motif {quoted(name)}: position {i}", within=ROUNDED) for i, row in enumerate(rows)
-    ]
-    return Motif(name, tuple(exact), identifier, source)
 
 
 Line: TypeAlias = tuple[int, str]
@@ -409,7 +408,11 @@ def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
     if meme is not None:  # what MEME itself prints has a title above
         return list(_read_meme(lines[meme:], str(path)))
     if first.startswith(">") or _parse_numbers(first) or re.match(r"A[\s\[|]", first):
-        return list(_read_jaspar(lines, str(path)))
+        if not first.startswith(">"):
+            lines = [(number, f">{Path(path).name.removesuffix('.gz').split('.')[0]}"), *lines]
+        starts = [i for i, (_, text) in enumerate(lines) if text.startswith(">")]
+        parts = [lines[start:stop] for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True)]
+        return [_homer_matrix(part, str(path)) or _jaspar_matrix(part, str(path)) for part in parts]
     msg = (
         f"{path}: line {number}: {quoted(first[:30])} begins neither MEME text ('MEME version 4') nor JASPAR or HOMER "
         "text ('>ID NAME'); convert the file to one of them"
@@ -476,14 +479,6 @@ def _meme_rows(lines: list[Line], path: str) -> Rows:
     return tuple(rows)
 
 
-def _read_jaspar(lines: list[Line], path: str) -> Iterator[Matrix]:
-    if not lines[0][1].startswith(">"):
-        lines = [(lines[0][0], f">{Path(path).name.removesuffix('.gz').split('.')[0]}"), *lines]
-    starts = [i for i, (_, text) in enumerate(lines) if text.startswith(">")]
-    for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):
-        yield _homer_matrix(lines[start:stop], path) or _jaspar_matrix(lines[start:stop], path)
-
-
 def _homer_matrix(lines: list[Line], path: str) -> Matrix | None:
     """Return a matrix of HOMER: consensus, name and threshold, then a row of probabilities for each position."""
     number, head = lines[0]
@@ -520,20 +515,16 @@ def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
             "one length"
         )
         raise SequenceError(msg)
-    if not rows[0][1][0].isalpha():
-        _check_not_homer(counts, f"{path}: line {number}: {quoted(head)}")
-    return Matrix(" ".join(rest) or identifier, identifier, tuple(zip(*counts, strict=True)), True, number)
-
-
-def _check_not_homer(counts: list[tuple[float, ...]], place: str) -> None:
-    """Refuse four unlabeled rows of four that are positions: each sums to 1, and a column does not."""
     columns = list(zip(*counts, strict=True))
-    if len(columns) == 4 and all(map(_sums_to_one, counts)) and not all(map(_sums_to_one, columns)):
+    by_row, by_column = (all(map(_sums_to_one, side)) for side in (counts, columns))
+    if not rows[0][1][0].isalpha() and len(columns) == 4 and by_row and not by_column:
         msg = (
-            f"{place}: each row sums to 1, so rows are positions, as HOMER writes them, and not A, C, G, T, as JASPAR "
-            "does; transpose the matrix, or give it HOMER's head ('>GATAAG', name, 0, separated by tabs)"
+            f"{path}: line {number}: {quoted(head)}: each row sums to 1, so rows are positions, as HOMER writes them, "
+            "and not A, C, G, T, as JASPAR does; transpose the matrix, or give it HOMER's head ('>GATAAG', name, 0, "
+            "separated by tabs)"
         )
         raise SequenceError(msg)
+    return Matrix(" ".join(rest) or identifier, identifier, tuple(columns), True, number)
 
 
 def _sums_to_one(numbers: tuple[float, ...]) -> bool:

@@ -124,7 +124,8 @@ def _read_modisco(path: Path, trim: float) -> dict[str, Motif]:
         found = {}
         for group in groups:
             patterns = _group(file, group, path)
-            names = sorted((name for name in patterns if re.fullmatch(r"pattern_\d+", name)), key=_number)
+            names = [name for name in patterns if re.fullmatch(r"pattern_\d+", name)]
+            names.sort(key=lambda name: int(name.rpartition("_")[2]))
             if len(names) > _MOST:
                 raise SequenceError(f"{path}: {group} has {len(names):,} patterns, and at most {_MOST:,} are read")
             for name in names:
@@ -143,10 +144,6 @@ def _what_else(names: list[str]) -> str:
     if names and {"shap", "raw"} & set(names):
         return "holds contributions; run tfmodisco on them, and give the file it writes"
     return f"no pos_patterns or neg_patterns, as tfmodisco writes them; it has {quoted(names[:6])}"
-
-
-def _number(name: str) -> int:
-    return int(name.rpartition("_")[2])
 
 
 @contextmanager
@@ -236,7 +233,11 @@ def _pattern(group: h5py.Group, name: str, path: Path, trim: float) -> Motif:
         raise SequenceError(f"{path}: {name} has tables of several lengths, {lengths}; make the file anew")
     start, stop = trimmed(contributions, trim)
     probabilities = _frequencies(sequence[start:stop], f"{path}: {name}")
-    seqlets = Seqlets(_n_seqlets(group, path), len(sequence), start, stop, contributions, hypothetical)
+    found = _member(_group(group, "seqlets", path), "n_seqlets", path)
+    number = np.asarray(found[()]).reshape(-1) if getattr(found, "size", 0) == 1 else np.empty(0)
+    if number.size != 1 or number.dtype.kind not in "iuf" or number[0] < 1:
+        raise SequenceError(f"{path}: {found.name} is not one number of seqlets; make the file anew")
+    seqlets = Seqlets(int(number[0]), len(sequence), start, stop, contributions, hypothetical)
     return Motif(name, probabilities, source=str(path), seqlets=seqlets)
 
 
@@ -265,14 +266,6 @@ def _frequencies(table: Array, place: str) -> Any:
             "not negative and some base has one: make the file anew"
         )
     return tuple(map(tuple, (table / totals).tolist()))
-
-
-def _n_seqlets(group: h5py.Group, path: Path) -> int:
-    found = _member(_group(group, "seqlets", path), "n_seqlets", path)
-    number = np.asarray(found[()]).reshape(-1) if getattr(found, "size", 0) == 1 else np.empty(0)
-    if number.size != 1 or number.dtype.kind not in "iuf" or number[0] < 1:
-        raise SequenceError(f"{path}: {found.name} is not one number of seqlets; make the file anew")
-    return int(number[0])
 
 
 _BED = ("chr", "start", "end", "motif_name", "score", "strand")

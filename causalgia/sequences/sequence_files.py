@@ -101,7 +101,12 @@ def read_sequences(
     if kind == "FASTA":
         return read_fasta(path, ambiguous=ambiguous, rng=rng)
     if kind == "arrays":
-        return _from_arrays(path, key, layout, ambiguous, rng)
+        arrays = load_arrays(path)
+        name = _array_name(arrays, key, path)
+        place = f"{path}: {name}" if name else str(path)
+        tokens = as_letters(arrays[name], layout, place)
+        names = _region_names(arrays, *tokens.shape)
+        return Sequences(letter_tokens(_LETTERS[tokens], names, ambiguous=ambiguous, rng=rng, source=place), names)
     arguments = {"genome": "genome= (its FASTA file)", "length": "length= (that of the network's input)"}
     missing = [words for name, words in arguments.items() if of_bed[name] is None]
     if genome is None or length is None:
@@ -139,17 +144,6 @@ def _kind_of_file(path: FilePath, *, with_genome: bool) -> str:
         return "BED"
     is_bed = first[:1] in (["track"], ["browser"]) or (with_genome and not text.startswith(b">"))
     return "BED" if is_bed else "FASTA"
-
-
-def _from_arrays(
-    path: FilePath, key: str | None, layout: Layout | None, ambiguous: Ambiguous, rng: RNG | None
-) -> Sequences:
-    arrays = load_arrays(path)
-    name = _array_name(arrays, key, path)
-    place = f"{path}: {name}" if name else str(path)
-    tokens = as_letters(arrays[name], layout, place)
-    names = _region_names(arrays, *tokens.shape)
-    return Sequences(letter_tokens(_LETTERS[tokens], names, ambiguous=ambiguous, rng=rng, source=place), names)
 
 
 def _array_name(arrays: Mapping[str, NDArray[Any]], key: str | None, path: FilePath) -> str:

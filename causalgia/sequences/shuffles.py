@@ -39,8 +39,6 @@ from causalgia.streams import derive
 from causalgia.types import Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import ArrayLike
 
 __all__ = ["klet_shuffle", "log_degeneracy"]
@@ -271,30 +269,22 @@ def klet_shuffle(
     if (begun := rotated_parents(int(word_key), ids, rows, parents, k)) is not None:
         rows, parents = begun, np.arange(ids.size)
     out = np.empty((ids.size, length), np.uint8)
-    write = _writer(k, length)
-    over_rows(
-        lambda part: write(word_key, ids[part], rows, parents[part], out[part]), ids.size, length, threads=threads
-    )
+
+    def write(part: slice) -> None:
+        units, own, found = ids[part], parents[part], out[part]
+        if k > 2:
+            _shuffle_klets(word_key, units, rows, own, k, found)
+        elif length > LONGEST:
+            shuffle_long_pairs(word_key, units, rows, own, found)
+        elif not compiled.NUMPY_ALLOWANCE.covers(nanoseconds(*found.shape)):
+            shuffle_pairs(word_key, units, rows, own, found, True)
+        elif (doubt := shuffle_pairs_of(word_key, units, rows[own], found)).any():  # in numpy, as there are few
+            drawn = np.empty((np.count_nonzero(doubt), length), np.uint8)
+            shuffle_pairs(word_key, units[doubt], rows, own[doubt], drawn, True)
+            found[doubt] = drawn
+
+    over_rows(write, ids.size, length, threads=threads)
     return out
-
-
-def _writer(k: int, length: int) -> Callable[..., None]:
-    """Return the kernel that writes k-let shuffles from (key, units, tokens, parents, out)."""
-    if k > 2:
-        return lambda key, units, tokens, parents, out: _shuffle_klets(key, units, tokens, parents, k, out)
-    if length > LONGEST:
-        return shuffle_long_pairs  # type: ignore[no-any-return]
-    return _write_pairs
-
-
-def _write_pairs(key: Any, units: Any, tokens: Any, parents: Any, out: Any) -> None:
-    """Write dinucleotide shuffles, in numpy if there are few."""
-    if not compiled.NUMPY_ALLOWANCE.covers(nanoseconds(*out.shape)):
-        shuffle_pairs(key, units, tokens, parents, out, True)
-    elif (doubt := shuffle_pairs_of(key, units, tokens[parents], out)).any():
-        drawn = np.empty((np.count_nonzero(doubt), out.shape[1]), np.uint8)
-        shuffle_pairs(key, units[doubt], tokens, parents[doubt], drawn, True)
-        out[doubt] = drawn
 
 
 def log_degeneracy(tokens: str | ArrayLike, k: int) -> float:
@@ -336,10 +326,10 @@ def log_degeneracy(tokens: str | ArrayLike, k: int) -> float:
     6.0
     """
     row = encode(tokens)[0] if isinstance(tokens, str) else as_tokens(np.asarray(tokens)[None])[0]
-    if row.size <= _as_k(k):
-        return 0.0 if k > 1 else _log_multinomial(row)
-    if k == 1:
-        return _log_multinomial(row)
+    if _as_k(k) == 1:
+        return _log_of_count(lgamma(row.size + 1) - _log_factorials(np.bincount(row, minlength=4)))
+    if row.size <= k:
+        return 0.0
     # the number of the (k-1)-mer at each position, and the number of distinct ones
     codes = np.zeros(row.size - k + 2, np.uint64)
     for j in range(k - 1):
@@ -365,10 +355,6 @@ def log_degeneracy(tokens: str | ArrayLike, k: int) -> float:
 
 def _log_factorials(values: NDArray[np.int64]) -> float:
     return sum(lgamma(value + 1) for value in values.tolist())
-
-
-def _log_multinomial(row: NDArray[np.uint8]) -> float:
-    return _log_of_count(lgamma(row.size + 1) - _log_factorials(np.bincount(row, minlength=4)))
 
 
 def _log_of_count(value: float) -> float:

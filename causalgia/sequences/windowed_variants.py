@@ -1,4 +1,4 @@
-"""Variants in their windows: the change in each window, and windows centered on sites where a network reads."""
+"""Windows of a genome with both alleles of variants, the change in each, and windows centered on read-out sites."""
 
 from __future__ import annotations
 
@@ -7,19 +7,267 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import is_whole
-from causalgia.choices import Align
+from causalgia.choices import ALIGNS, Align
 from causalgia.errors import SequenceError, quoted
-from causalgia.sequences.alphabet import decode
-from causalgia.sequences.genome import Window, read_bed
+from causalgia.sequences.alphabet import BASES, decode, encode, reverse_complement
+from causalgia.sequences.genome import Genome, Window, read_bed
 from causalgia.sequences.text_files import numbered_lines, read_text
-from causalgia.sequences.vcf import Variant, VariantWindows
+from causalgia.sequences.variant_files import Variant, as_variants, check_alleles, read_vcf
 from causalgia.types import Mask, Tokens
+
+_BASES = frozenset(BASES)
+
+
+@dataclass(frozen=True, eq=False)
+class VariantWindows:
+    """Windows of one length around V variants, once with each allele.
+
+    Parameters
+    ----------
+    variants
+        The V variants, in the order given.
+    reference, alternate
+        (V, length) tokens: the genome, and the genome with the alternate allele. Aligned left, both agree up to the
+        allele; after an indel the alternate is shifted, and filled from the genome (or cut) at its right end. Aligned
+        right, both agree after the allele, and the left end of the alternate is filled or cut.
+    start
+        (V,) where the allele begins in the reference window, counted from 0.
+    align
+        ``"left"``, ``"right"`` or ``"read_out"``.
+    minus
+        (V,) which windows are of the minus strand, reverse-complemented with both their alleles; None: none.
+    """
+
+    variants: tuple[Variant, ...]
+    reference: Tokens
+    alternate: Tokens
+    start: NDArray[np.int64]
+    align: Align = "left"
+    minus: Mask | None = None
+
+    @property
+    def on_minus(self) -> Mask:
+        """Which windows are of the minus strand, (V,)."""
+        return np.zeros(len(self), bool) if self.minus is None else self.minus
+
+    @property
+    def first(self) -> NDArray[np.int64]:
+        """Position of each window in the genome, its lowest base counted from 0, (V,)."""
+        after = self.reference.shape[1] - self.start - self.reference_width
+        return np.array([x.position for x in self.variants]) - np.where(self.on_minus, after, self.start)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each variant."""
+        return tuple(x.name for x in self.variants)
+
+    @property
+    def reference_width(self) -> NDArray[np.int64]:
+        """Number of bases of each reference allele, (V,)."""
+        return np.array([len(x.reference) for x in self.variants], np.int64)
+
+    @property
+    def alternate_width(self) -> NDArray[np.int64]:
+        """Number of bases of each alternate allele, (V,)."""
+        return np.array([len(x.alternate) for x in self.variants], np.int64)
+
+    def __len__(self) -> int:
+        return len(self.variants)
+
+
+def variant_windows(
+    variants: str | PathLike[str] | Sequence[Variant],
+    fasta: str | PathLike[str],
+    *,
+    length: int,
+    starts: Sequence[int] | None = None,
+    align: Align = "left",
+    minus: Sequence[bool] | None = None,
+) -> VariantWindows:
+    r"""Cut a window of `length` around each variant out of a genome, with the reference and the alternate allele.
+
+    The middle of the longer allele stands in the middle of the window: with w its width, the allele begins at
+    ``length // 2 - w // 2``, so a substitution of one base stands at ``length // 2``, as in `from_bed`. The genome is
+    given by the FASTA alone and must have each reference allele at the variant's position; lower case is upper case.
+
+    Parameters
+    ----------
+    variants
+        A VCF file, or its variants as `read_vcf` gives them: at least one, with different names.
+    fasta
+        The genome, plain or gzip-compressed.
+    length
+        Bases of each window, at least as many as the longest allele.
+    starts
+        Where each variant's allele begins in its window on the plus strand, counted from 0; None: in the middle, as
+        said above.
+    align
+        Which side of an indel keeps its place, since the window has one length. ``"left"``: the bases before it; the
+        right end of the alternate is filled from the genome after a deletion, and cut after an insertion. ``"right"``:
+        the bases after it; the left end is filled or cut. ``"read_out"``: the bases on that side of it which has the
+        middle of the window, ``length // 2``. Substitutions are the same either way.
+    minus
+        (V,) which windows are reverse-complemented, after the cut; left and right are those of the finished window.
+
+    Raises
+    ------
+    SequenceError
+        If there is no variant or two share a name, an allele is longer than the window or leaves it, `align` is
+        neither side, a chromosome is unknown, a window leaves its chromosome, the genome has another reference allele,
+        or a window has a letter that is no base. The message names the variant.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from causalgia.sequences import decode
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "genome.fa"
+    >>> _ = path.write_text(">chr1\nAACCGGTTACGT\n")
+    >>> windows = variant_windows([Variant("chr1", 4, "G", "T"), Variant("chr1", 4, "GG", "G")], path, length=6)
+    >>> decode(windows.reference), decode(windows.alternate), windows.start.tolist()
+    (['ACCGGT', 'CCGGTT'], ['ACCTGT', 'CCGTTA'], [3, 2])
+    """
+    chosen = as_variants(read_vcf(variants) if isinstance(variants, str | PathLike) else variants)
+    _check_windows_fit(chosen, length)
+    if align not in ALIGNS:
+        msg = (
+            f"align={quoted(align)} is neither 'left' nor 'right', the side of an indel that keeps its place, nor "
+            "'read_out', the side of the window's middle"
+        )
+        raise SequenceError(msg)
+    at = (
+        [length // 2 - _allele_width(x) // 2 for x in chosen]
+        if starts is None
+        else _as_window_starts(chosen, starts, length)
+    )
+    on_minus = np.zeros(len(chosen), bool) if minus is None else np.asarray(minus, bool)
+    sides = [_side(x, start, length, align, other) for x, start, other in zip(chosen, at, on_minus, strict=True)]
+    with Genome(fasta) as genome:
+        _check_inside(genome, chosen, at, length, sides)
+        spans = [_span(x, start, length, side) for x, start, side in zip(chosen, at, sides, strict=True)]
+        stretches = [
+            genome.letters(x.chromosome, *span, place=f"variant {quoted(x.name)}").decode("latin-1").upper()
+            for x, span in zip(chosen, spans, strict=True)
+        ]
+    before = [x.position - start - first for x, start, (first, _) in zip(chosen, at, spans, strict=True)]
+    check_alleles(
+        chosen,
+        [letters[more + start :] for letters, more, start in zip(stretches, before, at, strict=True)],
+        fasta,
+        before=[
+            letters[max(more + start - 1, 0) : more + start]
+            for letters, more, start in zip(stretches, before, at, strict=True)
+        ],
+    )
+    for variant, letters in zip(chosen, stretches, strict=True):
+        _check_letters(variant, letters, fasta)
+    pairs = []
+    for x, letters, more, start, side in zip(chosen, stretches, before, at, sides, strict=True):
+        changed = letters[: more + start] + x.alternate + letters[more + start + len(x.reference) :]
+        pairs.append((letters[more : more + length], changed[-length:] if side == "right" else changed[:length]))
+    reference, alternate = (encode(list(each)) for each in zip(*pairs, strict=True))
+    begins = np.array(at, np.int64)
+    if not on_minus.any():
+        return VariantWindows(chosen, reference, alternate, begins, align)
+    for tokens in (reference, alternate):
+        tokens[on_minus] = reverse_complement(tokens[on_minus])
+    ends = begins + np.array([len(x.reference) for x in chosen])
+    return VariantWindows(chosen, reference, alternate, np.where(on_minus, length - ends, begins), align, on_minus)
+
+
+def _side(variant: Variant, start: int, length: int, align: Align, minus: bool) -> Align:
+    """Return the side, left or right on the plus strand, on which bases beside the allele keep their place."""
+    if align != "read_out":
+        return ("right" if align == "left" else "left") if minus else align
+    middle = length - 1 - length // 2 if minus else length // 2
+    alleles = variant.reference, variant.alternate
+    shared = next((i for i, (x, y) in enumerate(zip(*alleles, strict=False)) if x != y), min(map(len, alleles)))
+    return keeping_side(start + shared, len(variant.reference) - shared, middle, minus=minus)
+
+
+def keeping_side(at: int, removed: int, middle: int, *, minus: bool = False) -> Literal["left", "right"]:
+    """Return the side of a change at which the bases keep their place so that the middle of the window does.
+
+    Examples
+    --------
+    >>> [keeping_side(at, 2, 30) for at in (28, 29, 30, 31)]  # removed before it, around it (two), behind it
+    ['right', 'left', 'left', 'left']
+    """
+    inside = at <= middle < at + removed
+    return "left" if middle < at or (inside and not minus) else "right"
+
+
+def _allele_width(variant: Variant) -> int:
+    return max(len(variant.reference), len(variant.alternate))
+
+
+def _check_windows_fit(chosen: tuple[Variant, ...], length: int) -> None:
+    if not is_whole(length) or length < 1:
+        msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1"
+        raise SequenceError(msg)
+    long = next((x for x in chosen if _allele_width(x) > length), None)
+    if long is not None:
+        msg = (
+            f"variant {quoted(long.name)} has an allele of {_allele_width(long)} bases; give length= of at least that, "
+            "or drop it"
+        )
+        raise SequenceError(msg)
+
+
+def _as_window_starts(chosen: tuple[Variant, ...], starts: Sequence[int], length: int) -> list[int]:
+    at = [int(start) for start in starts]
+    if len(at) != len(chosen):
+        msg = f"{len(at)} starts for {len(chosen)} variants; give each variant the start of its allele"
+        raise SequenceError(msg)
+    for variant, start in zip(chosen, at, strict=True):
+        if not 0 <= start <= length - _allele_width(variant):
+            msg = (
+                f"variant {quoted(variant.name)}: an allele of {_allele_width(variant)} bases that begins at {start} "
+                f"leaves its window of {length}; the last start is {length - _allele_width(variant)}"
+            )
+            raise SequenceError(msg)
+    return at
+
+
+def _span(variant: Variant, at: int, length: int, align: Align) -> tuple[int, int]:
+    """Return the bases of the genome for both windows: a deletion needs more at the end that is filled."""
+    more = max(len(variant.reference) - len(variant.alternate), 0)
+    first = variant.position - at - (more if align == "right" else 0)
+    return first, first + length + more
+
+
+def _check_inside(
+    genome: Genome, variants: Sequence[Variant], at: Sequence[int], length: int, sides: Sequence[Align]
+) -> None:
+    """Raise SequenceError if windows of two variants or more leave their chromosomes; one is named by `Genome`."""
+    outside, lengths = [], genome.lengths
+    for variant, start, side in zip(variants, at, sides, strict=True):
+        first, last = _span(variant, start, length, side)
+        if variant.chromosome in lengths and (first < 0 or last > lengths[variant.chromosome]):
+            outside.append(variant.name)
+    if len(outside) > 1:
+        shown = ", ".join(map(quoted, outside[:5])) + (", ..." if len(outside) > 5 else "")
+        msg = (
+            f"{len(outside):,} of {len(variants):,} variants lie so near an end of their chromosome that a window of "
+            f"{length:,} bases leaves it: {shown}; drop them, or give a shorter length="
+        )
+        raise SequenceError(msg)
+
+
+def _check_letters(variant: Variant, letters: str, fasta: str | PathLike[str]) -> None:
+    if not _BASES.issuperset(letters):
+        odd = next(i for i, letter in enumerate(letters) if letter not in _BASES)
+        msg = (
+            f"variant {quoted(variant.name)}: {fasta} has {quoted(letters[odd])}, no base, {odd} bases after its "
+            "window's start; ask for a shorter length or drop the variant"
+        )
+        raise SequenceError(msg)
+
 
 _COMPLEMENT = str.maketrans("ACGT", "TGCA")
 

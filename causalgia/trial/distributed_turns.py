@@ -70,8 +70,12 @@ def run_on_cluster(
         Warnings of workers, once each.
     """
     check_client(client)
-    data, origin = pickle_trial(trial, plan, reduction)
-    counted = _ProgressCounter(trial, plan, advance)
+    work = TrialWork(trial, plan, reduction, trial.settings)
+    try:
+        data = pickle_with_code(work)
+    except Exception as error:
+        check_picklable(trial)
+        raise ClusterError(f"what is kept of the outcomes cannot be sent to workers ({first_line(error)})") from error
 
     def named(turn: int, model: int | None) -> str:
         first, last = plan.bounds(turn)
@@ -80,28 +84,15 @@ def run_on_cluster(
         return f"units {first:,} to {last - 1:,} (turn {turn}{who})"
 
     def turns() -> Iterator[tuple[int, int | None, NamedArrays]]:
-        for (turn, model), parts in sent_out.run_jobs(client, data, origin, jobs, named=named):
-            counted.add(turn)
+        columns, n_models, n = outcomes_per_unit(trial.design), len(trial.predictor.parts), 0
+        for (turn, model), parts in sent_out.run_jobs(client, data, Origin.of("the trial"), jobs, named=named):
+            first, last = plan.bounds(turn)
+            before, n = n // n_models, n + (last - first) * columns
+            if advance is not None:  # a turn counts once all models, asked one by one, have answered it
+                advance(n // n_models - before)
             yield turn, model, parts
 
     return turns()
-
-
-class _ProgressCounter:
-    """Progress in outcomes: a turn counts once all models, asked one by one, have answered it."""
-
-    def __init__(self, trial: Trial, plan: TurnPlan, advance: Advance | None) -> None:
-        self._plan, self._advance = plan, advance
-        self._columns, self._n_models = outcomes_per_unit(trial.design), len(trial.predictor.parts)
-        self._n = 0
-
-    def add(self, turn: int) -> None:
-        """Count the answers of one job, a share of the turn's outcomes."""
-        first, last = self._plan.bounds(turn)
-        before = self._n // self._n_models
-        self._n += (last - first) * self._columns
-        if self._advance is not None:
-            self._advance(self._n // self._n_models - before)
 
 
 @dataclass(frozen=True)
@@ -133,23 +124,6 @@ class TrialWork:
         return {**parts, **self.reduction.reduce(outcome)}
 
 
-def pickle_trial(trial: Trial, plan: TurnPlan, reduction: TurnReduction) -> tuple[bytes, Origin]:
-    """Return a trial as bytes, and their origin.
-
-    Raises
-    ------
-    ClusterError
-        If a part of it cannot be pickled; names the part, and says how to give a factory.
-    """
-    sent = TrialWork(trial, plan, reduction, trial.settings)
-    try:
-        data = pickle_with_code(sent)
-    except Exception as error:
-        check_picklable(trial)
-        raise ClusterError(f"what is kept of the outcomes cannot be sent to workers ({first_line(error)})") from error
-    return data, Origin.of("the trial")
-
-
 def check_picklable(trial: Trial) -> None:
     """Raise ClusterError if a trial cannot be sent to workers; nothing is predicted.
 
@@ -166,15 +140,12 @@ def check_picklable(trial: Trial) -> None:
 
 
 def _unsendable_trial_part(trial: Trial, error: Exception) -> ClusterError:
-    design = trial.design
-    if not can_pickle(trial.predictor):
-        parts = zip(trial.predictor.models or (), trial.predictor.parts, strict=False)
-        named = [(f"model {quoted(name)}", part) for name, part in parts] or [("the predictor", trial.predictor)]
-        return _unsendable(named, FACTORY, error)
+    design, cure = trial.design, _VALUES
     arms = [(f"arm '{arm.name}'", arm.intervention) for arm in design.named_arms]
-    return _unsendable([("the null model", design.null), *arms, ("the design", design)], _VALUES, error)
-
-
-def _unsendable(named: Sequence[tuple[str, object]], cure: str, error: Exception) -> ClusterError:
-    name, part = next((one for one in named if not can_pickle(one[1])), named[-1])
+    parts: Sequence[tuple[str, object]] = [("the null model", design.null), *arms, ("the design", design)]
+    if not can_pickle(trial.predictor):
+        members = zip(trial.predictor.models or (), trial.predictor.parts, strict=False)
+        parts, cure = [(f"model {quoted(name)}", part) for name, part in members], FACTORY
+        parts = parts or [("the predictor", trial.predictor)]
+    name, part = next((one for one in parts if not can_pickle(one[1])), parts[-1])
     return ClusterError(f"{name}{unpicklable_attribute(part)} cannot be sent to workers ({first_line(error)}); {cure}")

@@ -1,11 +1,13 @@
-"""Outcomes of a trial: turns predicted here or on a cluster, with a progress bar, gathered in memory and labeled."""
+"""Outcomes of a trial: predicted here or by workers, with a progress bar, gathered, labeled; their rounding error."""
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +18,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
-from causalgia.design import Design
-from causalgia.errors import DegenerateWarning
-from causalgia.predict import Predictor
+from causalgia.design import Arm, Design
+from causalgia.errors import DegenerateWarning, PredictorError, quoted
+from causalgia.predict import NonFiniteError, Predictor
+from causalgia.predict.answer_comparisons import asks_one_by_one
+from causalgia.predict.ensemble import reference_of
+from causalgia.predict.predictor import LONG
 from causalgia.schema import annotate
-from causalgia.trial.answer_precision import NEAR_ONE, SAME_ROUNDINGS, softmax_hint
+from causalgia.trial.attributes import apply_arm
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import Advance, NamedArrays, Trial, Turn, TurnReduction, unit_coordinates
+from causalgia.types import Array, Tokens
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -159,7 +165,7 @@ def warn_constant(outcome: xr.DataArray) -> None:
     """Warn of a task that has the same answer for all units, in every model; up to rounding where it is 1."""
     over = [dim for dim in outcome.dims if dim in ("unit", "arm")]
     low, high = outcome.min(over), outcome.max(over)
-    one = (abs(low - 1) < NEAR_ONE) & (high - low <= SAME_ROUNDINGS * np.finfo(outcome.dtype).eps)
+    one = (abs(low - 1) < _NEAR_ONE) & (high - low <= _SAME_ROUNDINGS * np.finfo(outcome.dtype).eps)
     same = ((low == high) | one).transpose("task", ...).to_numpy()
     constant = same.reshape(outcome.sizes["task"], -1).all(axis=1)
     if outcome.sizes["unit"] > 1 and constant.any():
@@ -187,21 +193,13 @@ class RateColumn(ProgressColumn):
 @contextmanager
 def meter(total: int, *, show: bool, console: Console | None = None) -> Iterator[Callable[[int], None]]:
     """Yield a function to call with the number of new outcomes; a bar is drawn only on a terminal."""
-    if not show:
-        yield _ignore
-        return
-    console = console or Console(stderr=True)
-    if not console.is_terminal:
-        yield _ignore
+    if not show or not (console := console or Console(stderr=True)).is_terminal:
+        yield lambda _n: None
         return
     columns = (BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
     with Progress("predicting", *columns, console=console, transient=True, speed_estimate_period=_REMEMBERED) as bar:
         task = bar.add_task("predicting", total=total)
         yield lambda n: bar.advance(task, n)
-
-
-def _ignore(n: int) -> None:
-    del n
 
 
 def announce_cost(trial: Trial) -> None:
@@ -230,3 +228,229 @@ def duration(seconds: float) -> str:
         if whole >= size:
             return f"{whole // size} {name} {whole % size // next_size} {next_name}"
     return f"{whole} s"
+
+
+TRANSFORMS = ("identity", "log", "log2", "logit")
+"""Scales that an outcome may be put on before it enters a contrast."""
+_MOST_ROWS, _LEAST_ROWS, _MOST_ARMS, _MOST_UNITS, _SHARE = 32, 8, 8, 8, 100
+_DEPTH = 32
+"""Rounding of a whole computation in roundings of its largest answer, where higher precision is not available."""
+_FOR_EIGHT = 2.24
+"""Largest of eight absolute errors relative to their mean, for normal errors."""
+_ALIKE = 4
+"""Rounding shared by all orders of a computation, in multiples of the largest difference between two of them."""
+_SAME_ROUNDINGS, _NEAR_ONE = 8, 1e-3
+"""Roundings by which answers may differ and be one, and how far from 1 a sum of probabilities may be."""
+_IN_SESSION = 2
+_COST = {True: 3.5, False: 3.0}
+"""Cost of a row in answers: itself and one in float64 (2.5); or itself, alone and in another order."""
+
+
+def probe_cost(design: Design, predictor: Predictor) -> float:
+    """Return the cost of the measurement, in answers of the predictor."""
+    exact = predictor.precision.itemsize < 8 and all(hasattr(part, "reference") for part in predictor.parts)
+    return _COST[exact] * math.prod(_n_arms_and_units(design))
+
+
+def _n_arms_and_units(design: Design) -> tuple[int, int]:
+    """Return the numbers of arms and of units that are measured; above 50 kb one sequence."""
+    if design.null.length > LONG:
+        return 1, 1
+    rows = int(np.clip(design.n_units * outcomes_per_unit(design) // _SHARE, _LEAST_ROWS, _MOST_ROWS))
+    arms = min(len(design.named_arms), _MOST_ARMS, rows)
+    return arms, int(np.clip(rows // arms, 1, min(_MOST_UNITS, design.n_units)))
+
+
+def answer_floor(trial: Trial) -> Array:
+    r"""Return the largest error that the predictor's own arithmetic makes in an answer, by scale.
+
+    With :math:`e` the error of an answer, :math:`|\sum_a w_a \bar e_a| \le \sum_a |w_a| \max|e|`: an average effect
+    below that is none that these numbers can show, however many units agree on it, because rounding is alike in every
+    unit. Where the predictor can be asked in float64, :math:`e` is the difference from that, on the paths that the
+    trial takes (whole sequences, and edits recomputed in part), and at least one rounding of the largest answer. Above
+    50 kb one sequence stands for eight: its error counts 2.24 times (the largest of eight errors is on average 2.24
+    times the mean one, if they are normal), and at least as four roundings. Where float64 is not available it is
+    4 times the largest difference between batches of other sizes and orders, plus 32 roundings of the largest answer in
+    the precision of the predictor (float32 also where float64 answers carry no more digits than float32).
+
+    On another scale g it is multiplied by the mean of :math:`|g'(Y)|` over the same sequences.
+
+    Returns
+    -------
+    ndarray
+        (4, tasks[, models]): on the scales of `TRANSFORMS`, 0 where a scale is impossible for an answer.
+
+    Raises
+    ------
+    PredictorError
+        If the predictor does not answer; names the arm, and the unit whose answer is not finite.
+    """
+    rows = _arm_rows(trial)
+    answers = [_predict_rows(trial, row) for row in rows]
+    error = _error_against_float64(trial.predictor, rows, answers)
+    if error is None:
+        error = _error_across_batches(trial.predictor, rows, answers)
+    elif trial.design.null.length > LONG:
+        error = _for_eight(error, trial.predictor, answers)
+    return _by_scale(error, np.concatenate(answers).astype(np.float64))
+
+
+def constant_answers(predictor: Predictor, y: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which tasks (and models) have one answer for several sequences, up to 8 roundings: y (n, tasks[, models]).
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> constant_answers(cg.zoo.oracle("gata1_like"), np.array([[1.0, 2.0], [1.0 + 1e-7, 2.1]], np.float32)).tolist()
+    [True, False]
+    """
+    if len(y) < 2:
+        return np.zeros(y.shape[1:], bool)
+    spread = np.ptp(y.astype(np.float64), axis=0)
+    return np.asarray(spread <= _SAME_ROUNDINGS * _eps(predictor, [y]) * abs(y.astype(np.float64)).max(0))
+
+
+def softmax_hint(answer: float) -> str:
+    """Return a question where the answer to every sequence is 1, as probabilities add up to; else "".
+
+    Examples
+    --------
+    >>> softmax_hint(1.0000001), softmax_hint(3.0)
+    (' (1, as of a softmax summed over its classes? No edit changes that sum: answer one class, or the logits)', '')
+    """
+    if abs(answer - 1) > _NEAR_ONE:
+        return ""
+    return " (1, as of a softmax summed over its classes? No edit changes that sum: answer one class, or the logits)"
+
+
+def floor_of_one(predictor: Predictor, answer: NDArray[Any], exact: NDArray[Any] | None) -> Array:
+    """Return the `answer_floor` of one long sequence, from its answer (1, tasks[, models]) and that in float64."""
+    scale = _eps(predictor, [answer]) * _largest_answer([answer])
+    error = _DEPTH * scale
+    if exact is not None:
+        error = _for_eight(np.maximum(max_difference(answer, exact), scale), predictor, [answer])
+    return _by_scale(np.asarray(error), answer.astype(np.float64))
+
+
+def _for_eight(error: Array, predictor: Predictor, answers: list[NDArray[Any]]) -> Array:
+    """Return the error of one sequence as that of eight."""
+    return np.maximum(_FOR_EIGHT * error, _ALIKE * _eps(predictor, answers) * _largest_answer(answers))
+
+
+@dataclass(frozen=True)
+class _ArmRows:
+    """Some units under an arm: their ids, their backgrounds, and what the arm makes of these."""
+
+    arm: Arm
+    ids: NDArray[np.uint64]
+    base: Tokens
+    tokens: Tokens
+
+
+def _arm_rows(trial: Trial) -> list[_ArmRows]:
+    """Return some arms, spread evenly, on the first units; in a parallel trial on units that receive them."""
+    n_arms, n_units = _n_arms_and_units(trial.design)
+    places = np.unique(np.linspace(0, len(trial.design.named_arms) - 1, n_arms).round().astype(int))
+    parallel = trial.design.assignment == "parallel"
+    units = trial.draw(0, min(n_units * len(trial.design.named_arms) if parallel else n_units, trial.design.n_units))
+    if n_arms == 1 and units.assigned is not None:
+        places = units.assigned[:1]
+    found = []
+    for place in places:
+        mine = slice(None) if units.assigned is None else np.flatnonzero(units.assigned == place)[:n_units]
+        ids, base, arm = units.ids[mine], units.tokens[mine], trial.design.named_arms[place]
+        if len(ids):
+            found.append(_ArmRows(arm, ids, base, apply_arm(arm, base, ids, trial.key)))
+    return found
+
+
+def _predict_rows(trial: Trial, row: _ArmRows) -> NDArray[Any]:
+    """Return the answers to some rows, of which those of the probe are known and the others become known."""
+    known = trial.known(row.tokens)
+    new = [i for i in range(len(row.tokens)) if i not in known]
+    try:
+        answers = trial.predictor.predict(row.tokens[new]) if new else None
+    except NonFiniteError as error:
+        unit = int(row.ids[new[error.row]])
+        raise PredictorError(f"arm {quoted(row.arm.name)}, unit {unit}: {error.detail}") from error
+    except PredictorError as error:
+        length = row.tokens.shape[1]
+        cure = trial.cure_of_length(length)
+        raise PredictorError(f"arm {quoted(row.arm.name)} ({length} bp): {error}{cure}") from error
+    if answers is not None:
+        trial.remember(row.tokens[new], answers)
+        if not known:
+            return answers
+    known = trial.known(row.tokens)
+    return np.stack([known[i] for i in range(len(known))])
+
+
+def _error_against_float64(predictor: Predictor, rows: list[_ArmRows], answers: list[NDArray[Any]]) -> Array | None:
+    """Return the largest difference from float64, (tasks[, models]); None if float64 is not available."""
+    reference = reference_of(predictor)
+    if reference is None:
+        return None
+    try:
+        exact = [reference.predict(row.tokens) for row in rows]
+    except PredictorError:
+        return None  # a layer that is written for float32 alone
+    gaps = [max_difference(y, z) for y, z in zip(answers, exact, strict=True)]
+    edits = [i for i, row in enumerate(rows) if row.tokens.shape == row.base.shape]
+    in_part = [part.backgrounds_at_once(rows[0].base.shape[1]) > 0 for part in predictor.parts]
+    if edits and any(in_part):
+        # sessions that recompute in part are asked for all arms at once, as in a trial
+        together = all(part.incremental for part in predictor.parts)
+        for some in [edits] if together else [[i] for i in edits]:
+            in_session = _answers_in_session(predictor, [rows[i] for i in some], in_part)
+            gaps.append(max_difference(in_session, np.concatenate([exact[i][:_IN_SESSION] for i in some])))
+    return np.asarray(np.maximum(np.max(gaps, axis=0), _eps(predictor, answers) * _largest_answer(answers)))
+
+
+def _answers_in_session(predictor: Predictor, rows: list[_ArmRows], in_part: list[bool]) -> NDArray[Any]:
+    """Return answers to the first units of arms, as edits of their backgrounds by those parts that take edits."""
+    base = np.concatenate([row.base[:_IN_SESSION] for row in rows])
+    tokens = np.concatenate([row.tokens[:_IN_SESSION] for row in rows])
+    places = np.arange(len(base))
+    answers = [
+        part.edits(base).answers(tokens, places) if takes_edits else part.predict(tokens)
+        for part, takes_edits in zip(predictor.parts, in_part, strict=True)
+    ]
+    return answers[0] if predictor.models is None else np.stack(answers, axis=-1)
+
+
+def _error_across_batches(predictor: Predictor, rows: list[_ArmRows], answers: list[NDArray[Any]]) -> Array:
+    """Return the differences between batches plus the rounding of the largest answer, (tasks[, models])."""
+    gaps = [np.zeros(answers[0].shape[1:])]
+    for row, y in zip(rows, answers, strict=True):
+        if asks_one_by_one(predictor, row.tokens.shape[1]):
+            continue  # each sequence goes alone, whatever the batch
+        gaps.append(max_difference(predictor.predict(row.tokens[::-1])[::-1], y))
+        gaps.append(max_difference(np.concatenate([predictor.predict(one[None]) for one in row.tokens]), y))
+    return np.asarray(_ALIKE * np.max(gaps, axis=0) + _DEPTH * _eps(predictor, answers) * _largest_answer(answers))
+
+
+def max_difference(one: NDArray[Any], other: NDArray[Any]) -> Array:
+    """Return the largest absolute difference over rows, (tasks[, models])."""
+    return np.asarray(np.abs(one.astype(np.float64) - other).max(axis=0))
+
+
+def _largest_answer(answers: list[NDArray[Any]]) -> Array:
+    return np.asarray(np.max([np.abs(y.astype(np.float64)).max(axis=0) for y in answers], axis=0))
+
+
+def _eps(predictor: Predictor, answers: list[NDArray[Any]]) -> float:
+    """Return the relative spacing of the numbers in which the answers are computed."""
+    dtype = min(predictor.precision, answers[0].dtype, key=lambda dtype: dtype.itemsize)
+    with np.errstate(over="ignore"):
+        single = all(np.array_equal(y, y.astype(np.float32)) for y in answers)
+    return float(np.finfo(np.float32 if single and dtype.itemsize == 8 else dtype).eps)
+
+
+def _by_scale(error: Array, y: Array) -> Array:
+    """Return the error on each scale: multiplied by the mean of |g'|, 0 where g does not exist."""
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        slopes = [np.ones_like(y), 1 / y, 1 / (y * np.log(2)), 1 / (y * (1 - y))]
+        moved = np.stack([error * slope.mean(axis=0) for slope in slopes])
+    positive, within = (y > 0).all(axis=0), ((y > 0) & (y < 1)).all(axis=0)
+    possible = np.stack([np.ones_like(positive), positive, positive, within])
+    return np.where(possible & np.isfinite(moved), moved, 0.0)

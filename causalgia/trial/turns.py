@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Protocol, TypeAlias, runtime_checkable
@@ -261,8 +260,11 @@ class Trial:
         lengths = {arm.intervention.lay(layout).length: arm.name for arm in reversed(self.design.named_arms)}
         for length, arm in lengths.items():
             for part in self.predictor.parts:
-                with _prefix_predictor_errors(f"arm '{arm}' ({length} bp)", self.cure_of_length(length)):
+                try:
                     part.resolve_batch_size(length)
+                except PredictorError as error:
+                    cure = self.cure_of_length(length)
+                    raise PredictorError(f"arm {quoted(arm)} ({length} bp): {error}{cure}") from error
         length = self.design.null.length
         incremental = [part for part in self.predictor.parts if part.incremental and part.backgrounds_at_once(length)]
         if incremental:
@@ -384,7 +386,10 @@ class Trial:
     ) -> NDArray[Any]:
         """Return the answers to all distinct sequences of one length, (d, tasks[, models])."""
         asking = _SequenceQueries(self, turn, distinct)
-        self._check(length, asking)
+        if length not in self._limits:
+            found = asking.check()
+            self._limits[length] = found.limit
+            self.remember(found.tokens, found.answers)
         parts = list(enumerate(self.predictor.parts))
         if model is not None:
             return asking.part(*parts[model], advance)
@@ -396,24 +401,9 @@ class Trial:
             advance(len(distinct.tokens))
         return np.stack([first, *rest], axis=-1)
 
-    def _check(self, length: int, asking: _SequenceQueries) -> None:
-        if length not in self._limits:
-            found = asking.check()
-            self._limits[length] = found.limit
-            self.remember(found.tokens, found.answers)
-
     def __getstate__(self) -> dict[str, Any]:
         known = {"design": self.design, "predictor": self.predictor, "key": self.key, "_reference": self._reference}
         return known | {"_limits": {}, "_known": {}, "_dtypes": dict(self._dtypes), "_since": 0}
-
-
-@contextmanager
-def _prefix_predictor_errors(what: str, cure: str = "") -> Iterator[None]:
-    """Prefix errors of the predictor with the sequences that it was asked for, and add a cure."""
-    try:
-        yield
-    except PredictorError as error:
-        raise PredictorError(f"{what}: {error}{cure}") from error
 
 
 @dataclass(frozen=True)
@@ -452,7 +442,13 @@ class _SequenceQueries:
             if advance is not None:
                 advance(len(known))
         wanted = np.setdiff1d(np.arange(len(self.distinct.tokens)), list(known))
-        for rows, ask in self._calls(part, wanted, advance):
+        if not len(wanted):
+            assert made is not None
+            return made
+        length, backgrounds = self.distinct.tokens.shape[1], self.turn.units.tokens
+        held = part.backgrounds_at_once(length) if length == backgrounds.shape[1] else 0
+        calls = self._sessions(part, wanted, held, advance) if held else self._batches(part, wanted, advance)
+        for rows, ask in calls:
             try:
                 answer = ask()
             except NonFiniteError as error:
@@ -468,20 +464,10 @@ class _SequenceQueries:
         assert made is not None
         return made
 
-    def _calls(
-        self, part: Predictor, wanted: Ints, advance: Advance | None
-    ) -> Iterator[tuple[Ints, Callable[[], NDArray[Any]]]]:
-        """Yield the rows of every call of the predictor for the rows that are wanted, and the call."""
-        length = self.distinct.tokens.shape[1]
-        backgrounds = self.turn.units.tokens
-        held = part.backgrounds_at_once(length) if length == backgrounds.shape[1] else 0
-        if not len(wanted):
-            return iter(())
-        return self._sessions(part, wanted, held, advance) if held else self._batches(part, wanted, advance)
-
     def _batches(
         self, part: Predictor, wanted: Ints, advance: Advance | None
     ) -> Iterator[tuple[Ints, Callable[[], NDArray[Any]]]]:
+        """Yield the rows of every call of the predictor for the rows that are wanted, and the call."""
         n, length = self.distinct.tokens.shape
         batch = part.resolve_batch_size(length)
         step = -(-_ROWS_IN_HAND // batch) * batch

@@ -402,7 +402,12 @@ def do_job(data: bytes, origin: Origin, *job: Any) -> tuple[Any, Heard]:
         ready = work.prepare(*job)
         with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
             found = work.do(ready)
-        return found, [(_importable_category(warning.category), str(warning.message)) for warning in caught]
+        # the nearest warning category that is importable without the predictor's own packages
+        known = [
+            next(c for c in warning.category.__mro__ if c.__module__ in ("builtins", "causalgia.errors"))
+            for warning in caught
+        ]
+        return found, [(category, str(warning.message)) for category, warning in zip(known, caught, strict=True)]
     except BaseException as error:
         failure = _as_sendable_error(error)
     raise failure  # outside the except block: its context would be pickled with it, and may be unpicklable
@@ -410,8 +415,11 @@ def do_job(data: bytes, origin: Origin, *job: Any) -> tuple[Any, Heard]:
 
 def _as_sendable_error(error: BaseException) -> Exception:
     """Return an error that can be sent: itself, or its text if it, or its cause, cannot be pickled."""
-    if isinstance(error, Exception) and all(map(_survives_pickling, _exception_chain(error))):
-        return error
+    if isinstance(error, Exception):
+        with suppress(Exception):
+            # what is unpickled is trusted: it was pickled here
+            if all(isinstance(pickle.loads(cloudpickle_bytes(one)), type(one)) for one in _exception_chain(error)):
+                return error
     if isinstance(error, CausalgiaError):
         return type(error)(str(error))
     cure = _UNSENT if isinstance(error, Exception) else _ENDED
@@ -428,13 +436,6 @@ def _exception_chain(error: BaseException | None) -> Iterator[BaseException]:
             seen.append(one)
             waiting += [one.__cause__, one.__context__]
             yield one
-
-
-def _survives_pickling(error: BaseException) -> bool:
-    try:
-        return isinstance(pickle.loads(cloudpickle_bytes(error)), type(error))  # trusted: pickled here
-    except Exception:
-        return False
 
 
 def forget_run(run: str) -> None:
@@ -457,7 +458,12 @@ def _cached_work(data: bytes, origin: Origin) -> Work:
 
 
 def _load_work(data: bytes, origin: Origin) -> Work:
-    _check_same_versions(origin)
+    for name, there, mine in zip(
+        ("causalgia", "Python"), (origin.causalgia, origin.python), library_versions(), strict=True
+    ):
+        if there != mine:
+            same = "answers are the same numbers only from the same versions"
+            raise ClusterError(f"a worker has {name} {mine}, this process {there}: {same}; install {there} there")
     keep_freed_memory()
     try:
         return pickle.loads(data)  # type: ignore[no-any-return]
@@ -466,20 +472,6 @@ def _load_work(data: bytes, origin: Origin) -> Work:
     except Exception as error:
         cure = "install there what it needs, or give a factory that finds it: cg.predict.PredictorFactory(build)"
         raise ClusterError(f"a worker could not load {origin.what} ({one_line(error)}); {cure}") from error
-
-
-def _check_same_versions(origin: Origin) -> None:
-    for name, there, mine in zip(
-        ("causalgia", "Python"), (origin.causalgia, origin.python), library_versions(), strict=True
-    ):
-        if there != mine:
-            same = "answers are the same numbers only from the same versions"
-            raise ClusterError(f"a worker has {name} {mine}, this process {there}: {same}; install {there} there")
-
-
-def _importable_category(category: type[Warning]) -> type[Warning]:
-    """Return the nearest warning category that is importable without the predictor's own packages."""
-    return next(c for c in category.__mro__ if c.__module__ in ("builtins", "causalgia.errors"))
 
 
 def dask_setup(worker: object) -> None:

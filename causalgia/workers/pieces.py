@@ -87,16 +87,17 @@ def mapped(
     check_client(client)
     found: dict[int, R] = {}
     bundles = _Bundles(iter(pieces), names, n_threads=sum(threads_by_worker(client).values()))
-    with (
-        shipping_user_code(),
-        closing(
-            run_jobs(client, _pickle_work(work, what), Origin.of(what), bundles.jobs(), named=bundles.named)
-        ) as sent,
-    ):
-        for (first, _, _), (packed, seconds) in sent:
-            results = packed.unpack()
-            bundles.seconds_each = seconds / len(results)
-            found |= {i: keep(i, result) for i, result in enumerate(results, first)}
+    with shipping_user_code():
+        try:
+            data = cloudpickle_bytes(_Pieces(work))
+        except Exception as error:
+            msg = f"{what}{unpicklable_attribute(work)} cannot be sent to workers ({first_line(error)}); {FACTORY}"
+            raise ClusterError(msg) from error
+        with closing(run_jobs(client, data, Origin.of(what), bundles.jobs(), named=bundles.named)) as sent:
+            for (first, _, _), (packed, seconds) in sent:
+                results = packed.unpack()
+                bundles.seconds_each = seconds / len(results)
+                found |= {i: keep(i, result) for i, result in enumerate(results, first)}
     return [found[i] for i in range(len(names))]
 
 
@@ -180,11 +181,3 @@ def _do_piece(work: Callable[[P], R], piece: P, name: str) -> R:
     except BaseException as error:
         error.add_note(name)
         raise
-
-
-def _pickle_work(work: Callable[[Any], Any], what: str) -> bytes:
-    try:
-        return cloudpickle_bytes(_Pieces(work))
-    except Exception as error:
-        msg = f"{what}{unpicklable_attribute(work)} cannot be sent to workers ({first_line(error)}); {FACTORY}"
-        raise ClusterError(msg) from error

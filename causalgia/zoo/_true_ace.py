@@ -443,7 +443,7 @@ def _apply(intervention: Intervention, before: Mixture) -> Mixture:
             return Mixture(np.delete(before.columns, np.s_[slice(*intervention.span)], axis=1))
         case Mutate():
             mutated = before.columns.copy()
-            mutated[:, list(intervention.positions)] = _motif_columns(Motif.from_word(intervention.bases))
+            mutated[:, list(intervention.positions)] = np.array(Motif.from_word(intervention.bases).probabilities)
             return Mixture(mutated)
         case Scramble() | Ablate(fill="shuffle" | "dinucleotide_shuffle"):
             if np.ptp(before.columns[:, slice(*intervention.span)], axis=1).max() > 0:
@@ -453,7 +453,7 @@ def _apply(intervention: Intervention, before: Mixture) -> Mixture:
             start, stop = intervention.span
             letters = "N" if intervention.fill == "uniform" else intervention.fill
             word = letters * (stop - start) if len(letters) == 1 else letters
-            return before.overwrite(_motif_columns(Motif.from_word(word)), start)
+            return before.overwrite(np.array(Motif.from_word(word).probabilities)[None], start)
         case Placebo():
             source = as_pattern(intervention.pattern).source
             if not isinstance(source, str) or intervention.strand != "+":
@@ -470,8 +470,5 @@ def _written_columns(intervention: Patterned) -> Array:
     literal = isinstance(pattern.source, str) or intervention.instance == "consensus"
     motif = Motif.from_word(pattern.word) if literal else pattern.source
     assert isinstance(motif, Motif)
-    return _motif_columns(motif if intervention.strand == "+" else motif.reverse_complement())
-
-
-def _motif_columns(motif: Motif) -> Array:
-    return np.array(motif.probabilities)[None]
+    written = motif if intervention.strand == "+" else motif.reverse_complement()
+    return np.array(written.probabilities)[None]

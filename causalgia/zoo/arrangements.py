@@ -237,14 +237,12 @@ class Hairpin(Term):
         return pairs
 
     def score(self, reading: Reading) -> Array:
-        counts = [self._count(reading, loop) for loop in self.loops]
-        return self.bonus * total(counts)
-
-    def _count(self, reading: Reading, loop: int) -> Array:
-        """Return the number of hairpins of this loop length with the word in each sequence, (n,)."""
         rows, at = reading.places(Site.of(self.word))
-        closed = [rows[self.closed(reading, rows, at - place, loop)] for place in self.places(loop)]
-        return np.bincount(np.concatenate(closed), minlength=reading.n).astype(np.float64)
+        counts = []
+        for loop in self.loops:
+            closed = [rows[self.closed(reading, rows, at - place, loop)] for place in self.places(loop)]
+            counts.append(np.bincount(np.concatenate(closed), minlength=reading.n).astype(np.float64))
+        return self.bonus * total(counts)
 
     def closed(self, reading: Reading, rows: Ints, starts: Ints, loop: int) -> NDArray[np.bool_]:
         """Return whether a hairpin starts at each of these places, (hits,)."""
@@ -265,14 +263,13 @@ class Hairpin(Term):
 
     def expected(self, columns: Array) -> Array:
         word = site_probability(columns, Site.of(self.word))
-        return self.bonus * total([self._expected_count(columns, word, loop) for loop in self.loops])
-
-    def _expected_count(self, columns: Array, word: Array, loop: int) -> Array:
-        windows = n_windows(columns.shape[1], 2 * self.stem + loop)
-        closed = np.ones((len(columns), windows))
-        for left, right in self.stem_pairs(loop):
-            partner = columns[:, right : right + windows] @ self.pairing
-            closed *= (columns[:, left : left + windows] * partner).sum(axis=-1)
-        inside = total([word[:, place : place + windows] for place in self.places(loop)])
-        expected: Array = (closed * inside).sum(axis=1)
-        return expected
+        expected = []
+        for loop in self.loops:
+            windows = n_windows(columns.shape[1], 2 * self.stem + loop)
+            closed = np.ones((len(columns), windows))
+            for left, right in self.stem_pairs(loop):
+                partner = columns[:, right : right + windows] @ self.pairing
+                closed *= (columns[:, left : left + windows] * partner).sum(axis=-1)
+            inside = total([word[:, place : place + windows] for place in self.places(loop)])
+            expected.append((closed * inside).sum(axis=1))
+        return self.bonus * total(expected)

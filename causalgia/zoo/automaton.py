@@ -111,7 +111,10 @@ class Reading:
     def __init__(self, tokens: Tokens) -> None:
         self.tokens = tokens
         self.n, self.length = tokens.shape
-        self._fours = _fours(tokens)
+        # the 4-mer that begins at each position as a number, (n, length), padded with A
+        padded = np.pad(tokens, ((0, 0), (0, 3)))
+        twos = np.asarray(padded[:, :-1] << 2 | padded[:, 1:], np.uint8)
+        self._fours = np.asarray(twos[:, :-2] << 4 | twos[:, 2:], np.uint8)
         self._places: dict[Site, Places] = {}
         self._found: dict[BaseSets, NDArray[np.int64]] = {}
 
@@ -142,13 +145,6 @@ class Reading:
                     found = found[(bases >> self.tokens[rows, at + k] & 1) != 0]
             self._found[pattern] = found
         return self._found[pattern]
-
-
-def _fours(tokens: Tokens) -> Tokens:
-    """Return the 4-mer that begins at each position as a number, (n, length), padded with A."""
-    padded = np.pad(tokens, ((0, 0), (0, 3)))
-    twos = np.asarray(padded[:, :-1] << 2 | padded[:, 1:], np.uint8)
-    return np.asarray(twos[:, :-2] << 4 | twos[:, 2:], np.uint8)
 
 
 @cache

@@ -96,8 +96,14 @@ class Oracle(Predictor):
         rows = [[1.0] * len(terms)] * len(names) if weights is None else weights
         if len(rows) != len(names):
             raise PredictorError(f"weights= has {len(rows)} rows for {len(names)} tasks; give one row for each task")
+        given: tuple[object, ...] = terms
+        odd = [term for term in given if not isinstance(term, Term)]
+        if odd or not terms:
+            raise PredictorError(
+                f"an oracle is made of terms such as zoo.Word('GATA'), not {quoted(odd[0] if odd else 'none')}"
+            )
         values = {
-            "terms": _as_terms(terms),
+            "terms": terms,
             "tasks": names,
             "scale": as_nonempty_text(scale, "scale", "what the outputs are measured on, such as 'log2 activity'"),
             "weights": tuple(
@@ -217,15 +223,6 @@ class Oracle(Predictor):
         except ImportError as error:
             raise MissingExtraError("an oracle as a network needs torch: pip install 'causalgia[torch]'") from error
         return Twin(self)
-
-
-def _as_terms(terms: tuple[object, ...]) -> tuple[Term, ...]:
-    odd = [term for term in terms if not isinstance(term, Term)]
-    if odd or not terms:
-        raise PredictorError(
-            f"an oracle is made of terms such as zoo.Word('GATA'), not {quoted(odd[0] if odd else 'none')}"
-        )
-    return terms  # type: ignore[return-value]  # checked above
 
 
 def _as_coefficients(values: Sequence[float], n: int, name: str) -> tuple[float, ...]:

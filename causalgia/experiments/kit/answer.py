@@ -14,8 +14,7 @@ import numpy as np
 
 from causalgia.errors import OutcomesError, quoted
 from causalgia.inputs import check_no_pipe, to_csv
-from causalgia.sequences.variant_tables import InfoField, annotated_vcf, info_name
-from causalgia.sequences.vcf import Variant
+from causalgia.sequences.variant_files import InfoField, Variant, annotated_vcf, info_name
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -26,7 +26,7 @@ from causalgia.multiplicity.matched_ranks import (
 )
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
-from causalgia.sequences.vcf import Variant
+from causalgia.sequences.variant_files import Variant
 from causalgia.streams import RNG
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from causalgia.mpra.libraries.constructs import data_table, find_row
 from causalgia.schema import annotate
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.genome import Genome
-from causalgia.sequences.vcf import Variant, VariantWindows, check_alleles, read_vcf, variant_windows
+from causalgia.sequences.variant_files import Variant, check_alleles, read_vcf
+from causalgia.sequences.windowed_variants import VariantWindows, variant_windows
 
 REF, ALT = "ref", "alt"
 #: library variables that describe the variant of an oligo, with their values for none

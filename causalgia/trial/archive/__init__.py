@@ -9,7 +9,7 @@ from causalgia.lazy_names import on_first_use
 if TYPE_CHECKING:
     from causalgia.trial.archive.files import place_of
     from causalgia.trial.archive.layout import UNIT, Field
-    from causalgia.trial.archive.reader import open_archive, verify
+    from causalgia.trial.archive.manifest import open_archive, verify
     from causalgia.trial.archive.writer import Archive
 else:
     __getattr__, __dir__ = on_first_use(__name__)

@@ -153,14 +153,16 @@ def write_state(folder: Path, arrays: Mapping[str, NDArray[Any]], *, origin: str
             with whole.open(f"{name}.npy", "w", force_zip64=True) as one:
                 np.lib.format.write_array(one, np.asarray(values), allow_pickle=False)
     data = seal(f"{turns}\n".encode() + made.getvalue(), origin)
-    newest, older = sorted(SLOTS, key=lambda slot: -_turns(folder / slot, origin))
+    read = {slot: _parse_state(read_or_none(folder / slot) or b"", origin) for slot in SLOTS}
+    reached = {slot: -1 if state is None else state[0] for slot, state in read.items()}
+    newest, older = sorted(SLOTS, key=lambda slot: -reached[slot])
     for slot in (older, newest) if last else (older,):
         replace(folder / slot, data)
 
 
 def equalize_states(folder: Path, *, origin: str, turns: int) -> None:
     """Give both generations the same bytes if one of them is final: a kill may have come between the two writes."""
-    read = {slot: _bytes(folder / slot) for slot in SLOTS}
+    read = {slot: read_or_none(folder / slot) or b"" for slot in SLOTS}
     whole = [data for data in read.values() if (state := _parse_state(data, origin)) and state[0] == turns]
     for slot, data in read.items():
         if whole and data != whole[0]:
@@ -170,7 +172,7 @@ def equalize_states(folder: Path, *, origin: str, turns: int) -> None:
 def read_state(folder: Path, origin: str) -> tuple[tuple[int, dict[str, NDArray[Any]]] | None, list[str]]:
     """Return the newest intact sums of a trial with their number of turns, and the names of damaged or other ones."""
     there = [slot for slot in SLOTS if (folder / slot).exists()]
-    read = {slot: _parse_state(_bytes(folder / slot), origin) for slot in there}
+    read = {slot: _parse_state(read_or_none(folder / slot) or b"", origin) for slot in there}
     whole = [state for state in read.values() if state is not None]
     return max(whole, key=lambda state: state[0], default=None), [slot for slot in there if read[slot] is None]
 
@@ -209,16 +211,6 @@ def _parse_npy(data: bytes) -> NDArray[Any] | None:
         return None
     flat = np.frombuffer(values, dtype) if len(values) else np.empty(0, dtype)
     return flat.reshape(shape, order="F" if in_columns else "C").copy()
-
-
-def _turns(path: Path, origin: str) -> int:
-    """Return the number of turns of a state; -1 if it is absent or damaged."""
-    state = _parse_state(_bytes(path), origin)
-    return -1 if state is None else state[0]
-
-
-def _bytes(path: Path) -> bytes:
-    return read_or_none(path) or b""
 
 
 @dataclass

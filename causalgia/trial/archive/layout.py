@@ -360,9 +360,13 @@ def read_frame(grid: Grid, files: Mapping[str, bytes], texts: Mapping[str, str])
         case {"attributes": {"coordinates": str(coords), **attrs}, "consolidated_metadata": {"metadata": dict(arrays)}}:
             for field in grid.fields:
                 _check_array(arrays.pop(node(field.name), None), _unit_array_metadata(field, grid))
-            frame = _assemble_dataset(
-                {name: _variable(name, array, files, texts) for name, array in arrays.items()}, coords
-            )
+            variables = {name: _variable(name, array, files, texts) for name, array in arrays.items()}
+            named = set(coords.split())
+            try:
+                frame = xr.Dataset({unquote(name): v for name, v in variables.items() if name not in named})
+                frame = frame.assign_coords({unquote(name): v for name, v in variables.items() if name in named})
+            except (ValueError, TypeError) as error:
+                raise StoreError(f"zarr.json does not describe one trial ({error})") from error
             if texts == texts_of(frame):
                 return frame.assign_attrs(_plain_attrs(attrs))
     raise StoreError("zarr.json was not written by this library")
@@ -371,16 +375,6 @@ def read_frame(grid: Grid, files: Mapping[str, bytes], texts: Mapping[str, str])
 def texts_of(frame: xr.Dataset) -> dict[str, str]:
     """Return the dtypes of the text variables."""
     return {str(name): str(v.dtype) for name, v in frame.variables.items() if v.dtype.kind == "U"}
-
-
-def _assemble_dataset(variables: Mapping[str, xr.Variable], coords: str) -> xr.Dataset:
-    """Return a Dataset of variables by the names of their arrays; `coords` lists the coordinates."""
-    named = set(coords.split())
-    try:
-        data = xr.Dataset({unquote(name): v for name, v in variables.items() if name not in named})
-        return data.assign_coords({unquote(name): v for name, v in variables.items() if name in named})
-    except (ValueError, TypeError) as error:
-        raise StoreError(f"zarr.json does not describe one trial ({error})") from error
 
 
 def _variable(name: str, array: object, files: Mapping[str, bytes], texts: Mapping[str, str]) -> xr.Variable:

@@ -43,15 +43,16 @@ from causalgia.trial.archive.journal import (
 from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control, static_files, texts_of
 from causalgia.trial.archive.manifest import (
     Manifest,
+    SlabState,
     content_hash,
     damaged_static,
     frame_of_store,
+    inspect_slabs,
     is_store,
     read_manifest,
     repair_static,
     write_manifest,
 )
-from causalgia.trial.archive.reader import SlabState, inspect_slabs
 
 _MOST_OPEN = 32
 _AT_ONCE = 4
@@ -282,11 +283,22 @@ class Archive:
         StoreError
             If values are absent, of another shape or of a wider dtype than the store was made for, or the disk refuses.
         """
-        fillings = [self._filling(slab) for slab in self._slabs_of(turn, values, model)]
+        chunk, bit = self.grid.chunk(turn), self.grid.bit(turn)
+        shared = any(field.name in values for field in self.grid.fields if not field.by_model)
+        models = [m for m in self.grid.models if model is None or m == model or (m is None and shared)]
+        lacking = [slab for m in models if not self._done.get(slab := Slab(chunk, m), 0) & bit]
+        fillings = [self._filling(slab) for slab in lacking]
         for filling in fillings:
-            filling.put(self.grid.bit(turn), self.grid.rows(turn), values)
+            filling.put(bit, self.grid.rows(turn), values)
             self._done[filling.slab] = filling.done
-        self._commit_what_is_due(fillings)
+        # slabs that are full are committed while the trial goes on, and all slabs from time to time
+        crowded = len(self._open) > _MOST_OPEN + len(self.grid.models)
+        if crowded or time.monotonic() - self._committed >= max(self.seconds, _SPARING * self._cost):
+            self._commit_all()
+        else:
+            self._commit([f for f in fillings if f.done == self.grid.whole(f.slab.chunk)], ahead=_AT_ONCE)
+        if crowded:
+            self._open.clear()
 
     def flush(self) -> None:
         """Commit all that was put."""
@@ -350,15 +362,6 @@ class Archive:
         self._spent.clear()
         self._lock.release()
 
-    def _slabs_of(self, turn: int, given: Mapping[str, object], model: int | None) -> list[Slab]:
-        """Return the slabs that lack a turn, among those with the given fields."""
-        chunk, bit = self.grid.chunk(turn), self.grid.bit(turn)
-        models = [m for m in self.grid.models if model is None or m == model or (m is None and self._brings(given))]
-        return [slab for m in models if not self._done.get(slab := Slab(chunk, m), 0) & bit]
-
-    def _brings(self, given: Mapping[str, object]) -> bool:
-        return any(field.name in given for field in self.grid.fields if not field.by_model)
-
     def _filling(self, slab: Slab) -> OpenSlab:
         if slab not in self._open:
             with on_disk(self.path):
@@ -375,16 +378,6 @@ class Archive:
             if (spent.slab.model is None) == (slab.model is None):
                 return OpenSlab(slab, 0, 0, self._spent.pop(place).values)
         return None
-
-    def _commit_what_is_due(self, fillings: Sequence[OpenSlab]) -> None:
-        """Commit slabs that are full while the trial goes on, and all slabs from time to time."""
-        crowded = len(self._open) > _MOST_OPEN + len(self.grid.models)
-        if crowded or time.monotonic() - self._committed >= max(self.seconds, _SPARING * self._cost):
-            self._commit_all()
-        else:
-            self._commit([f for f in fillings if f.done == self.grid.whole(f.slab.chunk)], ahead=_AT_ONCE)
-        if crowded:
-            self._open.clear()
 
     def _commit_all(self) -> None:
         start = time.monotonic()

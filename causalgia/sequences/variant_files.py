@@ -1,21 +1,186 @@
-"""Variants from tables, and VCF files with values of variants in their INFO fields."""
+"""Variants read from VCF files and tables, checked against a genome, and VCF files with values of variants."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Literal, NamedTuple
 
+from causalgia.checks import is_whole
 from causalgia.choices import SCHEMAS, Schema
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import parse_int
+from causalgia.sequences.alphabet import BASES
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.text_files import check_not_fasta, numbered_lines, read_text
-from causalgia.sequences.vcf import Variant, as_variants, read_vcf
+
+_BASES = frozenset(BASES)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A reference allele at a position of a genome, and the alternate that replaces it.
+
+    Parameters
+    ----------
+    chromosome
+        Name of the chromosome, as the genome has it.
+    position
+        0-based start of the reference allele (a VCF counts from 1).
+    reference, alternate
+        Two different words of A, C, G, T, in either case; kept in upper case. Indels are written as VCF does, with a
+        base that both alleles share.
+    name
+        Name in reports; by default ``chromosome:POS:reference>alternate`` with the VCF's POS, counted from 1.
+
+    Raises
+    ------
+    SequenceError
+        If the chromosome is blank, the position is negative, an allele has another letter or none, or both are equal.
+
+    Examples
+    --------
+    >>> Variant("chr1", 41, "A", "g").name
+    'chr1:42:A>G'
+    """
+
+    chromosome: str
+    position: int
+    reference: str
+    alternate: str
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.chromosome, str) or not self.chromosome.strip():
+            msg = f"chromosome={quoted(self.chromosome)}; give its name in the genome, such as 'chr1'"
+            raise SequenceError(msg)
+        at = self.position
+        if (type(at) is not int and not is_whole(at)) or at < 0:
+            msg = f"position={quoted(at)} on {self.chromosome}; give a whole number, counted from 0 (POS - 1 of a VCF)"
+            raise SequenceError(msg)
+        for what in ("reference", "alternate"):
+            letters = getattr(self, what)
+            if not isinstance(letters, str) or not letters or not _BASES.issuperset(letters):
+                object.__setattr__(self, what, _allele(letters, f"{self._label}: {what} allele"))
+        if self.reference == self.alternate:
+            msg = f"{self._label}: both alleles are {quoted(self.reference)}; a variant changes something: drop it"
+            raise SequenceError(msg)
+        object.__setattr__(self, "position", int(self.position))
+        object.__setattr__(self, "name", self.name or self.written)
+
+    @property
+    def _label(self) -> str:
+        return f"variant {quoted(self.name or f'{self.chromosome}:{self.position + 1}')}"
+
+    @property
+    def written(self) -> str:
+        """``chromosome:POS:reference>alternate``, POS counted from 1 as VCF does."""
+        return f"{self.chromosome}:{self.position + 1}:{self.reference}>{self.alternate}"
+
+
+def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
+    r"""Read the variants of a VCF file, plain or gzip-compressed, in its order.
+
+    A line with several alternate alleles gives a variant for each. A variant is named by its ID; one without, or whose
+    ID is shared, is named ``chromosome:POS:reference>alternate``. The first five columns are read: QUAL, FILTER and
+    genotypes are not looked at, so filter the file first. Columns are separated by tabs, or by blanks on lines without
+    tabs; the header may be missing.
+
+    Raises
+    ------
+    SequenceError
+        If the file cannot be read or has no variants, a line is malformed, an allele is not a word of A, C, G, T
+        (symbolic ``<DEL>``, breakends, ``*``, ``.``, N), or a variant is repeated. The message names file and line.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "two.vcf"
+    >>> _ = path.write_text("chr1\t42\trs1\tA\tG\t.\tPASS\t.\nchr1\t50\t.\tCA\tC\t.\tPASS\t.\n")
+    >>> [(v.name, v.position) for v in read_vcf(path)]
+    [('rs1', 41), ('chr1:50:CA>C', 49)]
+    """
+    text = read_text(path)
+    check_not_fasta(text, path, "give the VCF file first, then the FASTA file of the genome")
+    found = [
+        (number, variant)
+        for number, line in numbered_lines(text)
+        if not line.startswith("#")
+        for variant in _variants(line, f"{path}: line {number}")
+    ]
+    if not found:
+        msg = f"{path}: no variants; a VCF line has CHROM, POS, ID, REF and ALT, separated by tabs"
+        raise SequenceError(msg)
+    # a name that is the end of an interval whose start was read as a position counted from 1
+    if all(x.name in (str(x.position + 2), str(x.position + 1 + len(x.reference))) for _, x in found):
+        raise SequenceError(
+            f"{path}: ID is the end of each variant, as in a BED file, which counts from 0; give schema='bed' "
+            "(cg.sequences.read_variants)"
+        )
+    seen: dict[str, int] = {}
+    for number, variant in found:
+        if variant.written in seen:
+            lines = f"lines {seen[variant.written]} and {number} give"
+            msg = f"{path}: {lines} the same variant {variant.written}; drop one"
+            raise SequenceError(msg)
+        seen[variant.written] = number
+    shared = Counter(variant.name for _, variant in found)
+    return tuple(x if shared[x.name] == 1 else replace(x, name="") for _, x in found)
+
+
+def _allele(letters: str, place: str) -> str:
+    allele = letters.upper() if isinstance(letters, str) else ""
+    if allele and set(allele) <= _BASES:
+        return allele
+    symbolic = "symbolic alleles, breakends, '*' and '.' have no letters of their own"
+    ambiguous = isinstance(letters, str) and letters.isalpha()
+    why = "alleles are words of A, C, G, T" if ambiguous else symbolic
+    msg = f"{place} is {quoted(letters)}; {why}: drop the line, or write the allele out"
+    raise SequenceError(msg)
+
+
+def _variants(line: str, place: str) -> Iterator[Variant]:
+    columns = line.split("\t") if "\t" in line else line.split()
+    if len(columns) < 5:
+        msg = f"{place}: {len(columns)} columns; a VCF line has CHROM, POS, ID, REF and ALT, separated by tabs"
+        raise SequenceError(msg)
+    chromosome, at, identifier, reference, alternates = (x.strip() for x in columns[:5])
+    position = parse_int(at, SequenceError, source=f"{place}: POS")
+    if position < 1:
+        msg = (
+            f"{place}: POS {quoted(at)} is not a whole number of at least 1 (a VCF counts from 1); correct or "
+            "drop the line"
+        )
+        raise SequenceError(msg)
+    name = "" if identifier in (".", "") else identifier
+    for alternate in alternates.split(","):
+        try:
+            yield Variant(chromosome, position - 1, reference, alternate, name)
+        except SequenceError as error:
+            msg = f"{place}: {error}"
+            raise SequenceError(msg) from error
+
+
+def as_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
+    """Return variants as a tuple: at least one, with different names."""
+    chosen = tuple(variants) if isinstance(variants, Iterable) else (variants,)
+    odd = [x for x in chosen if not isinstance(x, Variant)]
+    if not chosen or odd:
+        msg = (
+            "variants= takes a VCF file, or Variant values as read_vcf() gives them, at least one, not "
+            f"{quoted(odd[0] if odd else chosen)}"
+        )
+        raise SequenceError(msg)
+    twice = [name for name, count in Counter(x.name for x in chosen).items() if count > 1]
+    if twice:
+        msg = f"more than one variant is called {quoted(twice[0])}; names tell variants apart: rename or drop one"
+        raise SequenceError(msg)
+    return chosen
+
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "original": ("chromosome", "position", "name", "reference", "alternate"),
@@ -179,6 +344,47 @@ def split_by_genome(variants: Sequence[Variant], fasta: str | PathLike[str]) -> 
     return OfGenome(tuple(matched), tuple(mismatched))
 
 
+def check_alleles(
+    variants: Sequence[Variant], letters: Sequence[str], fasta: str | PathLike[str], *, before: Sequence[str] = ()
+) -> None:
+    """Raise SequenceError for variants whose reference allele differs from the genome.
+
+    Parameters
+    ----------
+    variants
+        The variants.
+    letters
+        Of the genome, from the position of each variant on.
+    fasta
+        Where these are from.
+    before
+        The letter before each, to tell whether positions are counted from another number.
+    """
+    pairs = zip(variants, letters, before or [""] * len(variants), strict=True)
+    wrong = [(x, found, one) for x, found, one in pairs if not found.startswith(x.reference)]
+    if not wrong:
+        return
+    variant, found, _ = wrong[0]
+    swapped = found.startswith(variant.alternate)
+    found = found[: len(variant.reference)]
+    right = all(after[1:].startswith(x.reference) for x, after, _ in wrong)
+    left = all((one + after).startswith(x.reference) for x, after, one in wrong)
+    cure = "is the FASTA another assembly than the variants are of, or are positions not counted from 0 here?"
+    cure += " The FASTA has the alternate there: are the alleles swapped?" if swapped else ""
+    if len(wrong) > 2 and 2 * len(wrong) > len(variants) and (right or left):
+        side, (counted, taken) = ("right", (0, 1)) if right else ("left", (1, 0))
+        cure = (
+            f"it has all alleles one base to the {side}, so that positions seem to be counted from {counted} and were "
+            f"taken as counted from {taken}; schema='bed' counts from 0, the other schemas from 1"
+        )
+    place = f"{variant.chromosome}:{variant.position} (counted from 0)"
+    msg = (
+        f"variant {quoted(variant.name)}: its reference allele at {place} is {quoted(variant.reference)}, but {fasta} "
+        f"has {quoted(found)} there ({len(wrong)} of {len(variants)} variants differ): {cure}"
+    )
+    raise SequenceError(msg)
+
+
 _HEAD = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 _RESERVED = re.compile(r"[%;:=,\s]")
 
@@ -285,7 +491,16 @@ def annotated_vcf(
         if names.count(field.name) > 1:
             raise SequenceError(f"two INFO fields are called {quoted(field.name)}; rename one")
     of = {(x.chromosome, x.position, x.reference, x.alternate): i for i, x in enumerate(variants)}
-    head, rows = _lines_of(variants) if like is None else _lines_like(like)
+    head, rows = list[str](), list[list[str]]()
+    if like is None:
+        for x in variants:
+            name = "." if x.name == x.written else re.sub(r"[;\s]", "_", x.name)
+            rows.append([x.chromosome, str(x.position + 1), name, x.reference, x.alternate, ".", ".", "."])
+    else:
+        lines = [line for _, line in numbered_lines(read_text(like))]
+        head = [line for line in lines if line.startswith("#")]
+        cells = [line.split("\t") if "\t" in line else line.split() for line in lines if not line.startswith("#")]
+        rows = [[cell.strip() for cell in row] + ["."] * (8 - len(row)) for row in cells]
     places = [parse_int(row[1], SequenceError, source=f"{like}: POS") - 1 for row in rows]
     own = tuple(f"##INFO=<ID={name}," for name in names)
     meta = [line for line in head if line.startswith("##") and not line.startswith(own)]
@@ -294,21 +509,6 @@ def annotated_vcf(
     columns = next((line for line in head if not line.startswith("##")), "\t".join(_HEAD))
     body = [_with_info(row, place, fields, of) for row, place in zip(rows, places, strict=True)]
     return "\n".join([*meta, *(field.declaration for field in fields), columns, *body]) + "\n"
-
-
-def _lines_of(variants: Sequence[Variant]) -> tuple[list[str], list[list[str]]]:
-    rows = []
-    for x in variants:
-        name = "." if x.name == x.written else re.sub(r"[;\s]", "_", x.name)
-        rows.append([x.chromosome, str(x.position + 1), name, x.reference, x.alternate, ".", ".", "."])
-    return [], rows
-
-
-def _lines_like(path: str | PathLike[str]) -> tuple[list[str], list[list[str]]]:
-    lines = [line for _, line in numbered_lines(read_text(path))]
-    head = [line for line in lines if line.startswith("#")]
-    rows = [line.split("\t") if "\t" in line else line.split() for line in lines if not line.startswith("#")]
-    return head, [[cell.strip() for cell in row] + ["."] * (8 - len(row)) for row in rows]
 
 
 def _with_info(
