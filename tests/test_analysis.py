@@ -205,6 +205,10 @@ def test_arms_that_a_design_lacks_are_refused():
             {"cluster": "zz"},
             "cluster = 'zz', which is not a coordinate of the units; the coordinates are 'parent', 'gc'$",
         ),
+        (
+            {"cluster": "gc"},
+            "cluster = 'gc', which is a share of each unit's letters, and a cluster is a group of units",
+        ),
         ({"family": "zz"}, "family = 'zz', which is not a factor; the factors are 'class'"),
         ({"covariates": ["gc"]}, "covariates is for assignment = 'parallel'"),
         ({"covariates": ["zz"]}, "covariates names 'zz', which is not a coordinate of the units"),
