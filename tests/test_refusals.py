@@ -460,6 +460,7 @@ def test_terms_of_broom_name_the_contrasts() -> None:
 MADE = cg.run(PLAIN, PREDICTOR, rng=0)
 EFFECTS = cg.contrast(MADE, control="none")
 MOMENTS = cg.run(PLAIN, PREDICTOR, rng=0, keep="moments", analysis=cg.Analysis(control="none"))
+DECISIONS = cg.decide(cg.estimate(EFFECTS), rope=0)
 
 
 @pytest.mark.parametrize(
@@ -494,6 +495,21 @@ MOMENTS = cg.run(PLAIN, PREDICTOR, rng=0, keep="moments", analysis=cg.Analysis(c
             r"because one was selected; a list keeps it: .sel\(contrast=\['GATA'\]\)",
         ),
         (lambda: cg.adjust(cg.estimate(EFFECTS).sel(contrast="GATA")), r"\.sel\(contrast=\['GATA'\]\)"),
+        (lambda: cg.estimation.covariance(MADE), "these are outcomes; contrast them first"),
+        (lambda: cg.estimation.covariance(EFFECTS), r"these are effects; give estimates = cg.estimate\(effects\)"),
+        (lambda: cg.estimation.covariance(MOMENTS), r"estimates = cg.estimate\(moments\)"),
+        (
+            lambda: cg.estimation.covariance(DECISIONS),
+            "these are decisions, which keep no p-values and no covariance; give the estimates that they were made of",
+        ),
+        (
+            lambda: cg.estimation.covariance(cg.decide(cg.infer(ESTIMATES, rng=0), rope=0)),
+            "these are decisions from a posterior, .* give the estimates that cg.infer took",
+        ),
+        (
+            lambda: cg.estimation.covariance(ESTIMATES),
+            r"standard errors alone, .* give their covariance: cg.from_effects\(estimates, covariance=\)",
+        ),
     ],
 )
 def test_a_verb_says_what_it_was_given_and_what_to_do(verb: Callable[[], Any], message: str) -> None:
