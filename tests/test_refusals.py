@@ -495,6 +495,11 @@ DECISIONS = cg.decide(cg.estimate(EFFECTS), rope=0)
             r"because one was selected; a list keeps it: .sel\(contrast=\['GATA'\]\)",
         ),
         (lambda: cg.adjust(cg.estimate(EFFECTS).sel(contrast="GATA")), r"\.sel\(contrast=\['GATA'\]\)"),
+        (lambda: cg.adjust(DECISIONS), "these are decisions, .* give the estimates that they were made of"),
+        (
+            lambda: cg.adjust(cg.decide(cg.infer(ESTIMATES, rng=0), rope=0)),
+            "these are decisions from a posterior, .* give the estimates that cg.infer took",
+        ),
         (lambda: cg.estimation.covariance(MADE), "these are outcomes; contrast them first"),
         (lambda: cg.estimation.covariance(EFFECTS), r"these are effects; give estimates = cg.estimate\(effects\)"),
         (lambda: cg.estimation.covariance(MOMENTS), r"estimates = cg.estimate\(moments\)"),

@@ -15,7 +15,7 @@ from causalgia.choices import STEPWISE, Method, Stepwise
 from causalgia.effect_table import as_effect_table
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation import as_estimates
-from causalgia.estimation._from_effects import check_has_errors
+from causalgia.estimation._from_effects import check_has_errors, check_not_decisions
 from causalgia.estimation.given_effects import with_effect_columns
 from causalgia.estimation.ratios import unbounded
 from causalgia.estimation.request import FEW_CLUSTERS, Request, check_cluster_name, clusters, is_below_floor
@@ -149,8 +149,8 @@ def adjust(
     Raises
     ------
     EstimateError
-        If the method or family is unknown, the estimates have no p-values (one unit), a p-value is not between 0 and 1,
-        the method needs units that are not there, or its assumption contradicts the estimates.
+        If the method or family is unknown, there are no p-values (one unit, decisions), a p-value is not between 0 and
+        1, the method needs units that are not there, or its assumption contradicts the estimates.
     OutcomesError
         If `estimates` is not a Dataset with a dim contrast.
 
@@ -359,6 +359,7 @@ def _p_of_estimates(estimates: xr.Dataset) -> xr.DataArray:
     if "contrast" not in estimates.dims:
         validate(estimates, "estimates")  # which says why
     if "p" not in estimates:
+        check_not_decisions(estimates)
         check_has_errors(estimates)
         raise EstimateError("the estimates have no p-values; take them from cg.estimate or cg.from_effects")
     p = estimates["p"]
