@@ -463,6 +463,25 @@ MOMENTS = cg.run(PLAIN, PREDICTOR, rng=0, keep="moments", analysis=cg.Analysis(c
 DECISIONS = cg.decide(cg.estimate(EFFECTS), rope=0)
 
 
+@pytest.mark.parametrize("rope", ["placebo", "placebo tail", "placebo outliers"])
+def test_a_region_of_placebo_words_that_are_not_there_is_an_error_of_the_rope(rope: str) -> None:
+    message = (
+        f"rope='{rope}': a region of placebo words needs 40 of them for share=0.95, and there are 0; add arms with"
+    )
+    for verb in (
+        lambda: cg.decide(ESTIMATES, rope=rope),
+        lambda: cg.decide(cg.infer(ESTIMATES, rng=0), rope=rope),
+        lambda: cg.decide(EFFECTS, rope=rope, error="bootstrap_t", rng=0),
+    ):
+        with pytest.raises(DecisionError, match=message):
+            verb()
+
+
+def test_a_tipping_point_out_of_a_region_of_placebo_words_that_are_not_there() -> None:
+    with pytest.raises(DecisionError, match="rope='placebo': a region of placebo words needs 40"):
+        cg.tipping_point(MADE, rope="placebo", control="none")
+
+
 @pytest.mark.parametrize(
     ("verb", "message"),
     [

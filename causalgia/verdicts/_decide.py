@@ -115,14 +115,15 @@ def decide(
     Raises
     ------
     DecisionError
-        If there is no ROPE or an impossible one, `level` is not a probability, `error`, `rare` or `ci_prob` does not go
-        with `x`, there are too few draws for `level`, or the groups of a posterior are of different effects.
+        If there is no ROPE or an impossible one (too few placebo words, say), `level` is not a probability, `error`,
+        `rare` or `ci_prob` does not go with `x`, there are too few draws for `level`, or the groups of a posterior are
+        of different effects.
     InferenceError
         If a posterior lacks ``ace``.
     ConvergenceError
         If draws that did not come from `causalgia.infer` have divergent transitions, or chains that disagree.
     EstimateError
-        If estimates have no standard error, or there are too few placebo words.
+        If estimates have no standard error.
 
     Notes
     -----
