@@ -20,7 +20,7 @@ from causalgia.estimation.given_effects import with_effect_columns
 from causalgia.estimation.ratios import unbounded
 from causalgia.estimation.request import FEW_CLUSTERS, Request, check_cluster_name, clusters, is_below_floor
 from causalgia.multiplicity.adjusted_p import hierarchical_q, stepwise, storey_q
-from causalgia.multiplicity.bands import seed_label
+from causalgia.multiplicity.bands import key_of_method, seed_label
 from causalgia.multiplicity.families import (
     JointEstimates,
     as_joint_estimates,
@@ -42,7 +42,7 @@ from causalgia.multiplicity.joint_methods import (
 )
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, check_dataset, check_no_positions, validate
-from causalgia.streams import RNG, root_key
+from causalgia.streams import RNG
 from causalgia.types import Array, Codes
 
 _OF_P = (*STEPWISE, "storey", "hierarchical")
@@ -153,6 +153,8 @@ def adjust(
         1, the method needs units that are not there, or its assumption contradicts the estimates.
     OutcomesError
         If `estimates` is not a Dataset with a dim contrast.
+    RandomnessError
+        If ``"bootstrap_t"``, or ``"sign_flip"`` of more flips than are enumerated, has no `rng`.
 
     Warns
     -----
@@ -328,7 +330,7 @@ def _adjust_jointly(
     attrs: dict[str, Any] = {"adjust": method, "seed": seed_label(rng), "family": family_label(family, table["ace"])}
     units = None if method == "dunnett" else units_to_resample(joint, method)
     needs_rng = units is not None and (method == "bootstrap_t" or not enumerates(units.n_clusters, n_flips))
-    key = root_key(0 if rng is None and not needs_rng else rng)  # type: ignore[arg-type]  # None is refused there
+    key = key_of_method(method, rng, draws=needs_rng)
     se, shape = joint.numbers("se"), table["ace"].shape
     single, down = np.empty_like(se), np.empty_like(se)
     if method == "bootstrap_t":
