@@ -135,6 +135,7 @@ def test_contrasts_are_weights_by_arm():
         ({"ci_prob": 95}, "ci_prob = 95 must be a number from 0.5"),
         ({"level": True}, "level = True must be a number"),
         ({"adjust": "fdr"}, "adjust = 'fdr' must be one of"),
+        ({"adjust": "bhh"}, '"dunnett", "sign_flip"; did you mean \'bh\'?'),
         ({"law": "ash"}, "law = 'ash' must be one of"),
         ({"family": 3}, "family = 3 must be"),
         ({"error": "fwer"}, "error = 'fwer' must be one of"),

@@ -33,6 +33,7 @@ from causalgia.multiplicity import (
     storey_q,
     weighted_bh,
 )
+from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.posterior import prior_predictive
 from causalgia.posterior._profile import gaussian_process
 from causalgia.posterior.density_grids import gauss_rule, resolve_density, support_grid
@@ -130,7 +131,7 @@ REFUSED: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
     (
         lambda: cg.adjust([0.1, 0.2], method="bhh"),
         EstimateError,
-        "method 'bhh' is not one of 'auto'|is not one of auto",
+        "method 'bhh' is not one of auto, .*, dunnett; did you mean 'bh'",
     ),  # type: ignore[arg-type]
     (lambda: of_cells("cells.csv"), OutcomesError, "takes a pandas DataFrame"),
     (lambda: of_cells(CELLS[:0]), OutcomesError, "takes a pandas DataFrame"),
@@ -461,6 +462,23 @@ MADE = cg.run(PLAIN, PREDICTOR, rng=0)
 EFFECTS = cg.contrast(MADE, control="none")
 MOMENTS = cg.run(PLAIN, PREDICTOR, rng=0, keep="moments", analysis=cg.Analysis(control="none"))
 DECISIONS = cg.decide(cg.estimate(EFFECTS), rope=0)
+
+
+@pytest.mark.parametrize(
+    ("verb", "near"),
+    [
+        (lambda: cg.adjust(ESTIMATES, method="holmes"), "holm"),
+        (lambda: stepwise(np.array([0.1]), "bonferoni"), "bonferroni"),
+        (lambda: cg.multiplicity.simultaneous(EFFECTS, method="dunett"), "dunnett"),
+        (lambda: cg.decide(ESTIMATES, rope=0, error="bayes"), "bayes_fdr"),
+        (lambda: cg.estimate(EFFECTS, target="parent"), "parents"),
+        (lambda: cg.contrast(MADE, control="none", scale="Log"), "log"),
+        (lambda: cg.Analysis(control="none", law="normals"), "normal"),
+    ],
+)
+def test_the_nearest_choice_is_proposed(verb: Callable[[], Any], near: str) -> None:
+    with pytest.raises(CausalgiaError, match=rf"; did you mean '{near}'\?$"):
+        verb()
 
 
 @pytest.mark.parametrize("rope", ["placebo", "placebo tail", "placebo outliers"])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from causalgia.checks import is_real, is_whole
+from causalgia.checks import is_real, is_whole, nearest
 from causalgia.choices import TARGET_MEANINGS, TARGETS, Target
 from causalgia.errors import EstimateError, FewClustersWarning, quoted
 from causalgia.estimation.crossover import Estimate
@@ -59,7 +59,8 @@ class Request:
     def __post_init__(self) -> None:
         check_cluster_name(self.cluster, of_units=True)
         if not isinstance(self.target, str) or self.target not in TARGETS:
-            raise EstimateError(f"target {quoted(self.target)} is not one of {', '.join(map(quoted, TARGETS))}")
+            hint = nearest(str(self.target), TARGETS)
+            raise EstimateError(f"target {quoted(self.target)} is not one of {', '.join(map(quoted, TARGETS))}{hint}")
         if self.weights not in ("units", "clusters"):
             raise EstimateError(f"weights {quoted(self.weights)} is neither 'units' (each counts once) nor 'clusters'")
         if self.moderate not in (None, True, False):

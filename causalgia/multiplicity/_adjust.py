@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
+from causalgia.checks import nearest
 from causalgia.choices import STEPWISE, Method, Stepwise
 from causalgia.effect_table import as_effect_table
 from causalgia.errors import EstimateError, OutcomesError, quoted
@@ -47,6 +48,7 @@ from causalgia.types import Array, Codes
 
 _OF_P = (*STEPWISE, "storey", "hierarchical")
 _JOINT = ("bootstrap_t", "sign_flip", "dunnett")
+_NAMES = ("auto", *_OF_P, *_JOINT)
 _CI_PROB = 0.95
 _ALPHA = 0.05
 _OF_ONE_METHOD = ("adjust_alpha", "skewness", "n_flips")
@@ -189,7 +191,7 @@ def adjust(
     array([0.03, 0.06, 0.06])
     """
     if not isinstance(method, str):
-        raise EstimateError(f"method={quoted(method)} is not a text; one of {', '.join(('auto', *_OF_P, *_JOINT))}")
+        raise EstimateError(f"method={quoted(method)} is not a text; one of {', '.join(_NAMES)}")
     check_cluster_name(cluster, of_units=has_effects(estimates))
     if isinstance(estimates, list | tuple | np.ndarray | pd.Series | pd.Index | xr.DataArray):
         p_alone: pd.Series[float] | Array = _adjust_p_values(estimates, method, family)
@@ -202,7 +204,7 @@ def adjust(
         table = _estimates_table(estimates, cluster)
         out, attrs = _adjust_by_p(table, used, family)
     else:
-        raise EstimateError(f"method {quoted(method)} is not one of {', '.join(('auto', *_OF_P, *_JOINT))}")
+        raise _unknown_method(method)
     # how p was adjusted, in place of what an earlier method wrote
     stale = _OF_ONE_METHOD if "band" in out.attrs else (*_OF_ONE_METHOD, "n_draws", "seed")
     others = {name: value for name, value in out.attrs.items() if name not in stale}
@@ -211,6 +213,10 @@ def adjust(
     out.attrs = others | attrs | bound | exploratory_attrs(others, adjust=method, family=family)
     adjusted = annotate(out)
     return with_notes(adjusted, *([why] if why else []))
+
+
+def _unknown_method(method: str) -> EstimateError:
+    return EstimateError(f"method {quoted(method)} is not one of {', '.join(_NAMES)}{nearest(method, _NAMES)}")
 
 
 def _adjust_p_values(given: Any, method: str, family: str | None) -> Any:
@@ -223,7 +229,7 @@ def _adjust_p_values(given: Any, method: str, family: str | None) -> Any:
             "estimates, or use method='holm' or 'bh'"
         )
     if name not in _OF_P:
-        raise EstimateError(f"method {quoted(method)} is not one of {', '.join(('auto', *_OF_P, *_JOINT))}")
+        raise _unknown_method(method)
     if family not in (None, "all"):
         raise EstimateError(
             f"family={quoted(family)}: p-values alone are one family; adjust each family by itself, or give a Dataset "

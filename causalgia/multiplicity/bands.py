@@ -11,7 +11,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.analysis import exploratory_attrs
-from causalgia.checks import is_real
+from causalgia.checks import is_real, nearest
 from causalgia.choices import BANDS, Band
 from causalgia.effect_table import folded, has_positions, unfolded
 from causalgia.errors import EstimateError, RandomnessError, quoted
@@ -341,7 +341,8 @@ def _check_band_method(method: str) -> None:
             "value of skewed effects; use method='bootstrap_t' (or adjust(method='sign_flip') for the test)"
         )
     if method not in BANDS:
-        raise EstimateError(f"method {quoted(method)} is not one of {', '.join(map(quoted, BANDS))}")
+        hint = nearest(str(method), BANDS)
+        raise EstimateError(f"method {quoted(method)} is not one of {', '.join(map(quoted, BANDS))}{hint}")
 
 
 def selected_intervals(

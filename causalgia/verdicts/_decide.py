@@ -12,7 +12,7 @@ import xarray as xr
 from scipy.special import ndtri
 
 from causalgia.analysis import analysis_in_attrs, exploratory_attrs
-from causalgia.checks import is_real
+from causalgia.checks import is_real, nearest
 from causalgia.choices import ERRORS, LEAST_FOR_A_LAW, Error, too_few_for_a_law
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation import as_estimates
@@ -191,7 +191,8 @@ def _kind_of_evidence(x: Any) -> _Kind:
 def _as_error(error: Any, kind: _Kind) -> Any:
     """Return the error rate, that of the kind of evidence for "auto"; refuse one that does not go with it."""
     if error not in ERRORS:
-        raise DecisionError(f"error={quoted(error)} is not one of {', '.join(map(quoted, ERRORS))}")
+        hint = nearest(str(error), ERRORS)
+        raise DecisionError(f"error={quoted(error)} is not one of {', '.join(map(quoted, ERRORS))}{hint}")
     if kind == "effects" and error != "bootstrap_t":
         raise DecisionError(
             f"these are effects of single units; error={quoted(error)} needs cg.estimate(effects), while "
