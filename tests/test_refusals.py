@@ -1,4 +1,4 @@
-"""Input that is refused at the edge of what is taken: each refusal beside its nearest neighbour that has an answer."""
+"""Input that is refused at the edge of what is taken: each refusal beside its nearest neighbor that has an answer."""
 
 from __future__ import annotations
 
