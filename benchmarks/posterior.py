@@ -1,7 +1,7 @@
 """The exact posterior of thousands of effects against NUTS (nutpie, its compilation included).
 
 Each row draws 4,000 times from the posterior of one table of effects: ours as independent draws, nutpie's as 4 chains
-of 1,000 after 1,000 steps of warm-up, of the same model (centred; t with 4 degrees of freedom, the spike and slab
+of 1,000 after 1,000 steps of warm-up, of the same model (centered; t with 4 degrees of freedom, the spike and slab
 without its spike and with its weights fixed where ours are; two scales have no such twin yet). The last rows take
 means, sds and lfsr of all effects without a draw, of the default law and of the normal one. Times of ours are the least
 of several repeats; nutpie runs once. Fit and moments of 10,000 effects are stated together, and `infer` of the tasks of
@@ -67,7 +67,7 @@ def least(job: Callable[[], object], repeats: int) -> tuple[float, float]:
 
 
 def model_of(law: str, effect: np.ndarray, variances: np.ndarray) -> Any:
-    """Return the same model for PyMC; weights of the spike and slab stand at our penalised maximum, as in ours."""
+    """Return the same model for PyMC; weights of the spike and slab stand at our penalized maximum, as in ours."""
     import pymc as pm
 
     n = len(effect)

@@ -7,6 +7,7 @@ import math
 import sys
 import sysconfig
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
 from pathlib import Path
@@ -92,9 +93,17 @@ def is_table(value: object) -> bool:
     return isinstance(value, dict)
 
 
+@dataclass(frozen=True)
+class _IsOneOf:
+    names: tuple[str, ...]
+
+    def __call__(self, value: Any) -> bool:
+        return isinstance(value, str) and value in self.names
+
+
 def one_of(*names: str) -> tuple[Callable[[Any], bool], str]:
     """Return the `Keys` entry for a choice among names."""
-    return (lambda value: isinstance(value, str) and value in names), "one of " + ", ".join(f'"{n}"' for n in names)
+    return _IsOneOf(names), "one of " + ", ".join(f'"{n}"' for n in names)
 
 
 NAME: tuple[Callable[[Any], bool], str] = (is_text, "text that is not empty")
@@ -125,10 +134,19 @@ def check_table(plain: object, place: str, keys: Keys) -> Table:
 
 
 def check_value(value: object, keys: Keys, key: str, *, label: str) -> None:
-    """Raise DesignError if a value is invalid for its key; `label` names the key in the message."""
+    """Raise DesignError if a value is invalid for its key; `label` names the key in the message.
+
+    Examples
+    --------
+    >>> check_value("holmes", {"adjust": one_of("bh", "holm")}, "adjust", label="adjust")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: adjust = 'holmes' must be one of "bh", "holm"; did you mean 'holm'?
+    """
     is_valid, description = keys[key]
     if not is_valid(value):
-        raise DesignError(f"{label} = {shown(value)} must be {description}")
+        hint = nearest(value, is_valid.names) if isinstance(is_valid, _IsOneOf) and isinstance(value, str) else ""
+        raise DesignError(f"{label} = {shown(value)} must be {description}{hint}")
 
 
 def check_key(table: Table, key: str, what: str) -> None:

@@ -64,7 +64,7 @@ paired = estimates["se"].sel(contrast="GATA1", task="K562").item()
 print(f"standard error unpaired {unpaired:.4f}, paired {paired:.4f}: {unpaired / paired:.1f} times smaller")
 
 # %% [markdown]
-# The oracle's true effects are sums over windows, so they can be computed exactly and drawn beside the estimates. The grey band is
+# The oracle's true effects are sums over windows, so they can be computed exactly and drawn beside the estimates. The gray band is
 # the central 95 % of the forty placebo words: the lowest and the highest of them lie outside.
 
 # %%

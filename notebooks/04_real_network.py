@@ -23,7 +23,7 @@
 # [doi:10.5281/zenodo.5502060](https://doi.org/10.5281/zenodo.5502060), the ten enhancers at
 # [github.com/bernardo-de-almeida/DeepSTARR](https://github.com/bernardo-de-almeida/DeepSTARR), the two other networks at
 # [github.com/aszymik/deep-starr](https://github.com/aszymik/deep-starr) (rows of their one-hot are A C T G). Copies as safetensors are read
-# from a folder `shared` beside the repository, where `SOURCE.md` files say commit, licence and how each was converted; where that folder is
+# from a folder `shared` beside the repository, where `SOURCE.md` files say commit, license and how each was converted; where that folder is
 # absent the notebook runs and shows nothing.
 
 # %%

@@ -129,7 +129,7 @@ print(cg.report(cg.simultaneous(cg.contrast(cg.run(starts, promoter, rng=7)), ov
 # where they are made: in brain, muscle and heart. Does the network say so, and is it *specific* to the brain?
 #
 # The network is not part of causalgia, and nothing is downloaded: a copy is read from a folder `shared` beside the repository, whose `SOURCE.md`
-# says commit, licence (MIT) and how it was converted. Where that folder is absent this section shows nothing.
+# says commit, license (MIT) and how it was converted. Where that folder is absent this section shows nothing.
 
 # %%
 if folder:

@@ -19,7 +19,7 @@ def assert_recovers(
     error: float = 1e-4,
     unseen: float = 1e-8,
 ) -> cg.experiments.Answer:
-    """Run, analyse and compare every contrast with its truth, in standard errors; return the answer.
+    """Run, analyze and compare every contrast with its truth, in standard errors; return the answer.
 
     `unseen` is how far the truth may be from an effect that was the same in every unit: what is rarer was not seen.
     """

@@ -179,7 +179,7 @@ def test_draws_do_not_depend_on_other_contrasts():
     np.testing.assert_array_equal(all_of_them[:, :3], first)
 
 
-def test_the_weights_are_those_of_the_whole_programme():
+def test_the_weights_are_those_of_the_whole_program():
     """Adding columns where the gradient is positive reaches the optimum of all columns at once."""
     rng = np.random.default_rng(2)
     scale = np.concatenate([[0.0], np.tile(np.geomspace(0.1, 5, 20), 10)])

@@ -191,7 +191,7 @@ def test_sign_flips_through_the_verb() -> None:
     out = adjust(effects_of(few), method="sign_flip")
     np.testing.assert_array_equal(out["p_adjusted"][:, 0], sign_flip_max_t(few).p_step_down)
     assert "skewness" in out.attrs
-    with pytest.raises(RandomnessError):
+    with pytest.raises(RandomnessError, match="method='sign_flip' draws at random and needs a seed; for example rng=0"):
         adjust(effects_of(NORMAL), method="sign_flip")
 
 
@@ -276,7 +276,9 @@ def test_units_are_asked_for() -> None:
     for method in ("bootstrap_t", "sign_flip"):
         with pytest.raises(EstimateError, match=f"method='{method}' resamples the ICE of units.*give the effects"):
             adjust(estimate(effects_of(NORMAL)), method=method, rng=0)  # type: ignore[arg-type]
-    with pytest.raises(RandomnessError):
+    with pytest.raises(
+        RandomnessError, match="method='bootstrap_t' draws at random and needs a seed; for example rng=0"
+    ):
         adjust(effects_of(NORMAL), method="bootstrap_t")
 
 

@@ -135,6 +135,7 @@ def test_contrasts_are_weights_by_arm():
         ({"ci_prob": 95}, "ci_prob = 95 must be a number from 0.5"),
         ({"level": True}, "level = True must be a number"),
         ({"adjust": "fdr"}, "adjust = 'fdr' must be one of"),
+        ({"adjust": "bhh"}, '"dunnett", "sign_flip"; did you mean \'bh\'?'),
         ({"law": "ash"}, "law = 'ash' must be one of"),
         ({"family": 3}, "family = 3 must be"),
         ({"error": "fwer"}, "error = 'fwer' must be one of"),
@@ -204,6 +205,10 @@ def test_arms_that_a_design_lacks_are_refused():
         (
             {"cluster": "zz"},
             "cluster = 'zz', which is not a coordinate of the units; the coordinates are 'parent', 'gc'$",
+        ),
+        (
+            {"cluster": "gc"},
+            "cluster = 'gc', which is a share of each unit's letters, and a cluster is a group of units",
         ),
         ({"family": "zz"}, "family = 'zz', which is not a factor; the factors are 'class'"),
         ({"covariates": ["gc"]}, "covariates is for assignment = 'parallel'"),

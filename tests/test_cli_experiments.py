@@ -1,4 +1,4 @@
-"""Experiments on the command line: listed, begun with a file that runs as it is, answered, drawn, analysed again."""
+"""Experiments on the command line: listed, begun with a file that runs as it is, answered, drawn, analyzed again."""
 
 from __future__ import annotations
 

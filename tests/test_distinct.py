@@ -118,7 +118,7 @@ def test_any_layout_and_read_only(view):
 
 
 def test_hashes_spread_sequences_that_differ_in_one_letter():
-    """Of 3 x 249 neighbours of a sequence, chains in a table half full stay short: hashes are as good as random."""
+    """Of 3 x 249 neighbors of a sequence, chains in a table half full stay short: hashes are as good as random."""
     tokens = np.repeat(sample_uniform(9, [0], 249), 747, axis=0)
     tokens[np.arange(747), np.arange(747) // 3] += (1 + np.arange(747) % 3).astype(np.uint8)
     tokens %= 4

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+import causalgia as cg
 from causalgia.choices import TARGET_MEANINGS, TARGETS
 from causalgia.effects import contrast
 from causalgia.errors import ClusterSizeWarning, DegenerateWarning, EstimateError, FewClustersWarning, OutcomesError
@@ -282,6 +284,42 @@ def test_unknown_or_incomplete_clusters() -> None:
     gaps = effects.assign_coords(locus=("unit", np.where(np.arange(40) == 3, np.nan, 1.0)))
     with pytest.raises(EstimateError, match="unit 3 has no 'locus'"):
         estimate(gaps, cluster="locus")
+
+
+GROUPED_BY_NAME: dict[str, Callable[[xr.Dataset], object]] = {
+    "estimate": lambda o: estimate(effects_of(o), cluster="gc"),
+    "adjust": lambda o: cg.adjust(effects_of(o), method="bootstrap_t", cluster="gc", rng=0),
+    "simultaneous": lambda o: cg.multiplicity.simultaneous(effects_of(o), cluster="gc", rng=0),
+    "decide": lambda o: cg.decide(effects_of(o), rope=0, error="bootstrap_t", cluster="gc", rng=0),
+    "heterogeneity": lambda o: cg.estimation.heterogeneity(effects_of(o), cluster="gc"),
+}
+
+
+@pytest.mark.parametrize("verb", GROUPED_BY_NAME.values(), ids=list(GROUPED_BY_NAME))
+def test_a_measurement_names_no_clusters(verb: Callable[[xr.Dataset], object]) -> None:
+    gc = np.where(np.arange(40) < 3, 1.0, np.arange(40) % 9 / 200)
+    with pytest.raises(EstimateError, match=r"cluster='gc': unit 3 has 'gc' 0\.015, and a cluster is a group of units"):
+        verb(crossover().assign_coords(gc=("unit", gc)))
+
+
+def test_a_measurement_names_no_blocks() -> None:
+    x = parallel()["x"].to_numpy()
+    with pytest.raises(EstimateError, match="block='x': unit 0 has 'x' .*, and a block is a group of units; give a c"):
+        estimate(effects_of(parallel()), block="x")
+    with pytest.raises(EstimateError, match="unit 0 has 'block' .*, and a block is a group of units"):
+        estimate(effects_of(parallel(n=48).assign_coords(block=("unit", x[:48]))))
+
+
+def test_whole_numbers_name_clusters() -> None:
+    effects = effects_of(crossover())
+    number = np.arange(40) // 2
+    by_name = estimate(effects.assign_coords(plate=("unit", number.astype(str))), cluster="plate")
+    for dtype in (int, float, object):
+        same(estimate(effects.assign_coords(plate=("unit", number.astype(dtype))), cluster="plate"), by_name)
+    with pytest.raises(EstimateError, match="unit 1 has 'plate' 0.25, and a cluster is"):
+        estimate(
+            effects.assign_coords(plate=("unit", (number + np.arange(40) % 2 / 4).astype(object))), cluster="plate"
+        )
 
 
 # targets

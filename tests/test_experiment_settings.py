@@ -103,7 +103,7 @@ def test_words_that_are_none(words, said):
         cg.experiments.word_screen(words=words, n_units=20)
 
 
-# --- sites that neighbouring sites make -------------------------------------------------------------------------------
+# --- sites that neighboring sites make --------------------------------------------------------------------------------
 
 ADDITIVE = Oracle(Word("UGCAUG", 3.0), Word("GGG", 0.2), scale="score")
 

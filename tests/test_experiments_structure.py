@@ -362,7 +362,7 @@ def test_what_does_not_go_across_is_refused() -> None:
 
 
 def given_nulls(n: int = 400) -> dict[str, cg.design.NullModel]:
-    """Return the published null models, made from AU-rich sequences of which some have the word's neighbours."""
+    """Return the published null models, made from AU-rich sequences of which some have the word's neighbors."""
     rng = np.random.default_rng(3)
     parents = ["".join(row) for row in rng.choice(list("ACGU"), (n, 41), p=[0.3, 0.2, 0.15, 0.35])]
     return {

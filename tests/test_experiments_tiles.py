@@ -49,7 +49,7 @@ def gate(logic: Any, *noise: Any) -> Oracle:
 
 
 def answer_of(experiment: Any, oracle: Oracle, *, n: int = 8_000, rng: int = 0) -> Any:
-    """Run, analyse and hold every contrast against the truth; the answer."""
+    """Run, analyze and hold every contrast against the truth; the answer."""
     answer = experiment.analyze(cg.run(experiment, oracle, rng=rng, progress=False), rng=rng)
     truth = oracle.true_ace(experiment, n_units=n)
     assert_estimates(answer.estimates, truth)

@@ -51,7 +51,7 @@ def files(genome, tmp_path_factory):
 
 
 def own_windows(genome, variant, length=LENGTH):
-    """Cut both windows by hand: the longer allele is centred, the genome fills the alternate's 3' end."""
+    """Cut both windows by hand: the longer allele is centered, the genome fills the alternate's 3' end."""
     width = max(len(variant.reference), len(variant.alternate))
     first = variant.position - (length // 2 - width // 2)
     whole = genome[variant.chromosome]

@@ -48,7 +48,7 @@ def test_the_bootstrap_is_taken_from_20_clusters_on() -> None:
     found = adjust(effects, method="auto", n_draws=499, rng=3)
     xr.testing.assert_equal(found, adjust(effects, method="bootstrap_t", n_draws=499, rng=3))
     assert notes_of(found) == []
-    with pytest.raises(RandomnessError):
+    with pytest.raises(RandomnessError, match="method='bootstrap_t' draws at random"):
         adjust(effects, method="auto")
 
 

@@ -29,6 +29,12 @@ MOST = {
 #: words that say nothing in a name, and the kinds of guard beside `check_` and `as_`
 VAGUE = {"told", "said", "asked", "kept", "meet", "judged", "checked"}
 GUARDS = ("refuse_", "require_", "ensure_", "must_", "assert_")
+#: spellings of another English than that of the house, which keeps "learnt"
+BRITISH = re.compile(
+    r"\b(?:neighbour|behaviour|colour|favour|grey|licence|centre|programme|labelled(?!\.py|by)|modell|analys(?:e|ed|ing)\b|"
+    r"(?:general|linear|maxim|minim|normal|optim|parameter|penal|random|recogn|summar)is(?:e|ed|er|es|ing|ation)\b)",
+    re.IGNORECASE,
+)
 #: function names that stand for one thing wherever they are, and may stand in many files
 OF_PYTHON = {"__getattr__", "__dir__", "main", "_"}
 
@@ -221,3 +227,11 @@ def test_no_sentence_of_a_page_begins_with_a_stray_letter(page):
         text = re.sub(r"```.*?```", "", one.read_text(encoding="utf-8"), flags=re.DOTALL)
         found = re.findall(r"(?<=[.!?*][ *])[b-y] [a-z]{2,}.{0,30}", text)
         assert found == [], one.name
+
+
+@pytest.mark.parametrize("folder", ["causalgia", "docs", "notebooks", "benchmarks"])
+def test_words_are_spelled_as_in_america(folder):
+    texts = [path for path in sorted((house.ROOT / folder).rglob("*")) if path.suffix in (".py", ".md", ".jinja")]
+    assert texts
+    for path in [*texts, *(house.ROOT / page for page in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md"))]:
+        assert BRITISH.findall(path.read_text(encoding="utf-8")) == [], path.name

@@ -484,7 +484,7 @@ def test_a_pilot_without_replicates_is_refused() -> None:
 
 @pytest.mark.long
 def test_power_of_one_element_is_what_the_analysis_reaches() -> None:
-    """2,000 elements with the same effect, two layers of noise, DNA and RNA counted, analysed as measured data are."""
+    """2,000 elements with the same effect, two layers of noise, DNA and RNA counted, analyzed as measured data are."""
     shape = {"sd_barcode": 0.4, "sd_replicate": 0.15}
     counts = simulated_counts(
         activities(2000, 0.5, seed=11),

@@ -11,7 +11,7 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.errors import EstimateError
+from causalgia.errors import DecisionError, EstimateError
 from causalgia.multiplicity import placebo_fences, placebo_rank, placebo_region
 from causalgia.multiplicity.placebo import tasks_without_scale
 
@@ -238,7 +238,7 @@ def test_each_class_of_placebo_words_is_a_null_of_its_own() -> None:
     with pytest.raises(EstimateError, match="2 classes of placebo words"):
         placebo_region(table)
     wide = np.where(np.arange(140) == 0, 8, table["placebo_class"])  # words of 8 bases have no placebo words
-    with pytest.raises(EstimateError, match="needs 40"):
+    with pytest.raises(DecisionError, match="rope='placebo': a region of placebo words needs 40"):
         cg.decide(table.assign_coords(placebo_class=("contrast", wide)), rope="placebo")
 
 

@@ -87,7 +87,7 @@ def test_a_verdict_takes_the_region_too_and_says_that_the_tail_is_a_model():
 
 
 def test_it_needs_placebo_words():
-    with pytest.raises(cg.errors.EstimateError, match="placebo words"):
+    with pytest.raises(cg.errors.DecisionError, match="rope='placebo tail': .* placebo words"):
         cg.decide(_table(np.arange(10.0), [40.0]), rope="placebo tail")
 
 

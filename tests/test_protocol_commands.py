@@ -109,7 +109,7 @@ def test_a_sealed_lock_verifies_where_its_files_are_not(own, tmp_path):
     )
 
 
-def test_a_trial_file_that_deviates_is_run_and_labelled(own):
+def test_a_trial_file_that_deviates_is_run_and_labeled(own):
     lock, out = own / "locks" / "lock.toml", own / "results"
     (own / "trial.toml").write_text(OWN.replace("n_units = 60", "n_units = 50").replace("[-0.1, 0.1]", "[-0.4, 0.4]"))
     assert "n_units: locked 60, here 50" in call("run", own / "trial.toml", "--protocol", lock, "--out", out).output

@@ -237,7 +237,7 @@ def test_interaction(scale: Any, name: str) -> None:
     agrees(estimate(contrast(outcomes, interaction=["A", "B"], scale=scale)), expected("factorial_2x2")[name])
 
 
-# mixed_model, balanced (lme4 1.1.31, lmerTest 3.1.3): optimised, so se to 1e-6 and Satterthwaite df to 1e-3
+# mixed_model, balanced (lme4 1.1.31, lmerTest 3.1.3): optimized, so se to 1e-6 and Satterthwaite df to 1e-3
 
 
 def test_predictors_crossed_with_units() -> None:

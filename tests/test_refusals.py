@@ -1,4 +1,4 @@
-"""Input that is refused at the edge of what is taken: each refusal beside its nearest neighbour that has an answer."""
+"""Input that is refused at the edge of what is taken: each refusal beside its nearest neighbor that has an answer."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from causalgia.multiplicity import (
     storey_q,
     weighted_bh,
 )
+from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.posterior import prior_predictive
 from causalgia.posterior._profile import gaussian_process
 from causalgia.posterior.density_grids import gauss_rule, resolve_density, support_grid
@@ -130,7 +131,7 @@ REFUSED: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
     (
         lambda: cg.adjust([0.1, 0.2], method="bhh"),
         EstimateError,
-        "method 'bhh' is not one of 'auto'|is not one of auto",
+        "method 'bhh' is not one of auto, .*, dunnett; did you mean 'bh'",
     ),  # type: ignore[arg-type]
     (lambda: of_cells("cells.csv"), OutcomesError, "takes a pandas DataFrame"),
     (lambda: of_cells(CELLS[:0]), OutcomesError, "takes a pandas DataFrame"),
@@ -460,6 +461,43 @@ def test_terms_of_broom_name_the_contrasts() -> None:
 MADE = cg.run(PLAIN, PREDICTOR, rng=0)
 EFFECTS = cg.contrast(MADE, control="none")
 MOMENTS = cg.run(PLAIN, PREDICTOR, rng=0, keep="moments", analysis=cg.Analysis(control="none"))
+DECISIONS = cg.decide(cg.estimate(EFFECTS), rope=0)
+
+
+@pytest.mark.parametrize(
+    ("verb", "near"),
+    [
+        (lambda: cg.adjust(ESTIMATES, method="holmes"), "holm"),
+        (lambda: stepwise(np.array([0.1]), "bonferoni"), "bonferroni"),
+        (lambda: cg.multiplicity.simultaneous(EFFECTS, method="dunett"), "dunnett"),
+        (lambda: cg.decide(ESTIMATES, rope=0, error="bayes"), "bayes_fdr"),
+        (lambda: cg.estimate(EFFECTS, target="parent"), "parents"),
+        (lambda: cg.contrast(MADE, control="none", scale="Log"), "log"),
+        (lambda: cg.Analysis(control="none", law="normals"), "normal"),
+    ],
+)
+def test_the_nearest_choice_is_proposed(verb: Callable[[], Any], near: str) -> None:
+    with pytest.raises(CausalgiaError, match=rf"; did you mean '{near}'\?$"):
+        verb()
+
+
+@pytest.mark.parametrize("rope", ["placebo", "placebo tail", "placebo outliers"])
+def test_a_region_of_placebo_words_that_are_not_there_is_an_error_of_the_rope(rope: str) -> None:
+    message = (
+        f"rope='{rope}': a region of placebo words needs 40 of them for share=0.95, and there are 0; add arms with"
+    )
+    for verb in (
+        lambda: cg.decide(ESTIMATES, rope=rope),
+        lambda: cg.decide(cg.infer(ESTIMATES, rng=0), rope=rope),
+        lambda: cg.decide(EFFECTS, rope=rope, error="bootstrap_t", rng=0),
+    ):
+        with pytest.raises(DecisionError, match=message):
+            verb()
+
+
+def test_a_tipping_point_out_of_a_region_of_placebo_words_that_are_not_there() -> None:
+    with pytest.raises(DecisionError, match="rope='placebo': a region of placebo words needs 40"):
+        cg.tipping_point(MADE, rope="placebo", control="none")
 
 
 @pytest.mark.parametrize(
@@ -494,6 +532,26 @@ MOMENTS = cg.run(PLAIN, PREDICTOR, rng=0, keep="moments", analysis=cg.Analysis(c
             r"because one was selected; a list keeps it: .sel\(contrast=\['GATA'\]\)",
         ),
         (lambda: cg.adjust(cg.estimate(EFFECTS).sel(contrast="GATA")), r"\.sel\(contrast=\['GATA'\]\)"),
+        (lambda: cg.adjust(DECISIONS), "these are decisions, .* give the estimates that they were made of"),
+        (
+            lambda: cg.adjust(cg.decide(cg.infer(ESTIMATES, rng=0), rope=0)),
+            "these are decisions from a posterior, .* give the estimates that cg.infer took",
+        ),
+        (lambda: cg.estimation.covariance(MADE), "these are outcomes; contrast them first"),
+        (lambda: cg.estimation.covariance(EFFECTS), r"these are effects; give estimates = cg.estimate\(effects\)"),
+        (lambda: cg.estimation.covariance(MOMENTS), r"estimates = cg.estimate\(moments\)"),
+        (
+            lambda: cg.estimation.covariance(DECISIONS),
+            "these are decisions, which keep no p-values and no covariance; give the estimates that they were made of",
+        ),
+        (
+            lambda: cg.estimation.covariance(cg.decide(cg.infer(ESTIMATES, rng=0), rope=0)),
+            "these are decisions from a posterior, .* give the estimates that cg.infer took",
+        ),
+        (
+            lambda: cg.estimation.covariance(ESTIMATES),
+            r"standard errors alone, .* give their covariance: cg.from_effects\(estimates, covariance=\)",
+        ),
     ],
 )
 def test_a_verb_says_what_it_was_given_and_what_to_do(verb: Callable[[], Any], message: str) -> None:

@@ -121,7 +121,7 @@ def test_a_row_depends_on_its_unit_alone(name: str) -> None:
 
 @pytest.mark.parametrize("key", [0, 1, MASK])
 def test_bits_are_fair_within_and_between_units(key: int) -> None:
-    """Bit frequencies, and agreement of each word with its neighbours along the stream and across units."""
+    """Bit frequencies, and agreement of each word with its neighbors along the stream and across units."""
     words = random_words(key, np.arange(2_000), 64)
     pairs = [words, words[:, 1:] ^ words[:, :-1], words[1:] ^ words[:-1], words[:, 2:] ^ words[:, :-2]]
     for block in pairs:

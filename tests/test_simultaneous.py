@@ -193,7 +193,9 @@ def test_a_seed_is_a_seed() -> None:
     effects = effects_of(NULL)
     xr.testing.assert_identical(simultaneous(effects, rng=0), simultaneous(effects, rng=0))
     assert simultaneous(effects, rng=0)["critical"][0, 0] != simultaneous(effects, rng=1)["critical"][0, 0]
-    with pytest.raises(RandomnessError, match="rng="):
+    with pytest.raises(
+        RandomnessError, match="method='bootstrap_t' draws at random and needs a seed; for example rng=0"
+    ):
         simultaneous(effects)
 
 

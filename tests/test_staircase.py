@@ -16,7 +16,6 @@ from causalgia.errors import (
     ContrastError,
     DecisionError,
     DegenerateWarning,
-    EstimateError,
     ExploratoryWarning,
     OutcomesError,
     PriorConflictWarning,
@@ -297,7 +296,7 @@ def test_a_task_whose_placebo_words_do_nothing_is_left_out(rope, error):
         found = cg.analyze(outcomes, ask, rng=0)
     assert found["task"].values.tolist() == ["live"]
     assert "no verdict on task 'dead'" in found.attrs["notes"]
-    with pytest.warns(DegenerateWarning), pytest.raises(EstimateError, match="task dead: the placebo words"):
+    with pytest.warns(DegenerateWarning), pytest.raises(DecisionError, match="task dead: the placebo words"):
         cg.analyze(outcomes.sel(task=["dead"]), ask, rng=0)
 
 

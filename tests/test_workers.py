@@ -540,7 +540,7 @@ def _no_session() -> None:
 
 
 def test_a_file_of_the_users_own_is_sent_along(client: Any, tmp_path: Path) -> None:
-    """Workers cannot import it: neither its name nor its neighbours' are on their path."""
+    """Workers cannot import it: neither its name nor its neighbors' are on their path."""
     (tmp_path / "beside_it.py").write_text("def share(x):\n    return x[:, 1:3].sum(2)\n")
     (tmp_path / "arch.py").write_text("from beside_it import share\n\ndef load():\n    return lambda x: share(x) / 3\n")
     predictor = cg.predict.load_predictor(f"{tmp_path}/arch.py:load", tasks=["G", "C"])

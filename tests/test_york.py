@@ -36,7 +36,7 @@ def test_agrees_with_scipy_odr_where_errors_are_independent():
     line = errors_in_variables(X, Y, y_covariance=1 / WY, x_covariance=1 / WX)
     assert [line.slope, line.intercept] == pytest.approx(fit.beta, rel=1e-5)
     assert line.chi2 == pytest.approx(fit.sum_square, rel=1e-6)
-    # odr's covariance linearises at the data, ours at the adjusted points: alike to the order of the errors
+    # odr's covariance linearizes at the data, ours at the adjusted points: alike to the order of the errors
     assert [line.slope_se, line.intercept_se] == pytest.approx(np.sqrt(np.diag(fit.cov_beta)), rel=0.05)
 
 

@@ -21,7 +21,7 @@ Results = dict[str, Any]
 
 
 def found(case: Case, *, n: int = 8_000) -> tuple[xr.Dataset, cg.experiments.Answer, Results]:
-    """Run and analyse a case; return outcomes, the answer, and what the page says of it."""
+    """Run and analyze a case; return outcomes, the answer, and what the page says of it."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", cg.errors.CausalgiaWarning)
         outcomes = cg.run(case.experiment, case.oracle, rng=0, progress=False)

@@ -33,7 +33,7 @@ class Fit:
     learning_rate: float
 
     def describe(self) -> str:
-        """Return the optimiser in words."""
+        """Return the optimizer in words."""
         return f"Adam, batches of {self.batch_size}, learning rate up to {self.learning_rate} and down (one cycle)"
 
 

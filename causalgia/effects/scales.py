@@ -125,7 +125,8 @@ def transform(values: npt.NDArray[np.floating], *, scale: str, over: TaskWeights
 def check_scale(y: xr.DataArray, scale: Any, measured_on: str) -> None:
     """Raise ContrastError where a scale is unknown, or impossible for the outcomes."""
     if not isinstance(scale, str) or scale not in _TRANSFORMS:
-        raise ContrastError(f"scale {quoted(scale)} is not one of {', '.join([*_TRANSFORMS, *OF_MEANS])}")
+        known = [*_TRANSFORMS, *OF_MEANS]
+        raise ContrastError(f"scale {quoted(scale)} is not one of {', '.join(known)}{nearest(str(scale), known)}")
     if scale != "identity":
         check_not_log(scale, measured_on)
         _check_values(y, scale)

@@ -16,7 +16,7 @@ from causalgia.choices import Target
 from causalgia.effect_table import folded, has_positions, is_folded, unfolded
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import ClusterSizeWarning, DegenerateWarning, EstimateError, quoted
-from causalgia.estimation._from_effects import with_aligned_covariance
+from causalgia.estimation._from_effects import as_estimates, check_not_decisions, with_aligned_covariance
 from causalgia.estimation.crossover_estimates import (
     check_one_unit,
     estimate_crossover,
@@ -336,8 +336,10 @@ def covariance(estimates: xr.Dataset, contrast: str | Sequence[str] | None = Non
     Raises
     ------
     EstimateError
-        If a contrast is unknown, the estimates have no covariance (one unit), or names do not identify the columns of
-        the selected contrasts.
+        If a contrast is unknown, the estimates have no covariance (one unit, errors from elsewhere, decisions), or
+        names do not identify the columns of the selected contrasts.
+    OutcomesError
+        If these are outcomes or effects.
 
     Examples
     --------
@@ -351,6 +353,12 @@ def covariance(estimates: xr.Dataset, contrast: str | Sequence[str] | None = Non
     check_dataset(estimates, "estimates")
     estimates = with_aligned_covariance(estimates)
     if "covariance" not in estimates and "factor" not in estimates:
+        check_not_decisions(estimates)
+        if "se" in as_estimates(estimates):
+            raise EstimateError(
+                "the estimates have standard errors alone, and how they vary together is not known; take them from "
+                "cg.estimate, or give their covariance: cg.from_effects(estimates, covariance=)"
+            )
         raise EstimateError("the estimates have neither 'covariance' nor 'factor': one unit gives none; use more units")
     wanted = [contrast] if isinstance(contrast, str) else contrast
     names = list(contrast_labels(estimates)) if wanted is None else list(wanted)

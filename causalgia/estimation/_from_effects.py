@@ -237,6 +237,24 @@ def check_not_shrunken(table: Any) -> None:
         )
 
 
+def check_not_decisions(table: xr.Dataset) -> None:
+    """Raise EstimateError for decisions, which keep neither p-values nor a covariance.
+
+    Examples
+    --------
+    >>> check_not_decisions(xr.Dataset({"ace": ("contrast", [1.0]), "verdict": ("contrast", ["increases"])}))
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.EstimateError: these are decisions, which keep no p-values and no covariance; give the estimates...
+    """
+    check_not_shrunken(table)
+    if "verdict" in table:
+        raise EstimateError(
+            "these are decisions, which keep no p-values and no covariance; give the estimates that they were made of, "
+            "from cg.estimate or cg.from_effects"
+        )
+
+
 def _estimates_of_columns(table: Any, ci_prob: float = 0.95) -> xr.Dataset:
     table = with_effect_columns(table)
     if isinstance(table, pd.DataFrame) and {"verdict", "rope_lower"} <= {*table.columns}:  # to be decided anew

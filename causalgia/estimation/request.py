@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from causalgia.checks import is_real
+from causalgia.checks import is_real, is_whole, nearest
 from causalgia.choices import TARGET_MEANINGS, TARGETS, Target
 from causalgia.errors import EstimateError, FewClustersWarning, quoted
 from causalgia.estimation.crossover import Estimate
@@ -59,7 +59,8 @@ class Request:
     def __post_init__(self) -> None:
         check_cluster_name(self.cluster, of_units=True)
         if not isinstance(self.target, str) or self.target not in TARGETS:
-            raise EstimateError(f"target {quoted(self.target)} is not one of {', '.join(map(quoted, TARGETS))}")
+            hint = nearest(str(self.target), TARGETS)
+            raise EstimateError(f"target {quoted(self.target)} is not one of {', '.join(map(quoted, TARGETS))}{hint}")
         if self.weights not in ("units", "clusters"):
             raise EstimateError(f"weights {quoted(self.weights)} is neither 'units' (each counts once) nor 'clusters'")
         if self.moderate not in (None, True, False):
@@ -149,7 +150,22 @@ def grouping(effects: xr.Dataset, name: str, argument: str) -> Grouping:
     codes, labels = pd.factorize(effects[name].to_numpy())
     if (codes < 0).any():
         raise EstimateError(f"unit {unit_name(effects, int(np.argmin(codes)))} has no {quoted(name)}; fill it in")
+    _check_names_groups(effects, name, argument, codes, labels)
     return Grouping(name, np.asarray(codes, dtype=np.intp), tuple(map(str, labels)))
+
+
+def _check_names_groups(effects: xr.Dataset, name: str, argument: str, codes: Codes, labels: Any) -> None:
+    """Raise EstimateError where a coordinate holds numbers that are not whole: a measurement names no groups."""
+    if labels.dtype.kind not in "fO":
+        return
+    measured = [is_real(label) and not is_whole(label) and not float(label).is_integer() for label in labels]
+    if any(measured):
+        first = measured.index(True)
+        what = "block" if argument.startswith("block") else "cluster"
+        raise EstimateError(
+            f"{argument}: unit {unit_name(effects, int(np.argmax(codes == first)))} has {quoted(name)} "
+            f"{float(labels[first]):g}, and a {what} is a group of units; give a coordinate of names or whole numbers"
+        )
 
 
 def contrast_labels(dataset: xr.Dataset) -> npt.NDArray[Any]:

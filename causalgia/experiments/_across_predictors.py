@@ -354,7 +354,7 @@ def _combine_independent(estimates: list[xr.Dataset]) -> xr.Dataset:
 def _concatenate_predictors(parts: list[xr.Dataset]) -> xr.Dataset:
     """Concatenate tables on contrast, with the attributes that are the same wherever they are given.
 
-    xarray.concat also aligns and copies each of them, which takes ten times as long.
+    ``xr.concat`` also aligns and copies each of them, which takes ten times as long.
 
     Raises
     ------

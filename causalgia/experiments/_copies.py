@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 CONTROL, RISE, CURVATURE, EXCESS = "untreated", "rise", "curvature", "excess over single sites"
 PUBLISHED = (4, 12, 20)
 """0-based starts of Koo et al.; the letters between two UGCAUG complete a third in one background of 16."""
-LEAST_GAP = 4  # bases between neighbours; a smaller gap makes unintended third sites more frequent
+LEAST_GAP = 4  # bases between neighbors; a smaller gap makes unintended third sites more frequent
 UNCLEAR = "not clearly additive or otherwise"
 _COPIES = 3
 
@@ -62,7 +62,7 @@ def copies(
         The site: a word of IUPAC letters, or a motif (anything that `causalgia.motif` accepts).
     at
         0-based starts of two or more copies, in the order in which they are added. None: three copies about the center
-        of the background, 4 bases between neighbours. ``"published"``: 4, 12 and 20.
+        of the background, 4 bases between neighbors. ``"published"``: 4, 12 and 20.
     n_units
         Backgrounds.
     rope

@@ -88,7 +88,7 @@ def dose_response(
         Numbers of copies, 1 or more.
     at
         0-based starts in the order in which copies are added, at least as many as the largest number of copies. None:
-        about the center of the background, 4 bases between neighbours.
+        about the center of the background, 4 bases between neighbors.
     n_units
         Backgrounds.
     rope

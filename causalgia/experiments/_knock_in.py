@@ -214,7 +214,7 @@ def _add_neighbor_coordinates(effects: xr.Dataset, design: Experiment, place: Pl
 
 
 def _effect_modification(effects: xr.Dataset) -> dict[str, xr.Dataset]:
-    """Return the dependence of effects on GC and neighbouring instances, and on the distance to the nearest one."""
+    """Return the dependence of effects on GC and neighboring instances, and on the distance to the nearest one."""
     from causalgia.estimation import modification
 
     whole = effects.sel(contrast=["motif", NET])
@@ -249,6 +249,6 @@ def _modification_sentences(table: xr.Dataset, task: Any) -> list[str]:
 KNOCK_IN = Entry(
     name="knock_in",
     question="What is the effect of a motif embedded in real sequences of the negative class?",
-    estimand="E[Y(motif) - Y(placebo)] over the negative sequences, and its slope on GC and neighbouring instances.",
+    estimand="E[Y(motif) - Y(placebo)] over the negative sequences, and its slope on GC and neighboring instances.",
     doi="10.1038/s41588-021-00782-6",
 )

@@ -11,16 +11,17 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
+from causalgia.checks import nearest
 from causalgia.choices import STEPWISE, Method, Stepwise
 from causalgia.effect_table import as_effect_table
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation import as_estimates
-from causalgia.estimation._from_effects import check_has_errors
+from causalgia.estimation._from_effects import check_has_errors, check_not_decisions
 from causalgia.estimation.given_effects import with_effect_columns
 from causalgia.estimation.ratios import unbounded
 from causalgia.estimation.request import FEW_CLUSTERS, Request, check_cluster_name, clusters, is_below_floor
 from causalgia.multiplicity.adjusted_p import hierarchical_q, stepwise, storey_q
-from causalgia.multiplicity.bands import seed_label
+from causalgia.multiplicity.bands import key_of_method, seed_label
 from causalgia.multiplicity.families import (
     JointEstimates,
     as_joint_estimates,
@@ -42,11 +43,12 @@ from causalgia.multiplicity.joint_methods import (
 )
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, check_dataset, check_no_positions, validate
-from causalgia.streams import RNG, root_key
+from causalgia.streams import RNG
 from causalgia.types import Array, Codes
 
 _OF_P = (*STEPWISE, "storey", "hierarchical")
 _JOINT = ("bootstrap_t", "sign_flip", "dunnett")
+_NAMES = ("auto", *_OF_P, *_JOINT)
 _CI_PROB = 0.95
 _ALPHA = 0.05
 _OF_ONE_METHOD = ("adjust_alpha", "skewness", "n_flips")
@@ -149,10 +151,12 @@ def adjust(
     Raises
     ------
     EstimateError
-        If the method or family is unknown, the estimates have no p-values (one unit), a p-value is not between 0 and 1,
-        the method needs units that are not there, or its assumption contradicts the estimates.
+        If the method or family is unknown, there are no p-values (one unit, decisions), a p-value is not between 0 and
+        1, the method needs units that are not there, or its assumption contradicts the estimates.
     OutcomesError
         If `estimates` is not a Dataset with a dim contrast.
+    RandomnessError
+        If ``"bootstrap_t"``, or ``"sign_flip"`` of more flips than are enumerated, has no `rng`.
 
     Warns
     -----
@@ -187,7 +191,7 @@ def adjust(
     array([0.03, 0.06, 0.06])
     """
     if not isinstance(method, str):
-        raise EstimateError(f"method={quoted(method)} is not a text; one of {', '.join(('auto', *_OF_P, *_JOINT))}")
+        raise EstimateError(f"method={quoted(method)} is not a text; one of {', '.join(_NAMES)}")
     check_cluster_name(cluster, of_units=has_effects(estimates))
     if isinstance(estimates, list | tuple | np.ndarray | pd.Series | pd.Index | xr.DataArray):
         p_alone: pd.Series[float] | Array = _adjust_p_values(estimates, method, family)
@@ -200,7 +204,7 @@ def adjust(
         table = _estimates_table(estimates, cluster)
         out, attrs = _adjust_by_p(table, used, family)
     else:
-        raise EstimateError(f"method {quoted(method)} is not one of {', '.join(('auto', *_OF_P, *_JOINT))}")
+        raise _unknown_method(method)
     # how p was adjusted, in place of what an earlier method wrote
     stale = _OF_ONE_METHOD if "band" in out.attrs else (*_OF_ONE_METHOD, "n_draws", "seed")
     others = {name: value for name, value in out.attrs.items() if name not in stale}
@@ -209,6 +213,10 @@ def adjust(
     out.attrs = others | attrs | bound | exploratory_attrs(others, adjust=method, family=family)
     adjusted = annotate(out)
     return with_notes(adjusted, *([why] if why else []))
+
+
+def _unknown_method(method: str) -> EstimateError:
+    return EstimateError(f"method {quoted(method)} is not one of {', '.join(_NAMES)}{nearest(method, _NAMES)}")
 
 
 def _adjust_p_values(given: Any, method: str, family: str | None) -> Any:
@@ -221,7 +229,7 @@ def _adjust_p_values(given: Any, method: str, family: str | None) -> Any:
             "estimates, or use method='holm' or 'bh'"
         )
     if name not in _OF_P:
-        raise EstimateError(f"method {quoted(method)} is not one of {', '.join(('auto', *_OF_P, *_JOINT))}")
+        raise _unknown_method(method)
     if family not in (None, "all"):
         raise EstimateError(
             f"family={quoted(family)}: p-values alone are one family; adjust each family by itself, or give a Dataset "
@@ -328,7 +336,7 @@ def _adjust_jointly(
     attrs: dict[str, Any] = {"adjust": method, "seed": seed_label(rng), "family": family_label(family, table["ace"])}
     units = None if method == "dunnett" else units_to_resample(joint, method)
     needs_rng = units is not None and (method == "bootstrap_t" or not enumerates(units.n_clusters, n_flips))
-    key = root_key(0 if rng is None and not needs_rng else rng)  # type: ignore[arg-type]  # None is refused there
+    key = key_of_method(method, rng, draws=needs_rng)
     se, shape = joint.numbers("se"), table["ace"].shape
     single, down = np.empty_like(se), np.empty_like(se)
     if method == "bootstrap_t":
@@ -359,6 +367,7 @@ def _p_of_estimates(estimates: xr.Dataset) -> xr.DataArray:
     if "contrast" not in estimates.dims:
         validate(estimates, "estimates")  # which says why
     if "p" not in estimates:
+        check_not_decisions(estimates)
         check_has_errors(estimates)
         raise EstimateError("the estimates have no p-values; take them from cg.estimate or cg.from_effects")
     p = estimates["p"]

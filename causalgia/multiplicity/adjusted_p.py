@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.checks import is_real
+from causalgia.checks import is_real, nearest
 from causalgia.choices import STEPWISE, Stepwise
 from causalgia.errors import EstimateError, quoted
 from causalgia.types import Array, Codes
@@ -59,7 +59,8 @@ def stepwise(p: Array, method: Stepwise) -> Array:
     ([0.03, 0.04, 0.04], [0.03, 0.06, 0.06])
     """
     if method not in STEPWISE:
-        raise EstimateError(f"method {quoted(method)} is not one of {', '.join(STEPWISE)}")
+        hint = nearest(str(method), STEPWISE)
+        raise EstimateError(f"method {quoted(method)} is not one of {', '.join(STEPWISE)}{hint}")
     count = len(p)
     if method == "bonferroni":
         return np.minimum(p * float(count), 1.0)

@@ -11,10 +11,10 @@ import xarray as xr
 from scipy import special
 
 from causalgia.analysis import exploratory_attrs
-from causalgia.checks import is_real
+from causalgia.checks import is_real, nearest
 from causalgia.choices import BANDS, Band
 from causalgia.effect_table import folded, has_positions, unfolded
-from causalgia.errors import EstimateError, quoted
+from causalgia.errors import EstimateError, RandomnessError, quoted
 from causalgia.estimation.ratios import WorkingScale, open_ended
 from causalgia.estimation.request import FEW_CLUSTERS, as_ci_prob, at_least_floor, check_cluster_name
 from causalgia.multiplicity.adjusted_p import fcr_ci_prob
@@ -158,8 +158,7 @@ def simultaneous(
     check_cluster_name(cluster, of_units=has_effects(effects))
     joint = as_joint_estimates(effects, cluster, ci_prob)
     used, why = _choose_band(joint, method, curves=curves is not None)
-    needs_rng = used == "bootstrap_t"
-    key = root_key(0 if rng is None and not needs_rng else rng)  # type: ignore[arg-type]  # None is refused there
+    key = key_of_method(used, rng, draws=used == "bootstrap_t")
     table = joint.estimates
     if curves is not None:
         sets, label = curve_families(table, family, curves.sizes["position"]), _CURVES.get(family, _CURVES_SHARING)
@@ -311,6 +310,23 @@ def band_limits(estimates: xr.Dataset, working: WorkingScale, half: Array, ci_pr
     return np.where(open_ends, -np.inf, lower), np.where(open_ends, np.inf, upper), open_ends
 
 
+def key_of_method(method: str, rng: RNG | None, *, draws: bool) -> int:
+    """Return the root key of a method; one that draws at random needs a seed.
+
+    Examples
+    --------
+    >>> key_of_method("dunnett", None, draws=False) == key_of_method("bootstrap_t", 0, draws=True)
+    True
+    >>> key_of_method("bootstrap_t", None, draws=True)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.RandomnessError: method='bootstrap_t' draws at random and needs a seed; for example rng=0
+    """
+    if rng is None and draws:
+        raise RandomnessError(f"method={quoted(method)} draws at random and needs a seed; for example rng=0")
+    return root_key(0 if rng is None else rng)
+
+
 def seed_label(rng: RNG | None) -> str:
     """Return the name of a source of randomness in attrs: the seed, a type, or "none"."""
     if rng is None:
@@ -325,7 +341,8 @@ def _check_band_method(method: str) -> None:
             "value of skewed effects; use method='bootstrap_t' (or adjust(method='sign_flip') for the test)"
         )
     if method not in BANDS:
-        raise EstimateError(f"method {quoted(method)} is not one of {', '.join(map(quoted, BANDS))}")
+        hint = nearest(str(method), BANDS)
+        raise EstimateError(f"method {quoted(method)} is not one of {', '.join(map(quoted, BANDS))}{hint}")
 
 
 def selected_intervals(

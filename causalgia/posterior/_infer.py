@@ -404,7 +404,7 @@ def _check_across(across: object, requested: dict[str, Any]) -> None:
 def _model_attrs(
     table: xr.Dataset, families: list[FamilyData], posteriors: list[FamilyPosterior], law: str, prior: Prior
 ) -> dict[str, str | int | float]:
-    few, many = "spike and slab, integrated", "grid of scales, weights at their penalised maximum"
+    few, many = "spike and slab, integrated", "grid of scales, weights at their penalized maximum"
     atoms = [few if has_few_effects(family) else many for family in families] if law == "spike_and_slab" else []
     return {
         "law": law,

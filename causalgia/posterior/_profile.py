@@ -48,7 +48,7 @@ def profile(
     """Infer effects on a smooth curve by an exact Gaussian process, with the posterior of a period on a grid.
 
     For each task separately, ``effect | delta ~ N(delta, Sigma)`` and
-    ``delta(x) = trend + Matern 5/2 + a cos(2 pi x / P) + b sin(2 pi x / P)``: neighbours share
+    ``delta(x) = trend + Matern 5/2 + a cos(2 pi x / P) + b sin(2 pi x / P)``: neighbors share
     information. The estimand of row k remains the ACE of its estimate.
 
     Parameters

@@ -40,7 +40,7 @@ class Surface:
     def draw(self, n: int, generator: np.random.Generator) -> tuple[Array, Array]:
         """Return n independent draws of a and b, (n,) each: a cell by inversion, then a point in it.
 
-        Within a cell the density is linear with the slope between its neighbours, so that it has no steps.
+        Within a cell the density is linear with the slope between its neighbors, so that it has no steps.
         """
         cumulative = np.cumsum(self.probability)
         cell = np.searchsorted(cumulative, generator.random(n) * cumulative[-1], side="right")
@@ -358,7 +358,7 @@ def _narrow_support(log_v: Callable[[Array], Array], start: float, stop: float) 
         if not np.isfinite(height).any():
             raise InferenceError("the posterior of tau is nowhere finite; are effects, se and prior of one scale?")
         top, known = height.max(), np.where(np.isfinite(height), height, height[np.isfinite(height)].min())
-        # an upper bound of a function within each cell, by extrapolating the slopes of its neighbours
+        # an upper bound of a function within each cell, by extrapolating the slopes of its neighbors
         rise = np.diff(known)
         from_left = known[:-1] + 2 * np.maximum(np.insert(rise[:-1], 0, np.inf), 0)
         from_right = known[1:] + 2 * np.maximum(np.append(-rise[1:], np.inf), 0)

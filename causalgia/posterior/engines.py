@@ -224,7 +224,7 @@ def moments_of(exact: Exact | PredictorLevel) -> dict[str, Array]:
 def fit_by_nuts(family: FamilyData, law: str, *, n_draws: int, key: int) -> FamilyPosterior:
     """Return the posterior of a family by NUTS.
 
-    Weights of the mixture are at their penalised maximum, as in the exact engine; for dependent errors they are
+    Weights of the mixture are at their penalized maximum, as in the exact engine; for dependent errors they are
     estimated from marginal errors.
 
     Parameters

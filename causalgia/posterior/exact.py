@@ -40,7 +40,7 @@ class Draws:
     ace: Array
     """Effects, (n, K), in the unit of the effects."""
     mu: Array
-    """Centre of the effects, (n,)."""
+    """Center of the effects, (n,)."""
     tau: Array
     """Spread of the effects about their center, (n,); scale of z in ``delta = mu + x' beta + tau z``."""
     beta: Array

@@ -221,7 +221,7 @@ class Cells:
     """Boxes on each of which the log density is approximately linear."""
 
     points: Array
-    """Centres, (N, d)."""
+    """Centers, (N, d)."""
     size: Array
     """Of each cell, (N, d)."""
     slope: Array

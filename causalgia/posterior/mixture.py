@@ -66,8 +66,8 @@ def mixture(
 ) -> Exact:
     """Return the posterior of effects under an adaptive mixture of normals with a spike: ash.
 
-    ``delta_k ~ centre_k + sum_j w_j N(0, scale_j^2)``, scale_0 = 0 the spike. The scales are a grid, and the weights
-    are set at their penalised maximum (a convex problem, solved to its optimum). Given them the posterior is closed
+    ``delta_k ~ center_k + sum_j w_j N(0, scale_j^2)``, scale_0 = 0 the spike. The scales are a grid, and the weights
+    are set at their penalized maximum (a convex problem, solved to its optimum). Given them the posterior is closed
     form and draws are independent. The center is 0, "no effect" (``mode="zero"``), or ``mu`` (``mode="estimate"``),
     plus ``x' beta``; center and factor scores of the noise are found together with the weights, by turns, at the joint
     maximum, and are then normal about it (Laplace). The uncertainty of the weights is not included: with few effects
@@ -171,7 +171,7 @@ class Dependence:
     alpha: int
     """0 if effects are exchangeable, 1 if effect / se is: the likelier of the two."""
     gain: float
-    """Penalised log likelihood of alpha = 1 less that of alpha = 0, in nats."""
+    """Penalized log likelihood of alpha = 1 less that of alpha = 0, in nats."""
 
 
 def effect_se_dependence(effect: Array, se: Array) -> Dependence:
@@ -354,7 +354,7 @@ _SHORTEST = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class MixtureWeights:
-    """The weights at the penalised maximum, and a bound on their distance from it."""
+    """The weights at the penalized maximum, and a bound on their distance from it."""
 
     weight: Array
     """Weights, (J,); they sum to 1."""
@@ -396,7 +396,7 @@ def scale_grid(effect: Array, se: Array) -> Array:
 
 
 def mixture_weights(log_density: Array, prior_count: Array) -> MixtureWeights:
-    """Return the weights that maximise ``sum_k log sum_j w_j f_kj + sum_j (a_j - 1) log w_j``.
+    """Return the weights that maximize ``sum_k log sum_j w_j f_kj + sum_j (a_j - 1) log w_j``.
 
     Interior point on the scaled problem ``min -sum_i c_i log (A x)_i + N sum x, x >= 0``, whose solution sums to 1:
     Newton steps on the conditions of optimality, the complementarity driven to a gap of 1e-14 an observation.
@@ -440,7 +440,7 @@ def mixture_weights(log_density: Array, prior_count: Array) -> MixtureWeights:
 
 
 def _interior_point(rows: Array, counts: Array) -> Array:
-    """Minimise ``-sum_i counts_i log (rows x)_i + sum x sum counts`` over x >= 0; the minimiser sums to 1."""
+    """Minimize ``-sum_i counts_i log (rows x)_i + sum x sum counts`` over x >= 0; the minimizer sums to 1."""
     counts = counts / counts.sum()
     size = rows.shape[1]
     weight, slack, columns = np.full(size, 1 / size), np.ones(size), np.ascontiguousarray(rows.T)

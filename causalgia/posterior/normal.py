@@ -72,7 +72,7 @@ def weighted_regression(effect: Array, columns: Array, variances: Array) -> Arra
 def fit_coefficients(log_det: Array, products: Array, origin: Array, sd: Array, n: int) -> Fit:
     """Fit b from the products of (X, y) under the inverse covariance at each tau.
 
-    With ``V = (X' S^-1 X)^-1`` and the generalised least squares b_w, the prior N(0, diag(sd^2)) leaves
+    With ``V = (X' S^-1 X)^-1`` and the generalized least squares b_w, the prior N(0, diag(sd^2)) leaves
     ``b_w ~ N(0, V + diag(sd^2))`` as evidence: no difference of large numbers, however far the prior lies.
 
     Parameters
@@ -409,7 +409,7 @@ def normal_log_likelihood(
     effect, noise, covariates
         As in `normal`.
     mu, beta, tau
-        Centre, coefficients of the covariates and spread in each draw, (n,), (n, q) and (n,).
+        Center, coefficients of the covariates and spread in each draw, (n,), (n, q) and (n,).
     """
     columns = fixed_effects_design(len(effect), covariates, Prior()).columns
     center = np.column_stack([mu, beta]) @ columns.T

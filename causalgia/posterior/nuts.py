@@ -1,6 +1,6 @@
 """The hierarchical models in PyMC, sampled by NUTS of PyMC or (where installed) nutpie.
 
-An effect is parameterised by its standard score under its conditional normal law given tau and its estimate. This
+An effect is parameterized by its standard score under its conditional normal law given tau and its estimate. This
 interpolates between the centered form (informative data) and the non-centered form (weak data).
 """
 

@@ -20,8 +20,8 @@ from causalgia.types import Array
 
 _ROOT_HALF = 0.7071067811865476
 _NEGLIGIBLE = 1e-14  # posterior probability of a component that is left out
-_FIRST, _MORE = 60, 40  # columns of the convex programme at first, and added at each round
-_OPTIMAL = 1e-8  # excess of the gradient at which the programme is solved
+_FIRST, _MORE = 60, 40  # columns of the convex program at first, and added at each round
+_OPTIMAL = 1e-8  # excess of the gradient at which the program is solved
 
 Rotation = tuple[Array, Array]
 """Eigenvalues (b, T) and eigenvectors (b, T, T) of the error covariances of a block of contrasts."""
@@ -99,7 +99,7 @@ def log_densities(effect: Array, errors: Errors, law: PatternLaw) -> Array:
 
 
 def fitted_weights(log_density: Array, scale: Array) -> Array:
-    """Return the weights at their penalised maximum, (C,), of a programme with many columns of which few matter.
+    """Return the weights at their penalized maximum, (C,), of a program with many columns of which few matter.
 
     Columns are added where the gradient says that they would gain, until none does: the optimum of all. The penalty is
     that of ash, 10 for the point mass and 1 elsewhere.

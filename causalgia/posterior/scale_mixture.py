@@ -128,7 +128,7 @@ class Node:
     residual: Array
     """Estimate minus the linear part, (K,)."""
     location: Array
-    """Centre of the effects, (K,)."""
+    """Center of the effects, (K,)."""
     components: Components
     """Their prior about it."""
     residual_sd: Array | float = 0.0

@@ -43,7 +43,7 @@ def median_se(noise: Noise) -> float:
 def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, unit: float | None = None) -> Exact:
     """Return the posterior of effects under a mixture of two normal scales.
 
-    ``delta_k ~ centre_k + w N(0, tau1^2) + (1 - w) N(0, tau2^2)``. No effect is exactly 0; ``centre_k = mu + x_k'
+    ``delta_k ~ center_k + w N(0, tau1^2) + (1 - w) N(0, tau2^2)``. No effect is exactly 0; ``center_k = mu + x_k'
     beta``, both scales and the share w are integrated. The priors are, with the median standard error as unit, ``tau1 ~
     tau (1 + tau^2)^(-3/2)``, which is 0 at 0; with probability .1 there is no second scale; else ``tau2 >= 2 tau1`` is
     half-Cauchy with scale ``max(3, 3 tau1)``, and w is uniform. mu and beta are flat. Everything is closed form given

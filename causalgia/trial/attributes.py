@@ -153,8 +153,8 @@ def check_analysis(analysis: Analysis, design: Design, tasks: Sequence[str] | No
     Raises
     ------
     DesignError
-        If it names an arm, factor, task or coordinate of the units that there is not, has a region of placebo words
-        without 40 of them, or in a crossover asks for blocks or covariates.
+        If it names an arm, factor, task or coordinate of the units that there is not, groups units by their GC content,
+        has a region of placebo words without 40 of them, or in a crossover asks for blocks or covariates.
 
     Examples
     --------
@@ -174,4 +174,10 @@ def check_analysis(analysis: Analysis, design: Design, tasks: Sequence[str] | No
             raise DesignError(
                 f"[analysis]: {name} is for assignment = 'parallel'; in a crossover each unit is compared with itself: "
                 "leave it out"
+            )
+    for name in ("cluster", "block"):
+        if getattr(analysis, name) == "gc":
+            raise DesignError(
+                f"[analysis]: {name} = 'gc', which is a share of each unit's letters, and a {name} is a group of "
+                "units; give a coordinate of names or whole numbers"
             )

@@ -12,7 +12,7 @@ import xarray as xr
 from scipy.special import ndtri
 
 from causalgia.analysis import analysis_in_attrs, exploratory_attrs
-from causalgia.checks import is_real
+from causalgia.checks import is_real, nearest
 from causalgia.choices import ERRORS, LEAST_FOR_A_LAW, Error, too_few_for_a_law
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation import as_estimates
@@ -115,14 +115,15 @@ def decide(
     Raises
     ------
     DecisionError
-        If there is no ROPE or an impossible one, `level` is not a probability, `error`, `rare` or `ci_prob` does not go
-        with `x`, there are too few draws for `level`, or the groups of a posterior are of different effects.
+        If there is no ROPE or an impossible one (too few placebo words, say), `level` is not a probability, `error`,
+        `rare` or `ci_prob` does not go with `x`, there are too few draws for `level`, or the groups of a posterior are
+        of different effects.
     InferenceError
         If a posterior lacks ``ace``.
     ConvergenceError
         If draws that did not come from `causalgia.infer` have divergent transitions, or chains that disagree.
     EstimateError
-        If estimates have no standard error, or there are too few placebo words.
+        If estimates have no standard error.
 
     Notes
     -----
@@ -190,7 +191,8 @@ def _kind_of_evidence(x: Any) -> _Kind:
 def _as_error(error: Any, kind: _Kind) -> Any:
     """Return the error rate, that of the kind of evidence for "auto"; refuse one that does not go with it."""
     if error not in ERRORS:
-        raise DecisionError(f"error={quoted(error)} is not one of {', '.join(map(quoted, ERRORS))}")
+        hint = nearest(str(error), ERRORS)
+        raise DecisionError(f"error={quoted(error)} is not one of {', '.join(map(quoted, ERRORS))}{hint}")
     if kind == "effects" and error != "bootstrap_t":
         raise DecisionError(
             f"these are effects of single units; error={quoted(error)} needs cg.estimate(effects), while "

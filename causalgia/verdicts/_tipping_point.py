@@ -17,6 +17,7 @@ from causalgia.effect_table import hall_coefficient
 from causalgia.effects._contrast import contrast as contrasted
 from causalgia.errors import ContrastError, DecisionError, EstimateError, OutcomesError, quoted
 from causalgia.estimation._estimate import estimate
+from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation._heterogeneity import individual_effects, unit_covariate
 from causalgia.estimation.crossover import Estimate, from_factor
 from causalgia.estimation.request import Request, clusters, is_below_floor, unit_name
@@ -26,6 +27,7 @@ from causalgia.numerics.moments import group_sums
 from causalgia.schema import annotate, keeps_effects, validate
 from causalgia.types import Array, Codes
 from causalgia.verdicts._decide import decide
+from causalgia.verdicts.rope import placebo_errors
 
 By: TypeAlias = "str | Callable[[xr.Dataset], npt.ArrayLike] | npt.ArrayLike"
 
@@ -214,7 +216,10 @@ def _as_rope(rope: Any, outcomes: xr.Dataset, scale: Scale, control: str | None)
     """Return the region as `causalgia.decide` takes it; that of placebo words in numbers by task."""
     if not is_placebo_rope(rope):
         return rope
-    found = placebo_region(estimate(_requested_effects(outcomes, None, scale, control)))
+    estimates = estimate(_requested_effects(outcomes, None, scale, control))
+    check_has_errors(estimates)
+    with placebo_errors(rope):
+        found = placebo_region(estimates)
     if "model" in found.dims:
         raise DecisionError(
             f"rope={quoted(rope)} differs between the members of an ensemble; give rope=(lower, upper), or the "

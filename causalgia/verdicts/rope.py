@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -12,8 +13,8 @@ import xarray as xr
 
 from causalgia.checks import four_digits, is_real
 from causalgia.choices import is_matched_rope, is_placebo_rope
-from causalgia.errors import DecisionError, quoted
-from causalgia.estimation._from_effects import with_aligned_covariance
+from causalgia.errors import DecisionError, EstimateError, quoted
+from causalgia.estimation._from_effects import check_has_errors, with_aligned_covariance
 from causalgia.multiplicity.placebo import placebo_classes, placebo_fences, placebo_region, tasks_without_scale
 from causalgia.multiplicity.tost import rope_ends
 from causalgia.notes import with_notes
@@ -80,9 +81,9 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
     ------
     DecisionError
         If there is no rope, or an impossible one, one without 1 on a scale of ratios, or the effects lack what it asks
-        for.
+        for, such as 40 placebo words.
     EstimateError
-        If there are too few placebo words.
+        If a region of placebo words is asked of estimates without standard errors.
 
     Examples
     --------
@@ -182,17 +183,37 @@ def _is_outliers(rope: object) -> bool:
     return isinstance(rope, str) and rope.strip() == "placebo outliers"
 
 
+@contextmanager
+def placebo_errors(rope: str) -> Iterator[None]:
+    """Raise the errors of a region of placebo words as errors of the rope that asks for it.
+
+    Examples
+    --------
+    >>> with placebo_errors("placebo"):
+    ...     raise EstimateError("there are 0 placebo words")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DecisionError: rope='placebo': there are 0 placebo words
+    """
+    try:
+        yield
+    except EstimateError as error:
+        raise DecisionError(f"rope={quoted(rope)}: {error}") from None
+
+
 def _placebo_word_region(effects: xr.Dataset, rope: str) -> Region:
     if "covariance" in effects and "se" in effects:  # the se of a posterior are those of normal scores
         matrix = with_aligned_covariance(effects)["covariance"].transpose("contrast", "contrast_", ...).to_numpy()
         variances = np.moveaxis(np.diagonal(matrix, axis1=0, axis2=1), -1, 0)
         effects = effects.assign(se=(effects["ace"].dims, np.sqrt(np.maximum(variances, 0.0))))
+    check_has_errors(effects)
     fewest = effects.sizes["contrast"]
     lower, upper = np.empty(effects["ace"].shape), np.empty(effects["ace"].shape)
     classes, outliers = placebo_classes(effects), _is_outliers(rope)
     for rows in classes:
         own = effects.isel(contrast=rows)
-        found = placebo_fences(own) if outliers else placebo_region(own)
+        with placebo_errors(rope):
+            found = placebo_fences(own) if outliers else placebo_region(own)
         lower[rows], upper[rows] = found["lower"].to_numpy(), found["upper"].to_numpy()
         fewest = min(fewest, int(found["n_placebos"]))
     words = f"{fewest} placebo words" if len(classes) == 1 else f"{fewest} or more placebo words of each width"
@@ -232,7 +253,9 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
         ace = estimates["ace"].transpose("task", "contrast", ...).to_numpy()
         of_task = [bool((effects == effects[:1]).all()) for effects in ace]
     elif is_placebo_rope(rope):
-        of_task = tasks_without_scale(estimates).tolist()
+        check_has_errors(estimates)
+        with placebo_errors(rope):
+            of_task = tasks_without_scale(estimates).tolist()
     elif "control_sd" in estimates and isinstance(rope, str):
         still = estimates["control_sd"].transpose("contrast", "task", ...).to_numpy() <= 0
         of_task = [bool(row.any()) for row in np.reshape(still.all(axis=0), (len(tasks), -1))]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 P = TypeVar("P")
 R = TypeVar("R")
 _A_JOB = 0.25
-"""Seconds of work per job: sending takes a few milliseconds, and cancelling waits for running jobs."""
+"""Seconds of work per job: sending takes a few milliseconds, and canceling waits for running jobs."""
 _SHARES = 2
 """Towards the end, jobs for each thread in what is left."""
 _APART = 1 << 16

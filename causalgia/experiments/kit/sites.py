@@ -62,7 +62,7 @@ def as_positions(values: object, name: str, *, least: int = 1) -> tuple[int, ...
 
 
 def centered_starts(length: int, width: int, n: int = 1, *, gap: int = 0) -> tuple[int, ...]:
-    """Return the 0-based starts of n sites of one width, centered in a sequence with `gap` bases between neighbours.
+    """Return the 0-based starts of n sites of one width, centered in a sequence with `gap` bases between neighbors.
 
     Sites that do not fit begin at 0; the design then raises an error about the ones that leave the sequence.
 
