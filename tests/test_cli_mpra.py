@@ -105,6 +105,21 @@ def test_the_average_is_near_its_truth(folder):
     assert abs(found["ace"].item() - mean) < 4 * found["se"].item()
 
 
+def test_a_contrast_without_spread_does_not_stop_the_others(tmp_path):
+    effects = pd.DataFrame({"element": [f"e{i}" for i in range(12)], "effect": np.arange(12.0), "se": 0.5})
+    table = pd.concat([effects.assign(contrast=one) for one in "AB"])
+    table.to_csv(tmp_path / "measured.csv", index=False)
+    table.assign(effect=table["effect"].where(table["contrast"] == "A", 0.9)).to_csv(tmp_path / "v.csv", index=False)
+    asked = ("mpra", "compare", tmp_path / "v.csv", tmp_path / "measured.csv")
+    found = call(*asked, "--out", tmp_path / "out")
+    left_out = "not compared, because elements that do not differ cannot agree: 'B' (all virtual effects are 0.9)"
+    assert f"warning: {left_out}\n" in found.stderr
+    assert f"Note: {left_out}." in found.stdout
+    assert "A: 12 elements" in found.stdout
+    assert pd.read_csv(tmp_path / "out" / "comparison.csv")["contrast"].unique().tolist() == ["A"]
+    refused(*asked, "--contrast", "B", said="contrast 'B': all virtual effects are 0.9")
+
+
 def test_what_was_analyzed_is_said(folder, tmp_path):
     out = tmp_path / "out"
     said = call(
@@ -418,7 +433,7 @@ CURES = {  # what is asked, and what the cure says in the words of the command l
     ("mpra", "compare", "{AB}", "{CD}"): "name them alike",
     ("mpra", "compare", "{A}", "{AB}", "--task", "K562"): "are of one task already; leave --task K562 out",
     ("mpra", "compare", "{A}", "{AB}", "--control", "placebo"): "is chosen already; leave --control placebo out",
-    ("mpra", "compare", "{flat}", "{AB}"): "name the others: --contrast",
+    (*("mpra", "compare", "{flat}", "{AB}"), *("--contrast", "A", "--contrast", "B")): "name the others: --contrast",
     ("mpra", "compare", "{ragged}", "{too}"): "compare one at a time: --contrast",
     ("mpra", "compare", "{tied}", "{A}"): "cannot agree; compare elements that do differ",
     ("mpra", "compare", "{AB}", "{virtual}"): "causalgia mpra analyze counts.tsv --design LIB --out measured",

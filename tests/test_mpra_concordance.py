@@ -11,7 +11,7 @@ import xarray as xr
 from scipy import special, stats
 
 import causalgia as cg
-from causalgia.errors import ContrastError, EstimateError, LibraryError, OutcomesError
+from causalgia.errors import ContrastError, DegenerateWarning, EstimateError, LibraryError, OutcomesError
 from causalgia.estimation import errors_in_variables
 from causalgia.estimation.lines import FittedLine, errors_in_both, weighted_line
 from causalgia.mpra.comparisons._concordance import (
@@ -454,15 +454,38 @@ def test_contrasts_whose_virtual_effects_tie_are_compared_beside_others(rng):
     assert sum(len(box[0].get_xdata()) for box in axes.containers if box.get_label() == "mean of a bin") == 2
 
 
-def test_contrasts_of_different_elements_and_of_no_spread_are_named(rng):
+def test_contrasts_of_different_elements_are_named(rng):
     virtual, measured = several({"a": rng.normal(size=40), "b": rng.normal(size=40)}, rng)
     short = measured[(measured["contrast"] == "a") | (measured["element"] != "e3")]
     with pytest.raises(EstimateError, match=r"different elements \('a' has 40, 39 are in every contrast\)"):
         cg.mpra.concordance(virtual, short)
-    flat = virtual.assign(effect=virtual["effect"].where(virtual["contrast"] == "a", 0.0))
-    with pytest.raises(EstimateError, match="contrast 'b': all virtual effects are 0, .* name the others"):
-        cg.mpra.concordance(flat, measured)
-    assert cg.mpra.concordance(flat, measured, pairs={"a": "a"}).sizes["contrast"] == 1
+
+
+@pytest.mark.parametrize("side", ["virtual", "measured"])
+def test_contrasts_whose_elements_do_not_differ_are_left_out_by_name(rng, side):
+    """One contrast of constant effects stopped the comparison of all."""
+    sides = dict(zip(("virtual", "measured"), several({k: rng.normal(size=40) for k in "abc"}, rng), strict=True))
+    alone = cg.mpra.concordance(**sides, pairs={"a": "a", "c": "c"})
+    sides[side] = sides[side].assign(effect=sides[side]["effect"].where(sides[side]["contrast"] != "b", 0.0))
+    said = f"not compared, because elements that do not differ cannot agree: 'b' (all {side} effects are 0)"
+    with pytest.warns(DegenerateWarning) as caught:
+        found = cg.mpra.concordance(**sides)
+    assert [str(warning.message) for warning in caught] == [said]
+    assert caught[0].filename == __file__
+    assert notes_of(found) == [said]
+    assert cg.report(found).endswith(f"Note: {said}.")
+    xr.testing.assert_equal(found, alone)
+    assert list(json.loads(found.attrs["lost"])) == ["a", "c"]
+    with pytest.raises(EstimateError, match=rf"contrast 'b': all {side} effects are 0, .* name the others: pairs="):
+        cg.mpra.concordance(**sides, pairs={"a": "a", "b": "b"})
+    assert not notes_of(cg.mpra.concordance(**sides, pairs={"a": "a"}))
+
+
+def test_contrasts_none_of_which_has_spread_are_refused(rng):
+    virtual, measured = several({"a": rng.normal(size=40), "b": rng.normal(size=40)}, rng)
+    cure = "contrast 'a': all virtual effects are 0, .* cannot agree; compare elements that do differ"
+    with pytest.raises(EstimateError, match=cure):
+        cg.mpra.concordance(virtual.assign(effect=0.0), measured)
 
 
 @pytest.mark.parametrize("scatter", [False, True])

@@ -542,7 +542,9 @@ def test_an_answer_that_is_finite_in_company_alone_depends_on_it():
         with np.errstate(invalid="ignore"):
             return y + 0 / (len(x) - np.ones(1))
 
-    with pytest.raises(PredictorError, match=r"alone it fails.*answered nan"):
+    with pytest.raises(
+        PredictorError, match=r"answered nan.*fails alone and has an answer among others: .* batch mates"
+    ):
         check_batch_mates(FunctionPredictor(spread), TOKENS)
 
 
@@ -553,6 +555,40 @@ def test_one_that_fails_alone_is_refused():
         return x[:, 0].sum(-1)
 
     with pytest.raises(PredictorError, match=r"alone it fails.*more than 1 value"):
+        check_batch_mates(FunctionPredictor(fn), TOKENS)
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (lambda y: y.astype("f2"), "^the predictor answers in float16 after float32; .* always answer in float32$"),
+        (lambda y: 1 / len(y[:0]), "^the callable failed on an input of .*ZeroDivisionError"),
+        (lambda y: y + np.nan, "asked twice: something random is left on.*a finite answer, then nan"),
+    ],
+    ids=["float16", "raises", "nan"],
+)
+@pytest.mark.parametrize("call", [3, 4])
+def test_one_that_breaks_meanwhile_says_why(broken, reason, call):
+    """At the fourth call, which asks alone, batch norm was blamed, and what had happened came last."""
+    calls = []
+
+    def fn(x):
+        calls.append(len(x))
+        y = x[:, 0].sum(-1)
+        return broken(y) if len(calls) >= call else y
+
+    with pytest.raises(PredictorError, match=reason) as caught:
+        check_batch_mates(FunctionPredictor(fn), TOKENS)
+    assert "batch mates" not in str(caught.value)
+
+
+def test_what_an_error_says_comes_before_batch_mates():
+    def fn(x):
+        if len(x) == 1:
+            raise ValueError("two sequences or more, please")
+        return x[:, 0].sum(-1)
+
+    with pytest.raises(PredictorError, match=r"^the callable failed on .*two sequences or more, please.* batch mates"):
         check_batch_mates(FunctionPredictor(fn), TOKENS)
 
 

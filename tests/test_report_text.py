@@ -214,3 +214,17 @@ def test_a_concordance_counts_and_names_what_it_measures():
     assert " (ceiling with this noise: " in text
     assert "  1 measured hit: sign" in text
     assert "scatter about the line by 0;" not in text
+
+
+def test_scales_and_tasks_stay_on_their_line():
+    """A line end in the scale of a table of others broke the first sentence of its report."""
+    frame = pd.DataFrame({"u": np.repeat(range(8), 2), "arm": ["a", "b"] * 8, "y": np.arange(16.0) ** 1.5})
+    outcomes = cg.from_frame(frame, outcome="y", arm="arm", unit="u", scale="log\ncounts").assign_coords(task=["x\ty"])
+    assert "outcome     task x\\ty, on log\\ncounts" in cg.report(outcomes).splitlines()
+    found = cg.report(cg.estimate(cg.contrast(outcomes, control="a"))).splitlines()
+    assert found[0].startswith("Effect: ACE on log\\ncounts, each arm minus a")
+    assert found[-1].startswith("ACE on log\\ncounts, b minus a")
+    effects = cg.from_effects([1.0, 2.0], se=1.0, names=["a", "b"])
+    assert cg.report(effects.assign_attrs(scale="log\ncounts")).startswith(
+        "Effects and standard errors as given, on log\\n"
+    )

@@ -58,6 +58,10 @@ def test_one_scale_for_all_is_one_text():
         ([1, 2, 3], {}, "scale of task 'K562'=1 must be a text"),
         (SCALES, {"tasks": None}, "whose names are not given; say them"),
         (3, {}, "scale=3 must be a text"),
+        ("log\ncounts", {}, r"scale='log\\ncounts' holds a line end .*; leave it out"),
+        ("\x1b[31mred", {}, r"scale='\\x1b\[31mred' holds a line end or another character that cannot be printed"),
+        ({**SCALES, "CTCF": "a\tb"}, {}, r"scale of task 'CTCF'='a\\tb' holds a line end"),
+        ("share", {"tasks": ["K562", "a\nb", "c"]}, r"task 'a\\nb' holds a line end or another .*; rename it"),
     ],
 )
 def test_scales_that_are_refused(scale, options, message):

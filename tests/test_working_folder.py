@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 import causalgia as cg
 from causalgia.cli import app
+from causalgia.errors import ProtocolError
+from causalgia.protocol.lock_file import write_lock
 
 _NETWORK = """
 import os
@@ -81,12 +83,19 @@ def test_a_run_writes_where_it_was_told_to(home, options):
 def test_names_of_tasks_do_nothing_to_a_terminal(home):
     network = Path("network.py")
     network.write_text(network.read_text().replace("['share']", r'["\x1b[31mred\u202e"]'))
-    said = call(home, "run", "trial.toml", "--out", "results")
-    assert "predictor: tasks \\x1b[31mred\\u202e (TASKS of network.py)" in said
-    assert not {"\x1b", "\u202e"} & set(said)
-    said = call(home, "lock", "trial.toml", "--out", "lock.toml", code=2)
-    assert r"lock.toml: tasks = '\x1b[31mred\u202e' holds the control character '\x1b'; leave it out" in said
-    assert not (home / "lock.toml").exists(), "a lock that could not be read"
+    for asked in (("run", "trial.toml", "--out", "results"), ("lock", "trial.toml", "--out", "lock.toml")):
+        said = call(home, *asked, code=2)
+        assert (
+            r"task '\x1b[31mred\u202e' holds a line end or another character that cannot be printed; rename it" in said
+        )
+        assert not {"\x1b", "\u202e"} & set(said)
+        assert not (home / asked[-1]).exists()
+
+
+def test_a_lock_that_could_not_be_read_is_not_written(tmp_path):
+    with pytest.raises(ProtocolError, match=r"tasks = '\\x1b' holds the control character '\\x1b'; leave it out"):
+        write_lock(tmp_path / "lock.toml", {"predictor": {"tasks": "\x1b"}})
+    assert not (tmp_path / "lock.toml").exists()
 
 
 def test_a_lock_and_its_run_are_written_where_they_were_told_to(home):

@@ -24,10 +24,11 @@ SAME_TWICE = (
     "answers the same batch differently when asked twice: something random is left on. Turn dropout off "
     "(F.dropout(..., training=self.training), never training=True) or fix the predictor's own random numbers"
 )
-MATES = (
-    "answers a sequence differently {how}: the answer depends on its batch mates. Put batch norm into eval mode "
-    "(track_running_stats=True, no .train() in forward), and take out any mean, softmax or scaling over the batch"
+_DEPENDS = (
+    "the answer depends on its batch mates. Put batch norm into eval mode (track_running_stats=True, no .train() in "
+    "forward), and take out any mean, softmax or scaling over the batch"
 )
+MATES = "answers a sequence differently {how}: " + _DEPENDS
 CHANGED = (
     "answers otherwise than when the trial began: outcomes from before and after the change cannot be compared. Look "
     "for weights, a mode or a file that something changed meanwhile, and run the trial again"
@@ -127,6 +128,7 @@ def probe_answers(predictor: Predictor, tokens: Tokens) -> ProbeAnswers:
     try:
         alone = np.concatenate([first, predictor.predict(rows[other : other + 1])])
     except PredictorError as error:
+        _predict_again(predictor, rows, SAME_TWICE)  # one that broke meanwhile fails among others, too
         raise _failed_alone(error) from error
     seconds = time.perf_counter() - began
     _compare(predictor, together[lonely], alone, limit, MATES.format(how="alone and among others"))
@@ -142,7 +144,8 @@ def _ask_first(predictor: Predictor, some: Tokens) -> NDArray[Any]:
         return predictor.predict(some[:1])
     except PredictorError as error:
         if "more than 1 value per channel" in str(error):  # batch norm of torch in training mode
-            raise _failed_alone(error) from error
+            how = "alone and among others (alone it fails)"
+            raise PredictorError(f"the predictor {MATES.format(how=how)}. It says: {error}") from error
         call_failed = error.__cause__ is not None or isinstance(error, NonFiniteError)
         if not call_failed or len(some) < 2 or some.shape[1] > LONG:
             raise
@@ -226,8 +229,7 @@ def rounding_allowed(predictor: Predictor, answers: NDArray[Any]) -> float:
 
 
 def _failed_alone(error: PredictorError) -> PredictorError:
-    how = "alone and among others (alone it fails)"
-    return PredictorError(f"the predictor {MATES.format(how=how)}. It says: {error}")
+    return PredictorError(f"{error}. This sequence fails alone and has an answer among others: {_DEPENDS}")
 
 
 def _compare(predictor: Predictor, first: NDArray[Any], second: NDArray[Any], limit: float, cause: str) -> None:

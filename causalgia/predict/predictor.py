@@ -374,7 +374,7 @@ def as_distinct_names(names: object, what: str) -> tuple[str, ...]:
     Raises
     ------
     PredictorError
-        If they are a single string, empty, not strings, or not distinct.
+        If they are a single string, empty, not strings, not printable, or not distinct.
     """
     if isinstance(names, str):
         msg = f"{what}s are a sequence of names: write [{quoted(names)}], not {quoted(names)}"
@@ -390,6 +390,10 @@ def as_distinct_names(names: object, what: str) -> tuple[str, ...]:
     half = next((name for name in given if _HALF_PAIR.search(name)), None)
     if half is not None:
         msg = f"{what} {quoted(half)} holds half a surrogate pair, which cannot be stored; rename it"
+        raise PredictorError(msg)
+    unprintable = next((name for name in given if not name.isprintable()), None)
+    if unprintable is not None:
+        msg = f"{what} {quoted(unprintable)} holds a line end or another character that cannot be printed; rename it"
         raise PredictorError(msg)
     twice = next((name for name, n in Counter(given).items() if n > 1), None)
     if twice is not None:
@@ -412,6 +416,21 @@ def as_nonempty_text(value: object, name: str, meaning: str) -> str:
     return value
 
 
+def as_scale_in_words(value: object, name: str, meaning: str) -> str:
+    """Return a scale that must be non-empty text on one line, as it stands within sentences of reports.
+
+    Raises
+    ------
+    PredictorError
+        If it is not text, blank, or not printable.
+    """
+    text = as_nonempty_text(value, name, meaning)
+    if not text.isprintable():
+        msg = f"{name}={quoted(text)} holds a line end or another character that cannot be printed; leave it out"
+        raise PredictorError(msg)
+    return text
+
+
 def as_scale(scale: object, tasks: tuple[str, ...] | None) -> str | tuple[str, ...]:
     """Return the scale of all tasks, or one for each where they differ.
 
@@ -425,8 +444,8 @@ def as_scale(scale: object, tasks: tuple[str, ...] | None) -> str | tuple[str, .
     Raises
     ------
     PredictorError
-        If a scale is not text or blank, a task unknown or missing, the number of scales not that of the tasks, or there
-        are several and the tasks have no names.
+        If a scale is not text, blank or not printable, a task unknown or missing, the number of scales not that of the
+        tasks, or there are several and the tasks have no names.
 
     Examples
     --------
@@ -435,7 +454,7 @@ def as_scale(scale: object, tasks: tuple[str, ...] | None) -> str | tuple[str, .
     """
     meaning = "what the answers are measured on, such as 'log counts'"
     if isinstance(scale, str) or not isinstance(scale, Mapping | Sequence):
-        return as_nonempty_text(scale, "scale", meaning)
+        return as_scale_in_words(scale, "scale", meaning)
     if tasks is None:
         raise PredictorError(
             f"scale={quoted(scale)} is for tasks whose names are not given; say them, tasks=['K562', ...], or one "
@@ -456,7 +475,7 @@ def as_scale(scale: object, tasks: tuple[str, ...] | None) -> str | tuple[str, .
             f"scale={quoted(scale)}: {len(scale)} for {len(tasks)} tasks; give one for each, or one text for all"
         )
     texts = tuple(
-        as_nonempty_text(one, f"scale of task {quoted(task)}", meaning) for task, one in zip(tasks, scale, strict=True)
+        as_scale_in_words(one, f"scale of task {quoted(task)}", meaning) for task, one in zip(tasks, scale, strict=True)
     )
     return texts[0] if len(set(texts)) == 1 else texts
 

@@ -135,8 +135,8 @@ def table_parts(
     return [_in_one_line(name) for name in header], [[_in_one_line(cell) for cell in line] for line in lines], notes
 
 
-def _in_one_line(text: str) -> str:
-    return printable(text).replace("\n", r"\n").replace("\t", r"\t")
+def _in_one_line(text: object) -> str:
+    return printable(str(text)).replace("\n", r"\n").replace("\t", r"\t")
 
 
 def estimand(estimates: xr.Dataset) -> str:
@@ -159,10 +159,8 @@ def estimand(estimates: xr.Dataset) -> str:
     measured_on = attrs.get("effect_on") or ("the predictor" if "predictor_fingerprint" in attrs else "")
     first = f"Effect{measured_on and f' on {measured_on}'}: {claim}."
     if not (measured_on or attrs.get("control") or attrs.get("estimand") or "do" in estimates.variables):
-        scale = attrs.get("contrast_scale") or attrs.get("scale")
-        first = (
-            f"Effects{' and standard errors' if 'se' in estimates else ''} as given{f', on {scale}' if scale else ''}."
-        )
+        on = f", on {scale_text(attrs)}" if attrs.get("contrast_scale") or attrs.get("scale") else ""
+        first = f"Effects{' and standard errors' if 'se' in estimates else ''} as given{on}."
     together = is_simultaneous(estimates)
     method = f"{attrs['method']} (SE and p)" if together and "method" in attrs else attrs.get("method")
     second = [count_clause(estimates), attrs.get("assignment"), method]
@@ -241,8 +239,8 @@ def _summary_sentence(group: list[Row], names: list[str], of_what: str) -> str:
 
 
 def scale_text(attrs: Mapping[Any, Any]) -> str:
-    """Return the scale of the effects, in the words of the predictor."""
-    return str(attrs.get("contrast_scale") or attrs.get("scale") or "the outcome")
+    """Return the scale of the effects, in the words of the predictor, on one line."""
+    return _in_one_line(attrs.get("contrast_scale") or attrs.get("scale") or "the outcome")
 
 
 def _task_contrast_text(estimates: xr.Dataset) -> tuple[str, str]:
@@ -460,7 +458,7 @@ def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
         "population": attrs.get("null"),
         "units": f"{n_units:,}{assignment}",
         "kept": ("effects alone" if "ice" in outcomes else "moments of the effects alone") if of_effects else None,
-        "outcome": f"{tasks_in_words(outcomes)}, on {attrs.get('scale', 'an unnamed scale')}",
+        "outcome": f"{tasks_in_words(outcomes)}, on {_in_one_line(attrs.get('scale', 'an unnamed scale'))}",
         "predictor": predictor,
         "design": attrs.get("design_fingerprint"),
         "reserved": attrs.get("reserved"),
@@ -488,7 +486,7 @@ def tasks_in_words(outcomes: xr.Dataset) -> str:
     """Return "tasks K562, HepG2"."""
     tasks = [str(task) for task in outcomes["task"].to_numpy()]
     few = ", ".join(tasks[:4]) + (f", ... ({len(tasks)})" if len(tasks) > 4 else "")
-    return printable(f"task{'s' if len(tasks) > 1 else ''} {few}")
+    return _in_one_line(f"task{'s' if len(tasks) > 1 else ''} {few}")
 
 
 def _arm_lines(outcomes: xr.Dataset, of_effects: bool, every_arm: bool) -> list[str]:

@@ -16,7 +16,7 @@ from causalgia.predict.predictor import (
     Predictor,
     Progress,
     as_distinct_names,
-    as_nonempty_text,
+    as_scale_in_words,
     as_token_rows,
     check_finite,
 )
@@ -105,7 +105,7 @@ class Oracle(Predictor):
         values = {
             "terms": terms,
             "tasks": names,
-            "scale": as_nonempty_text(scale, "scale", "what the outputs are measured on, such as 'log2 activity'"),
+            "scale": as_scale_in_words(scale, "scale", "what the outputs are measured on, such as 'log2 activity'"),
             "weights": tuple(
                 _as_coefficients(row, len(terms), f"task '{t}': weights") for t, row in zip(names, rows, strict=True)
             ),

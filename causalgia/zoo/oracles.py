@@ -15,7 +15,7 @@ from causalgia.checks import as_number, is_whole, nearest
 from causalgia.design import Design
 from causalgia.design.design import check_design
 from causalgia.errors import PredictorError, quoted
-from causalgia.predict.predictor import Predictor, Progress, as_distinct_names, as_token_rows
+from causalgia.predict.predictor import Predictor, Progress, as_distinct_names, as_scale_in_words, as_token_rows
 from causalgia.predict.track import Track
 from causalgia.types import Array, Tokens
 from causalgia.zoo._true_ace import arm_components, requested_contrasts, weights_by_arm
@@ -334,7 +334,8 @@ class ProfileOracle(Predictor):
             raise PredictorError(
                 "a profile oracle is made of imprints: zoo.Imprint('counts', 'GATA', heights=(-1, -2))"
             )
-        self.imprints, self.track, self.scale = imprints, track or Track(), scale
+        self.imprints, self.track = imprints, track or Track()
+        self.scale = as_scale_in_words(scale, "scale", "what the track is measured in, such as 'counts'")
         if self.track.bin != 1:
             raise PredictorError(f"a profile oracle answers single bases, not bins of {self.track.bin}; leave bin= out")
         self.baseline = as_number(baseline, "baseline")

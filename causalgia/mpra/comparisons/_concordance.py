@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
@@ -14,16 +15,17 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.checks import as_int
-from causalgia.errors import EstimateError, printable, quoted
+from causalgia.errors import DegenerateWarning, EstimateError, printable, quoted
 from causalgia.estimation import fieller
 from causalgia.estimation.lines import FittedLine, errors_in_both, weighted_line
-from causalgia.estimation.request import as_ci_prob
+from causalgia.estimation.request import as_ci_prob, caller_stacklevel
 from causalgia.mpra.comparisons.sides import (
     MatchedEffects,
     effects_by_element,
     match_contrasts,
     match_elements,
     one_sided_contrasts,
+    side_without_spread,
 )
 from causalgia.multiplicity import weighted_bh
 from causalgia.notes import with_notes
@@ -94,7 +96,8 @@ def concordance(
         If contrasts or the task do not match.
     EstimateError
         If measured effects have no standard errors, effects do not vary (beyond their errors), or an option is not a
-        valid number.
+        valid number. A contrast whose elements all have one effect is left out with a warning and a note, if it is not
+        in `pairs` and others can be compared.
 
     References
     ----------
@@ -120,13 +123,19 @@ def concordance(
     n_bins = as_int(n_bins, "n_bins", error=EstimateError)
     sides = effects_by_element(virtual, "virtual", task=task), effects_by_element(measured, "measured")
     names = match_contrasts(sides[0]["contrast"], sides[1]["contrast"], pairs)
-    parts, lost = [], {}
+    matched, lost, still = {}, {}, {}
     for name, of_virtual in names.items():
         predicted = sides[0][sides[0]["contrast"] == of_virtual]
         observed = sides[1][sides[1]["contrast"] == name]
-        pair, lost[printable(name)] = match_elements(predicted, observed, name, others=len(names) > 1)
-        parts.append(_compare_effects(pair, n_bins, alpha, ci_prob))
-    combined = _concat_contrasts(parts, list(names)).assign_coords(virtual_contrast=("contrast", list(names.values())))
+        pair, unmatched = match_elements(predicted, observed)
+        if found := side_without_spread(pair):
+            still[name] = found
+        else:
+            matched[name], lost[printable(name)] = pair, unmatched
+    left_out = _contrasts_without_spread(still, named=pairs is not None, others=bool(matched))
+    parts = [_compare_effects(pair, n_bins, alpha, ci_prob) for pair in matched.values()]
+    of_virtual_names = ("contrast", [names[name] for name in matched])
+    combined = _concat_contrasts(parts, list(matched)).assign_coords(virtual_contrast=of_virtual_names)
     on_virtual, on_measured = (getattr(side, "attrs", {}) for side in (virtual, measured))
     attrs = {
         "virtual_scale": str(on_virtual.get("contrast_scale", on_virtual.get("scale", "the predictor's scale"))),
@@ -139,7 +148,20 @@ def concordance(
         k: on_virtual[k] for k in ("predictor_fingerprint", "design_fingerprint", "null_fingerprint") if k in on_virtual
     }
     alone = [] if pairs is not None else one_sided_contrasts(sides[0]["contrast"], sides[1]["contrast"], names)
-    return with_notes(combined.assign_attrs(attrs), *alone)
+    for sentence in left_out:
+        warnings.warn(sentence, DegenerateWarning, stacklevel=caller_stacklevel())
+    return with_notes(combined.assign_attrs(attrs), *alone, *left_out)
+
+
+def _contrasts_without_spread(still: Mapping[str, str], *, named: bool, others: bool) -> list[str]:
+    """Return a note on contrasts without spread, name -> why; raise EstimateError if `named` or without `others`."""
+    if still and (named or not others):
+        name, found = next(iter(still.items()))
+        cure = "name the others: pairs={...}" if others else "compare elements that do differ"
+        msg = f"contrast {quoted(name)}: {found}, and elements that do not differ cannot agree; {cure}"
+        raise EstimateError(msg)
+    each = ", ".join(f"{quoted(name)} ({found})" for name, found in still.items())
+    return [f"not compared, because elements that do not differ cannot agree: {each}"] if still else []
 
 
 def _compare_effects(pair: MatchedEffects, n_bins: int, alpha: float, ci_prob: float) -> xr.Dataset:

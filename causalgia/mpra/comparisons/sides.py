@@ -387,19 +387,13 @@ def drop_controls(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     return table[~out], {str(group): int(n) for group, n in left.items()}
 
 
-def match_elements(
-    virtual: pd.DataFrame, measured: pd.DataFrame, contrast: str, *, others: bool = False
-) -> tuple[MatchedEffects, dict[str, Any]]:
+def match_elements(virtual: pd.DataFrame, measured: pd.DataFrame) -> tuple[MatchedEffects, dict[str, Any]]:
     """Match the two sides of one contrast by element names.
 
     Parameters
     ----------
     virtual, measured
         From `effects_by_element`, of one contrast.
-    contrast
-        Name of the contrast, for errors.
-    others
-        Whether there are other contrasts, which an error may suggest.
 
     Returns
     -------
@@ -411,8 +405,6 @@ def match_elements(
     ------
     OutcomesError
         If fewer than ten elements are on both sides.
-    EstimateError
-        If either side does not vary.
     """
     df = measured["df"].to_numpy(float) if "df" in measured else np.full(len(measured), np.inf)
     df = np.where(np.isfinite(df), df, np.inf)
@@ -434,7 +426,7 @@ def match_elements(
         "only measured": len(set(of_test["element"]) - set(virtual["element"])),
         "controls": controls,
     }
-    _check_enough_elements(both, virtual, of_test, contrast, others)
+    _check_enough_elements(both, virtual, of_test)
     return _matched_arrays(both), lost
 
 
@@ -447,9 +439,7 @@ def _check_probabilities(values: Array, name: str, measured: pd.DataFrame) -> No
         )
 
 
-def _check_enough_elements(
-    both: pd.DataFrame, virtual: pd.DataFrame, measured: pd.DataFrame, contrast: str, others: bool
-) -> None:
+def _check_enough_elements(both: pd.DataFrame, virtual: pd.DataFrame, measured: pd.DataFrame) -> None:
     if len(both) < LEAST:
         for side, some in (("virtual", virtual), ("measured", measured)):
             if not len(some):
@@ -469,13 +459,21 @@ def _check_enough_elements(
             f"{quoted(names[1])}), and {LEAST} are needed; the units of the virtual trial have to have the names of "
             "the measured elements"
         )
-    for column, side in (("effect_virtual", "virtual"), ("effect", "measured")):
-        values = both[column].to_numpy(float)
+
+
+def side_without_spread(matched: MatchedEffects) -> str:
+    """Return "all virtual effects are 0" where the elements of a side do not differ, "" where both sides do.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"element": [f"e{i}" for i in range(10)], "effect": np.arange(10.0), "se": 0.5})
+    >>> side_without_spread(match_elements(table.assign(effect=2.0), table)[0])
+    'all virtual effects are 2'
+    """
+    for side, values in (("virtual", matched.x), ("measured", matched.y)):
         if np.ptp(values) <= 1e-12 * max(1.0, float(np.abs(values).max())):
-            raise EstimateError(
-                f"contrast {quoted(contrast)}: all {side} effects are {values[0]:g}, and elements that do not differ "
-                "cannot agree" + ("; name the others: pairs={...}" if others else "; compare elements that do differ")
-            )
+            return f"all {side} effects are {values[0]:g}"
+    return ""
 
 
 def _matched_arrays(both: pd.DataFrame) -> MatchedEffects:
