@@ -17,13 +17,13 @@ import causalgia as cg
 
 #: most that the house may have of each; lower a number when the house has fewer
 MOST = {
-    "files": 363,
+    "files": 337,
     "files named with a gerund": 1,
-    "base names of two files or more": 2,
+    "base names of two files or more": 1,
     "base names twice in a room": 0,
     "function names in three files or more": 3,
     "lines of the longest file": 600,
-    "functions in 1,000 lines": 48.3,
+    "functions in 1,000 lines": 46.0,
     "names at the root": 60,
 }
 #: words that say nothing in a name, and the kinds of guard beside `check_` and `as_`

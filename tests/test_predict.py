@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import operator
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -348,6 +349,8 @@ W = np.arange(11.0)
         (Scanner(W).scan, Scanner(W)),
         (Gain(1.0), Gain(1.5)),
         (functools.partial(weighted(W), 1), functools.partial(weighted(W), 2)),
+        (weighted(operator.itemgetter("logits")), weighted(operator.itemgetter("profile"))),
+        (weighted(operator.methodcaller("mean", axis=0)), weighted(operator.methodcaller("mean", axis=1))),
         (lambda x: [sum(y) for y in x[:, 0]], lambda x: [sum(y[1:]) for y in x[:, 0]]),
     ],
 )
@@ -419,7 +422,7 @@ def test_a_fingerprint_says_where_it_covers_the_code_alone():
 
 
 _SCRIPT = """
-import functools, math, sys
+import functools, math, operator, sys
 from dataclasses import dataclass
 import numpy as np
 from causalgia.predict import Ensemble, FunctionPredictor
@@ -437,6 +440,7 @@ oracle = Oracle(frozenset({"a", "b", "c", "d", "e"}))
 members = [
     FunctionPredictor(oracle, tasks=["n"]),
     FunctionPredictor(functools.partial(lambda k, x: x[:, k].sum(-1) if k in {0, 1, 2} else np.sum(x), 1), tasks=["n"]),
+    FunctionPredictor(functools.partial(lambda get, x: get(x), operator.itemgetter(0)), tasks=["n"]),
 ]
 print(Ensemble(members).fingerprint)
 """

@@ -13,6 +13,7 @@ import enum
 import functools
 import hashlib
 import io
+import operator
 import re
 import sys
 import types
@@ -276,6 +277,7 @@ class _Reader:
             yield self.read(item)
 
 
+_GETTERS = (operator.itemgetter, operator.attrgetter, operator.methodcaller)
 _KINDS: tuple[tuple[type | tuple[type, ...], Callable[[_Reader, Any], Iterable[bytes]]], ...] = (
     (enum.Enum, lambda r, x: (b"member", _qualified_name(type(x)), x.name.encode(), r.read(x.value))),
     (np.ndarray, lambda r, x: r._held(r._array(x))),
@@ -289,6 +291,7 @@ _KINDS: tuple[tuple[type | tuple[type, ...], Callable[[_Reader, Any], Iterable[b
     (_ROUTINES, _Reader._routine),
     (_DESCRIPTORS, lambda _, x: (b"descriptor", x.__objclass__.__qualname__.encode(), x.__name__.encode())),
     (functools.partial, lambda r, x: (b"partial", r.read((x.func, x.args, x.keywords)))),
+    (_GETTERS, lambda r, x: (b"getter", r.read(x.__reduce__()))),
     ((staticmethod, classmethod), lambda r, x: (b"wrapper", type(x).__name__.encode(), r.read(x.__func__))),
     (property, lambda r, x: (b"property", r.read((x.fget, x.fset)))),
     (functools.cached_property, lambda r, x: (b"cached property", r.read(x.func))),
@@ -335,7 +338,11 @@ def _state(value: object) -> dict[str, object] | None:
     if written_in_c or isinstance(value, io.IOBase):
         return None
     members = ((name, item) for kind in kinds for name, item in vars(kind).items())
-    slots = [name for name, item in members if isinstance(item, types.MemberDescriptorType)]
+    slots = [
+        name  # an offset in memory, such as that of operator.itemgetter, is no attribute
+        for name, item in members
+        if isinstance(item, types.MemberDescriptorType) and not name.endswith("offset__")
+    ]
     if not hasattr(value, "__dict__") and not slots and "__slots__" not in vars(type(value)):
         return None
     own = {name: getattr(value, name) for name in slots if hasattr(value, name)}
