@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import math
 import sys
-import sysconfig
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -18,10 +17,6 @@ from causalgia.errors import CausalgiaError, DesignError, InferenceError, Predic
 Table: TypeAlias = dict[str, Any]
 #: key -> (predicate for valid values, description of valid values)
 Keys: TypeAlias = dict[str, tuple[Callable[[Any], bool], str]]
-_INSTALLED = tuple(
-    {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    | {Path(__file__).resolve().parent}
-)
 
 
 def is_text(value: object) -> bool:
@@ -320,6 +315,14 @@ def is_installed(module: str | None) -> bool:
 
 
 @cache
+def _installed_folders() -> set[Path]:
+    import sysconfig
+
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    return {Path(sysconfig.get_path(name)).resolve() for name in names} | {Path(__file__).resolve().parent}
+
+
+@cache
 def _is_installed_file(source: str) -> bool:
     path = Path(source).resolve()
-    return any(path.is_relative_to(root) for root in _INSTALLED)
+    return any(path.is_relative_to(root) for root in _installed_folders())

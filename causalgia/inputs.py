@@ -1,4 +1,4 @@
-r"""Bounded reading of untrusted input (files, gzip, TOML, JSON, whole numbers), and escapes of its texts in tables.
+r"""Bounded reading of untrusted input (files, gzip, TOML, JSON, whole numbers), and escaping of its texts in tables.
 
 Each reader takes the type of error to raise and the source named in its messages. Reading and recursion are bounded,
 and no other exception escapes.

@@ -81,10 +81,6 @@ class Edit:
         """Share of G and C in the word."""
         return (self.bases[1] + self.bases[2]) / sum(self.bases)
 
-    def moved_to(self, sites: Sites) -> Edit:
-        """Return the edit at other sites."""
-        return replace(self, sites=sites)
-
 
 Edits: TypeAlias = Mapping[str, tuple[Edit, ...]]
 """Arm -> its edits."""

@@ -238,11 +238,7 @@ class RunningMoments(TurnMoments):
         of_itself: dict[str, NDArray[Any]] = {"ice_skewness": ice.skewness, "ice_leverage": ice.leverage}
         of_itself |= {"constant": ice.constant, "zero": ice.zero, "n_units": np.full(mean.shape, ice.n)}
         if isinstance(self._together, Products):
-            sums = self._together.sums  # central sums of products, (R, K, K); correlations are 0 where one is constant
-            size = np.sqrt(np.diagonal(sums, axis1=1, axis2=2))
-            unit = np.divide(1.0, size, out=np.zeros_like(size), where=(size > 0) & ~ice.constant.T)
-            correlation = np.moveaxis(sums * unit[:, :, None] * unit[:, None], 0, 2)
-            of_itself["ice_correlation"] = np.ascontiguousarray(correlation)
+            of_itself["ice_correlation"] = _correlation_of_sums(self._together.sums, ice.constant)
         else:
             sized["ice_sum"] = np.where(ice.constant, 0.0, self._together.about(ice.shift))
         flat = {name: np.asarray(x) for name, x in (of_itself | sized).items()}
@@ -254,6 +250,13 @@ class RunningMoments(TurnMoments):
         attrs = {"cluster": by, "relative_error": self._sketch.error, "control_sd_of": ""}
         attrs |= sd_attrs(sd_of, self._question.matrix)
         return found | {f"attrs.{name}": np.asarray(value) for name, value in attrs.items()}
+
+
+def _correlation_of_sums(sums: Array, constant: NDArray[np.bool_]) -> Array:
+    """Correlations (K, K, R) of columns whose central sums of products are (R, K, K); 0 where one is constant."""
+    size = np.sqrt(np.diagonal(sums, axis1=1, axis2=2))
+    unit = np.divide(1.0, size, out=np.zeros_like(size), where=(size > 0) & ~constant.T)
+    return np.ascontiguousarray(np.moveaxis(sums * unit[:, :, None] * unit[:, None], 0, 2))
 
 
 def _powers(ice: Array, arms: Array, dims: tuple[str, ...]) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -22,10 +22,6 @@ from causalgia.sequences.fasta import Sequences, Source, as_sequences
 from causalgia.sequences.pattern_files import HDF5, opened_hdf5
 from causalgia.sequences.sequence_files import as_letters, load_arrays
 from causalgia.types import Array, Tokens
-
-if TYPE_CHECKING:
-    import xarray as xr
-
 
 #: names of scores and of sequences in files, the first that is there; ChromBPNet, BPNet, FiNeMo, then others
 _SCORES = ("shap/seq", "hyp_scores", "projected_shap/seq", "contributions", "attributions", "scores")
@@ -119,8 +115,6 @@ def read_attributions(
 
 
 def _dataset(score: NDArray[np.float64], of: Sequences, attrs: dict[str, Any], task: str) -> xr.Dataset:
-    import xarray as xr
-
     if score.ndim == 3:
         there = np.arange(4) == of.tokens[:, :, None]
         if not score[~there].any():

@@ -273,12 +273,12 @@ def check(
     spec = read_spec(spec_file)
     predictor = load_spec_predictor(spec, spec_file, device)
     check_tasks(spec, predictor, spec_file)
-    from causalgia._check import check
+    from causalgia._check import check as check_trial
 
     control, design = spec.analysis.control, spec.design
     if design.named_contrasts is None and control is not None and str(control) in design.arm_names:
         design = replace(design, contrasts=str(control))
-    found = check(design, predictor)
+    found = check_trial(design, predictor)
     echo(in_shell(str(found)))
     code = 0 if found.ok else 1
     check_tasks(spec, predictor, spec_file)  # tasks of a network without names are known after its first answer

@@ -413,6 +413,8 @@ def check_run_folder(out: Path, spec_file: Path, *, stored: bool, keep: Keep, fo
         If ``--keep`` or ``--same-answers`` is given without a store.
     OutcomesError
         If the folder has files that would be overwritten.
+    StoreError
+        If something else is at the path of the store.
     """
     if not stored and keep is not Keep.outcomes:
         raise DesignError(f"--keep {keep.value} is for a trial on disk; add --store")

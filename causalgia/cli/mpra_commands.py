@@ -382,7 +382,7 @@ def analyze(
         float | None, typer.Option(metavar="READS", help="Leave out barcodes with fewer DNA reads (mean).")
     ] = None,
     min_barcodes: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Leave out elements of which any oligo has fewer barcodes.")
+        int, typer.Option(metavar="N", min=1, help="Leave out elements with an oligo that has fewer barcodes.")
     ] = 1,
     rope: Annotated[str, typer.Option(metavar="ROPE", help=_Rope)] = "0",
     error: Annotated[

@@ -129,7 +129,6 @@ def _for_paper(parts: PageParts, folder: Path, kind: Literal["markdown", "latex"
 
     if "noise_ceiling" in parts.result:
         from causalgia.paper.citations import software
-        from causalgia.reporting.table_formats import escaped
 
         lines = [escaped(line.strip(), kind) for line in parts.text.split("\n") if line.strip()]
         cited = escaped(f"Computed with causalgia {software().fields['version']}.", kind)

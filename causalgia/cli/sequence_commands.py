@@ -245,10 +245,10 @@ def score_variants(
     from causalgia.trial_file import read_predictor_spec
 
     check_usable(out)
-    # what the trial on disk depends on, by option
     passed = {name: value for name, value in ctx.params.items() if value is not None}
     shown = {name: value for name, value in passed.items() if name == "calls" or name not in _TRIAL_OPTIONS}
     paths = {name: str(value.resolve()) if isinstance(value, Path) else value for name, value in shown.items()}
+    # what the trial on disk depends on, by option
     request = {"--" + name.replace("_", "-") if name != "calls" else name: value for name, value in paths.items()}
     place, vcf = out.absolute(), calls.absolute()  # a predictor may change the working folder
     skipped: tuple[tuple[Variant, str], ...] = ()

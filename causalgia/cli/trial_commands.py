@@ -166,7 +166,8 @@ def plan_trial(spec_file: _Trial) -> None:
     """Print in words what a trial will do: question, arms, units, predictions, analysis. Nothing is predicted.
 
     The smallest effect that the trial can find is given in standard deviations of the individual effects, as if units
-    were independent. For the units of the outcome, run a few units (`causalgia run`) and give them to cg.sample_size.
+    were independent. To get it in the units of the outcome, run a few backgrounds (`causalgia run`) and give their
+    effects to cg.sample_size.
 
     Example:   causalgia plan trial.toml
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, TypeAlias
 
@@ -238,7 +238,7 @@ def edits_of_arms(arms: Iterable[Arm]) -> dict[str, tuple[Edit, ...]]:
         moved: list[tuple[int, int]] = []  # where earlier steps inserted or deleted bases, and how many
         for step in steps_of(arm.intervention):
             edit = step.edit()
-            edits.append(edit if edit.sites is None else edit.moved_to(_before_shifts(edit.sites, moved)))
+            edits.append(edit if edit.sites is None else replace(edit, sites=_before_shifts(edit.sites, moved)))
             if edit.grows and edit.sites:
                 moved.append((edit.sites[0][0], edit.grows))
         found[arm.name] = tuple(edits)

@@ -233,7 +233,7 @@ class KletShuffle(FromParents):
         return float(total) if len(parents) <= _PARENTS_COUNTED else np.inf
 
     def _extras(self) -> dict[str, Any]:
-        return {"k": self.k} if self.kind == KletShuffle.kind else {}  # the others have it in their kind
+        return {} if self.kind in ("shuffle", "dinucleotide_shuffle") else {"k": self.k}  # these have it in their kind
 
     def _words(self) -> str:
         return f"{self.k}-let shuffles of"

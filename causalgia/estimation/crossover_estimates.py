@@ -236,17 +236,7 @@ def _estimate_crossed(effects: xr.Dataset, ice: Array, request: Request) -> tupl
     moderation = "" if prior is None else _moderation_clause(prior, levels_noun)
     if request.target == NEXT:
         answer = next_level(by_level, codes, between=prior)
-        n = effects.sizes["model"]
-        parts = f"s_b^2 (1 + 1/{n}) between predictors, {by}and the variance of the units that they share"
-        holds = (
-            "; it holds on average over contrasts, and less where predictors differ most" if prior is not None else ""
-        )
-        return (
-            answer,
-            n_clusters,
-            name,
-            (f"predictive interval from {n} predictors: {parts}; t on few df{moderation}{holds}"),
-        )
+        return answer, n_clusters, name, _prediction_method(effects, by, moderation, moderated=prior is not None)
     answer = crossed_mean(by_level, codes, between=prior)
     return (
         answer,
@@ -254,6 +244,13 @@ def _estimate_crossed(effects: xr.Dataset, ice: Array, request: Request) -> tupl
         name,
         f"mean ICE over units and {levels_noun}, both drawn; crossed, {by}Satterthwaite df{moderation}",
     )
+
+
+def _prediction_method(effects: xr.Dataset, by: str, moderation: str, *, moderated: bool) -> str:
+    n = effects.sizes["model"]
+    parts = f"s_b^2 (1 + 1/{n}) between predictors, {by}and the variance of the units that they share"
+    holds = "; it holds on average over contrasts, and less where predictors differ most" if moderated else ""
+    return f"predictive interval from {n} predictors: {parts}; t on few df{moderation}{holds}"
 
 
 def _one_level_message(target: str) -> str:

@@ -1,4 +1,4 @@
-"""Arguments of `estimate`, groupings of units, the answer of an estimator and the floor that rounding sets it."""
+"""Arguments of `estimate`, groupings of units, the answer of an estimator and the floor that rounding sets for it."""
 
 from __future__ import annotations
 

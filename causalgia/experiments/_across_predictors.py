@@ -10,7 +10,6 @@ import numpy as np
 
 from causalgia.checks import nearest
 from causalgia.errors import ContrastError, DecisionError, OutcomesError, quoted
-from causalgia.numerics.row_blocks import in_memory
 from causalgia.schema import annotate, check_dataset, validate
 from causalgia.streams import RNG
 from causalgia.types import EstimateTable, PosteriorGroups
@@ -89,7 +88,7 @@ def across_predictors(
         raise OutcomesError("there is no predictor; give the outcomes of two or more")
     _check_comparable(tables)
     same_units = _share_units(tables)
-    loaded = ((name, table if client is None else in_memory(table)) for name, table in tables.items())
+    loaded = ((name, table if client is None else table.compute()) for name, table in tables.items())
     names = [name or "the outcomes" for name in tables]
     work = partial(_contrast_of_predictor if same_units else _estimate_predictor, chosen=contrast)
     parts = mapped(work, loaded, what="the contrast", names=names, client=client)
@@ -384,7 +383,7 @@ def _concatenate_predictors(parts: list[xr.Dataset]) -> xr.Dataset:
 
 
 def _with_floor(part: xr.Dataset) -> xr.Dataset:
-    """Return a table with the floor 0, as it counts where rounding errors of the predictor are not known."""
+    """Return a table with a floor: 0 where the predictor's rounding errors are not known."""
     if "floor" in part:
         return part
     dims, sizes = ("contrast", "task"), (part.sizes["contrast"], part.sizes["task"])

@@ -36,14 +36,17 @@ _WEAK_TO_STRONG, _NONE_TO_ALL = "weak to strong, ", "none to all copies, "
 _COPIES = (1, 2, 3)
 
 _BEST = "UGCAUG"
-#: nM, single changes of it in UGCAUGU (Auweter et al. 2006, doi:10.1038/sj.emboj.7600918)
+#: nM, of UGCAUG and single changes of it, in UGCAUGU (Auweter et al. 2006, doi:10.1038/sj.emboj.7600918)
 _KD = {"UGCAUG": 0.83, "AGCAUG": 4.8, "CGCAUG": 6.1, "UGUAUG": 280.0, "UACAUG": 350.0, "UGCACG": 4.9, "UGCAUA": 1830.0}
 
 
 #: probabilities proportional to 1 / K_D of each single change; the weakest where it was not measured
 RBFOX1 = Motif.from_counts(
     "RBFOX1",
-    [[1 / _KD.get(f"{_BEST[:i]}{base}{_BEST[i + 1 :]}", max(_KD.values())) for base in "ACGU"] for i in range(6)],
+    [
+        [1 / _KD.get(f"{_BEST[:i]}{base}{_BEST[i + 1 :]}", max(_KD.values())) for base in "ACGU"]
+        for i in range(len(_BEST))
+    ],
 )
 
 

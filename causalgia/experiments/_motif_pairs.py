@@ -147,8 +147,9 @@ def motif_pair(
             "distances, another at=, or a longer background"
         )
     named = _direction_contrasts(cells) | _orientation_contrasts(cells)
-    both = {f"pair, {cell.both}": {cell.both: 1.0, CONTROL: -1.0} for cell in cells}
-    of_cell = [(name, cell) for cell in cells for name in (f"pair, {cell.both}", cell.both)]
+    pairs = [(f"pair, {cell.both}", cell) for cell in cells]
+    both = {name: {cell.both: 1.0, CONTROL: -1.0} for name, cell in pairs}
+    of_cell = [(name, cell) for pair, cell in pairs for name in (pair, cell.both)]
     asks = dict.fromkeys(both, "pair") | dict.fromkeys((cell.both for cell in cells), "interaction")
     return Experiment(
         null=null,

@@ -172,8 +172,9 @@ def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:
     n_draws, nets = found.experiment.null.n_draws, [_net_name(fill) for fill in fills]
     datasets = {"instances": _instance_table(sites, effects, n_draws)}
     of_mean = _mean_over_predictors(effects.sel(contrast=nets))
-    mean = _effects_by_draw(of_mean["ice"], n_draws).mean("draw")  # of each instance, with instances as units
+    mean = _effects_by_draw(of_mean["ice"], n_draws).mean("draw")
     first = of_mean.isel(unit=slice(None, len(mean) * n_draws, n_draws))
+    # instances are the units
     by_row = first.assign(ice=(first["ice"].dims, mean.transpose("row", *first["ice"].dims[1:]).to_numpy()))
     if by_row.sizes["unit"] >= _LEAST:
         datasets["beyond"] = _share_beyond_rope(by_row, found.steps.decisions)

@@ -178,13 +178,7 @@ def _proposed(table: xr.Dataset, n_pairs: int, task: str | None) -> list[_Pair]:
     for block in sorted(found, key=lambda block: -abs(block.strength)):
         left, right = block.rows, block.columns
         pair = _Pair(consensus[slice(*left)], consensus[slice(*right)], right[0] - left[0], block.strength)
-        again = any(
-            left[0] < other.rows[1]
-            and other.rows[0] < left[1]
-            and right[0] < other.columns[1]
-            and other.columns[0] < right[1]
-            for other in taken
-        )
+        again = any(_is_shared(left, other.rows) and _is_shared(right, other.columns) for other in taken)
         if not again and abs(block.strength) >= least and pair.name not in [other.name for other in pairs]:
             pairs.append(pair)
             taken.append(block)
@@ -234,6 +228,10 @@ def _blocks(grid: Array, least: float) -> Iterator[_Block]:
         if spans[0][1] <= spans[1][0]:
             least = max(least, _SHARE * abs(strength))
             yield _Block(*spans, strength)
+
+
+def _is_shared(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
 
 
 def _near(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -213,11 +213,9 @@ def variants(
                     "context each variant is one unit with all bases of its window"
                 )
         windows = _own_windows(chosen, fasta, length, read_out, align)
-        distances = (
-            None
-            if read_out is None
-            else [change.at - windows.reference.shape[1] // 2 for change in variant_changes(windows, flank=0)]
-        )
+        middle = windows.reference.shape[1] // 2
+        changes = [] if read_out is None else variant_changes(windows, flank=0)
+        distances = None if read_out is None else [change.at - middle for change in changes]
         if null is not None:
             return _matched_experiment(windows, distances, fasta, null, n_null, tail=tail, rope=rope)
         return _own_context_experiment(windows, distances, rope)

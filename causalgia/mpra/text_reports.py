@@ -153,7 +153,9 @@ def describe_concordance(concordance: xr.Dataset) -> str:
         left_out = [f"{k:,} {what}" for what, k in dropped.items() if not isinstance(k, dict) and k]
         if isinstance(dropped["controls"], dict):
             left_out += [f"{k:,} {group} controls" for group, k in dropped["controls"].items()]
-        sides = [one[name].sel(side=side).item() for name in ("tau", "reliability") for side in ("virtual", "measured")]
+        sides = [
+            one[of_side].sel(side=side).item() for of_side in ("tau", "reliability") for side in ("virtual", "measured")
+        ]
         correlation, ceiling = abs(one["pearson"].item()), one["noise_ceiling"].item()
         of_truth = (
             f" (ceiling with this noise: {ceiling:.2f}); correlation of the true effects "

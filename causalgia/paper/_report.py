@@ -1,4 +1,4 @@
-"""The verb `report`, of trials on predictors and of the bench, and `checklist`, of what a paper must report."""
+"""The verb `report`, for trials on predictors and the bench, and `checklist`: what a paper must report."""
 
 from __future__ import annotations
 

@@ -81,8 +81,6 @@ def volcano(table: xr.Dataset, *, task: str | None = None, ax: Axes | None = Non
     >>> axes.get_ylabel(), [text.get_text() for text in axes.texts]
     ('p of no effect', ['GATA1', 'mutant'])
     """
-    from matplotlib.ticker import MaxNLocator
-
     table = as_reportable(table)
     task = as_task(table, task, "volcano")
     one = _of_one_predictor(table, task, "volcano")
@@ -122,6 +120,8 @@ def volcano(table: xr.Dataset, *, task: str | None = None, ax: Axes | None = Non
     axes.set_xlabel(fill(axis_label(table.attrs), 70) + few, fontsize=9.5, **AS_IT_IS)
     axes.set_ylabel(label, fontsize=9.5)
     axes.yaxis.set_major_formatter(_as_p)
+    from matplotlib.ticker import MaxNLocator
+
     axes.yaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10], prune=None))
     axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     _finish(axes, one, f"{len(ace):,} effects" if len(ace) > 1 else str(one["contrast"].to_numpy()[0]), task)

@@ -226,7 +226,11 @@ def _fit_mixture(effect: Array, noise: Array, variance: Array, counts: Array, sh
         _alternate_maxima(effect, noise, variance, counts, shared, _starting_coefficients(effect, noise, v, shared))
         for v in starts
     ]
-    return max(fits, key=lambda fit: fit.weights.penalized - float(0.5 * (shared.precision * fit.mode.value**2).sum()))
+    return max(fits, key=lambda fit: fit.weights.penalized - _coefficient_penalty(fit.mode.value, shared))
+
+
+def _coefficient_penalty(coefficients: Array, shared: LinearPart) -> float:
+    return float(0.5 * (shared.precision * coefficients**2).sum())
 
 
 def _starting_coefficients(effect: Array, noise: Array, variance: float, shared: LinearPart) -> Array:
@@ -247,7 +251,7 @@ def _alternate_maxima(
         used = weights.weight > 0
         components = Components(variance[used], weights.weight[used])
         mode = shared_mode(effect, noise, components, shared, coefficients)
-        height = weights.penalized - float(0.5 * (shared.precision * coefficients**2).sum())
+        height = weights.penalized - _coefficient_penalty(coefficients, shared)
         if not len(coefficients) or height - reached < _GAIN * (1 + abs(height)):
             if not mode.peaked:
                 raise InferenceError(

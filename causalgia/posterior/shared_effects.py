@@ -40,7 +40,7 @@ from causalgia.posterior.pattern_mixture import (
 )
 from causalgia.posterior.posterior_tree import Tree, as_tree
 from causalgia.posterior.scale_mixture import Components, Node, log_component_densities, posterior_normals
-from causalgia.posterior.task_covariances import TaskErrors, canonical_patterns, learnt_patterns, task_errors
+from causalgia.posterior.task_covariances import Pattern, TaskErrors, canonical_patterns, learnt_patterns, task_errors
 from causalgia.streams import derive
 from causalgia.types import Array, Codes
 
@@ -340,10 +340,7 @@ def share_across_tasks(errors: TaskErrors, names: list[str], key: int) -> Sharin
         found, halves = np.empty((5, *size)), [np.flatnonzero(signs[groups] == sign) for sign in (1, -1)]
         laws.append([])
         for here, other in (halves, halves[::-1]):
-            best = alone.lfsr[other].min(axis=1)
-            n_strong = min(_MOST_STRONG, int((best <= _STRONG).sum()))
-            chosen = other[np.argsort(best, kind="stable")[: _BESIDE * n_strong]]
-            learnt = learnt_patterns(errors.effect[chosen], *errors.rotation(chosen), n_strong)
+            learnt = _learn(errors, alone.lfsr, other)
             effect, rotation = errors.effect[here], _at(errors, here)
             grid, density = canonical, canonical_density[here]
             if learnt:
@@ -433,6 +430,14 @@ def _fitted(grid: PatternLaw, density: Array) -> tuple[PatternLaw, npt.NDArray[n
     used = weight > 0
     share = weight[used] / weight[used].sum()
     return PatternLaw(grid.patterns, grid.pattern[used], grid.scale[used], share), used
+
+
+def _learn(errors: TaskErrors, lfsr: Array, half: Codes) -> list[Pattern]:
+    """Return the patterns of the strongest effects of a half."""
+    best = lfsr[half].min(axis=1)
+    n_strong = min(_MOST_STRONG, int((best <= _STRONG).sum()))
+    chosen = half[np.argsort(best, kind="stable")[: _BESIDE * n_strong]]
+    return learnt_patterns(errors.effect[chosen], *errors.rotation(chosen), n_strong)
 
 
 def _each_task(errors: TaskErrors, key: int) -> tuple[TaskMoments, Callable[[int], Array]]:

@@ -194,7 +194,8 @@ class _Reader:
     def structure(self, network: Any) -> Iterator[bytes]:
         """Yield the layers of a PyTorch network with their code and plain attributes."""
         torch = sys.modules["torch"]
-        # what every module has (parameter tables, hooks, the training flag) is read by its own route or answers nothing
+        # what every module has (parameter tables, hooks, the training flag) is read by its own route, or does not
+        # affect answers
         internal = {*vars(torch.nn.Module()), "_is_torch_compile"}
         for name, sub in network.named_modules():
             yield name.encode()
@@ -277,6 +278,8 @@ class _Reader:
             yield self.read(item)
 
 
+#: places in memory of what an object written in C has, which are no attributes
+_OFFSETS = {"__vectorcalloffset__", "__dictoffset__", "__weaklistoffset__"}
 _GETTERS = (operator.itemgetter, operator.attrgetter, operator.methodcaller)
 _KINDS: tuple[tuple[type | tuple[type, ...], Callable[[_Reader, Any], Iterable[bytes]]], ...] = (
     (enum.Enum, lambda r, x: (b"member", _qualified_name(type(x)), x.name.encode(), r.read(x.value))),
@@ -338,11 +341,7 @@ def _state(value: object) -> dict[str, object] | None:
     if written_in_c or isinstance(value, io.IOBase):
         return None
     members = ((name, item) for kind in kinds for name, item in vars(kind).items())
-    slots = [
-        name  # an offset in memory, such as that of operator.itemgetter, is no attribute
-        for name, item in members
-        if isinstance(item, types.MemberDescriptorType) and not name.endswith("offset__")
-    ]
+    slots = [name for name, item in members if isinstance(item, types.MemberDescriptorType) and name not in _OFFSETS]
     if not hasattr(value, "__dict__") and not slots and "__slots__" not in vars(type(value)):
         return None
     own = {name: getattr(value, name) for name in slots if hasattr(value, name)}

@@ -127,12 +127,7 @@ class OnnxPredictor(SinglePredictor):
     ) -> None:
         self._path = Path(path)
         self._bytes = read_bytes(self._path, PredictorError)
-        if n_threads is not None and (not is_whole(n_threads) or n_threads < 1):
-            raise PredictorError(
-                f"n_threads={quoted(n_threads)}; give a whole number of at least 1, or None for ONNX Runtime's own "
-                "choice"
-            )
-        self.threads = None if n_threads is None else int(n_threads)
+        self.threads = None if n_threads is None else _as_n_threads(n_threads)
         self.providers = ("CPUExecutionProvider",) if providers is None else as_distinct_names(providers, "provider")
         self._session = self._open()
         self.graph: Graph = read_graph(self._session, self._path.name, layout=layout, dtype=dtype)
@@ -295,6 +290,13 @@ class OnnxPredictor(SinglePredictor):
 
     def _what(self) -> str:
         return quoted(self._path.name)
+
+
+def _as_n_threads(n_threads: object) -> int:
+    if not is_whole(n_threads) or n_threads < 1:
+        msg = f"n_threads={quoted(n_threads)}; give a whole number of at least 1, or None for ONNX Runtime's own choice"
+        raise PredictorError(msg)
+    return int(n_threads)
 
 
 Names = tuple[str, ...]

@@ -209,7 +209,11 @@ def _damage(body: str) -> str:
     changed = [name for name in there if name in digests and digests[name] != there[name]]
     added, gone = [name for name in there if name not in digests], [name for name in digests if name not in there]
     parts = [
-        *(f"{name} = {quoted(_value_of(content, name))} is not what was locked" for name in changed),
+        *(
+            f"{name} = {quoted(content[table][key])} is not what was locked"
+            for name in changed
+            for table, _, key in [name.partition(".")]
+        ),
         *([f"{comma_list(added)} was added"] if added else []),
         *([f"{comma_list(gone)} was removed"] if gone else []),
     ]
@@ -219,11 +223,6 @@ def _damage(body: str) -> str:
         "the lock is damaged: its values are those of [digests], and its first line is not the hash of the file; the "
         "first line, a comment, a blank line or the order of lines was changed, or a value with its digest"
     )
-
-
-def _value_of(content: Table, name: str) -> object:
-    table, _, key = name.partition(".")
-    return content[table][key]
 
 
 def machine_attrs() -> dict[str, str]:

@@ -215,7 +215,7 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
     size = f"{ace} {interval}{at}" if interval else f"{ace}, {alone}"
     exact = exact_in_words(row, attrs) if row.get("exact") and interval else ""
     verdict = ""
-    if is_decided(estimates):  # "; 5,000 units in 500 clusters, exploratory"
+    if is_decided(estimates):  # with "; 5,000 units in 500 clusters; exploratory"
         units = f"; {row['n_units']:,} unit{'s' if row['n_units'] != 1 else ''}" if "n_units" in row else ""
         if units and row.get("n_clusters", row["n_units"]) != row["n_units"]:
             units += f" in {row['n_clusters']:,} clusters"

@@ -1,4 +1,4 @@
-"""Sentences on verdicts and tipping points, with regions, error rates and assumptions."""
+"""Sentences on verdicts and tipping points, with regions, error rates and assumptions, and the text of a refutation."""
 
 from __future__ import annotations
 

@@ -21,8 +21,6 @@ from causalgia.sequences.text_files import numbered_lines, read_text
 from causalgia.sequences.variant_files import Variant, as_variants, check_alleles, read_vcf
 from causalgia.types import Mask, Tokens
 
-_BASES = frozenset(BASES)
-
 
 @dataclass(frozen=True, eq=False)
 class VariantWindows:
@@ -260,8 +258,8 @@ def _check_inside(
 
 
 def _check_letters(variant: Variant, letters: str, fasta: str | PathLike[str]) -> None:
-    if not _BASES.issuperset(letters):
-        odd = next(i for i, letter in enumerate(letters) if letter not in _BASES)
+    if not set(BASES).issuperset(letters):
+        odd = next(i for i, letter in enumerate(letters) if letter not in BASES)
         msg = (
             f"variant {quoted(variant.name)}: {fasta} has {quoted(letters[odd])}, no base, {odd} bases after its "
             "window's start; ask for a shorter length or drop the variant"

@@ -448,9 +448,10 @@ def interim_estimates(
     awaited = np.broadcast_to((~words | words.all()).reshape(-1, *[1] * (ice.ndim - 2)), ice.shape[1:])
     dims = effects["ice"].dims[1:]
     null_value = float(effects.attrs.get("null_value", 0.0))
-    size = np.abs(ice - null_value).max(axis=0)
+    away = ice - null_value
+    size = np.abs(away).max(axis=0)
     if groups is not None:  # a cluster may have more weight than a unit
-        size = np.maximum(size, np.abs(group_sums(ice - null_value, codes)).max(axis=0) / (n / (int(codes.max()) + 1)))
+        size = np.maximum(size, np.abs(group_sums(away, codes)).max(axis=0) / (n / (int(codes.max()) + 1)))
     how = "divided by" if effects.attrs.get("transform") == "ratio" else "minus"
     return Interim(
         ace=found.ace,

@@ -178,6 +178,6 @@ def check_analysis(analysis: Analysis, design: Design, tasks: Sequence[str] | No
     for name in ("cluster", "block"):
         if getattr(analysis, name) == "gc":
             raise DesignError(
-                f"[analysis]: {name} = 'gc', which is a share of each unit's letters, and a {name} is a group of "
-                "units; give a coordinate of names or whole numbers"
+                f"[analysis]: {name} = 'gc' is a share of each unit's letters, and a {name} is a group of units; give "
+                "a coordinate of names or whole numbers"
             )

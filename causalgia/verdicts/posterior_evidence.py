@@ -354,16 +354,19 @@ def summarize(
     """
     n_draws, n = draws.shape
     wide = max(1, _BLOCK // max(n_draws, 1))
-    parts, tail = [], (1 - ci_prob) / 2
-    for start in range(0, n, wide):
-        block = slice(start, start + wide)
-        x = np.array(draws[:, block].T, order="C")  # a copy: the quantiles sort it in place
-        above, below = (x > rope_upper[block, None]).mean(axis=1), (x < rope_lower[block, None]).mean(axis=1)
-        lfsr = 1 - np.maximum((x > null).mean(axis=1), (x < null).mean(axis=1))
-        mean, sd = x.mean(axis=1, dtype=np.float64), x.std(axis=1, dtype=np.float64)
-        lower, upper = np.quantile(x, [tail, 1 - tail], axis=1, overwrite_input=True)
-        parts.append(np.stack([mean, sd, lower, upper, above, below, lfsr]))
+    blocks = [slice(start, start + wide) for start in range(0, n, wide)]
+    parts = [_summarize_block(draws[:, b], rope_lower[b], rope_upper[b], ci_prob, null) for b in blocks]
     return Summary(*np.concatenate(parts, axis=1))
+
+
+def _summarize_block(draws: npt.NDArray[np.floating], low: Array, high: Array, ci_prob: float, null: float) -> Array:
+    x = np.array(draws.T, order="C")  # a copy: the quantiles sort it in place
+    above, below = (x > high[:, None]).mean(axis=1), (x < low[:, None]).mean(axis=1)
+    lfsr = 1 - np.maximum((x > null).mean(axis=1), (x < null).mean(axis=1))
+    mean, sd = x.mean(axis=1, dtype=np.float64), x.std(axis=1, dtype=np.float64)
+    tail = (1 - ci_prob) / 2
+    lower, upper = np.quantile(x, [tail, 1 - tail], axis=1, overwrite_input=True)
+    return np.stack([mean, sd, lower, upper, above, below, lfsr])
 
 
 def check_draws_converged(groups: Mapping[str, xr.Dataset], draws: xr.DataArray) -> None:

@@ -317,7 +317,7 @@ def _table(estimates: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
 
 
 def draw_largest_variants(answer: Answer) -> Axes:
-    """Draw the largest variants of one task over their region: of matched variants, the central 95 % of these."""
+    """Draw the largest variants of one task over their region, for matched variants their central 95 %."""
     from causalgia.plot import forest
 
     return forest(largest_contrasts(answer.decisions), task=answer.tasks[0])

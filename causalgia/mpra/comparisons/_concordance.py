@@ -96,8 +96,12 @@ def concordance(
         If contrasts or the task do not match.
     EstimateError
         If measured effects have no standard errors, effects do not vary (beyond their errors), or an option is not a
-        valid number. A contrast whose elements all have one effect is left out with a warning and a note, if it is not
-        in `pairs` and others can be compared.
+        valid number.
+
+    Warns
+    -----
+    DegenerateWarning
+        If the elements of a contrast all have one effect: it is left out, with a note, unless `pairs` names it.
 
     References
     ----------

@@ -334,6 +334,7 @@ def learn_noise(density: Array, grid: Grid) -> LearntNoise:
     total = np.log(np.maximum(L, 1e-300)).sum(0).reshape(len(grid.barcode), len(grid.replicate))
     i, j = np.unravel_index(int(total.argmax()), total.shape)
     at = [max(nodes[k], np.log(LEAST)) for nodes, k in ((grid.barcode, i), (grid.replicate, j))]
+    # from the pair with the largest total density, one spread, some correlation
     draws, weights = _sample_hyperparameters(loss, np.array([at[0], np.log(0.3), at[1], np.log(0.3), 0.5]))
     tables = np.stack([grid_prior(x, grid).ravel() for x in draws])
     W = L * ((weights / np.maximum(L @ tables.T, 1e-300)) @ tables)

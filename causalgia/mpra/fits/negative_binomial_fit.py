@@ -78,16 +78,7 @@ def negative_binomial(counts: xr.Dataset, request: FitRequest, client: Client | 
     Lawless (1987), doi:10.2307/3314912. Cameron, Gelbach & Miller (2011), doi:10.1198/jbes.2010.07136. Bell & McCaffrey
     (2002), Survey Methodology 28, 169-181. Smyth (2004), doi:10.2202/1544-6115.1027.
     """
-    rna = counts["rna"].to_numpy()
-    dna = counts["dna"].to_numpy().reshape(len(rna), -1)
-    used = np.broadcast_to(dna_observed(counts) & (dna > 0), rna.shape)
-    group = request.element * len(request.arms) + request.arm
-    rows = np.flatnonzero((request.element >= 0) & used.any(axis=1))
-    rows = rows[np.argsort(group[rows], kind="stable")]
-    whole = np.broadcast_to(dna, rna.shape)[rows]
-    E, A = request.oligos.shape
-    reads = _BarcodeReads(rna[rows].astype(np.float64), whole.astype(np.float64), used[rows], group[rows], (E, A))
-    E, A = request.oligos.shape
+    reads, (E, A) = _gather_reads(counts, request), request.oligos.shape
     bounds = element_blocks(E, most=max(1, int(_CELLS_AT_ONCE * E / max(reads.rna.size, 1))))
     parts = mapped(
         partial(_sandwich, weights=request.weights),
@@ -98,6 +89,17 @@ def negative_binomial(counts: xr.Dataset, request: FitRequest, client: Client | 
     )
     found = _Sandwich(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(_Sandwich)))
     return _moderate_sandwich(found, request)
+
+
+def _gather_reads(counts: xr.Dataset, request: FitRequest) -> _BarcodeReads:
+    rna = counts["rna"].to_numpy()
+    dna = counts["dna"].to_numpy().reshape(len(rna), -1)
+    used = np.broadcast_to(dna_observed(counts) & (dna > 0), rna.shape)
+    group = request.element * len(request.arms) + request.arm
+    rows = np.flatnonzero((request.element >= 0) & used.any(axis=1))
+    rows = rows[np.argsort(group[rows], kind="stable")]
+    whole = np.broadcast_to(dna, rna.shape)[rows].astype(np.float64)
+    return _BarcodeReads(rna[rows].astype(np.float64), whole, used[rows], group[rows], request.oligos.shape)
 
 
 @dataclass(frozen=True)

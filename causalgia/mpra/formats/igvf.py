@@ -415,11 +415,10 @@ def variants(fit: xr.Dataset, counts: xr.Dataset, library: xr.Dataset, *, contra
     names = ("element", "oligo_name", "SPDI", "allele", "variant_pos")
     if "SPDI" not in library:
         raise CountsError("the library does not say which variants its oligos carry: tiles.annotate(library) does")
-    table = pd.DataFrame({name: library[name].to_numpy() for name in names})
-    table = table[table["SPDI"] != ""].drop_duplicates("oligo_name")
-    oligos = table.pivot(index="element", columns="allele", values="oligo_name")
-    first = table[table["allele"] == "ref"].set_index("element")[["SPDI", "variant_pos"]]
-    alleles = first.join(oligos)
+    carried = pd.DataFrame({name: library[name].to_numpy() for name in names})
+    carried = carried[carried["SPDI"] != ""].drop_duplicates("oligo_name")
+    first = carried[carried["allele"] == "ref"].set_index("element")[["SPDI", "variant_pos"]]
+    alleles = first.join(carried.pivot(index="element", columns="allele", values="oligo_name"))
     one = one.sel(element=[e for e in one["element"].to_numpy().tolist() if e in alleles.index])
     if not one.sizes["element"]:
         raise CountsError("no element of the fit is a variant of the library; annotate it: tiles.annotate(library)")

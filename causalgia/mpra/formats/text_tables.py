@@ -256,12 +256,11 @@ def read_table(path: str | PathLike[str], format: Format) -> pd.DataFrame:
     """
     layout = layout_of(format)
     try:
-        text = read_text(path).decode("utf-8")
+        lines = read_text(path).decode("utf-8").split("\n")
     except SequenceError as reason:
         raise layout.error(str(reason)) from reason
     except UnicodeDecodeError as reason:
         raise layout.error(f"{path}: is not UTF-8 text (byte {reason.start}); save it as UTF-8") from reason
-    lines = text.split("\n")
     while lines and not lines[-1]:
         lines.pop()
     if not lines:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, TypeAlias
 
@@ -76,10 +76,9 @@ def layers_at_depth(
     plasmid = bool(pilot.attrs["plasmid"]) if noise.plasmid is None and pilot is not None else bool(noise.plasmid)
     found: dict[str, float] = {name: _given_or_pilot_sd(name, getattr(noise, name), pilot) for name in _OF_PILOT}
     rna, dna = _counting_variances(noise, pilot, depth, depth_dna)
-    tau, common = (
-        float(value) if (value := getattr(noise, name)) is not None else 0.0 if pilot is None else pilot[name]
-        for name in ("tau", "sd_common")
-    )
+    assumed = (0.0, 0.0) if pilot is None else (pilot["tau"], pilot["sd_common"])
+    tau = assumed[0] if noise.tau is None else float(noise.tau)
+    common = assumed[1] if noise.sd_common is None else float(noise.sd_common)
     return Layers(
         barcode=found["sd_barcode"] ** 2,
         replicate=found["sd_replicate"] ** 2,
@@ -191,10 +190,6 @@ class Layers:
     def sd_noisy(self) -> float:
         """Return the sd of ``log h``."""
         return float(np.sqrt(self.noisiness))
-
-    def with_tau(self, tau: Values) -> Layers:
-        """Return the same layers with another spread between backgrounds."""
-        return replace(self, tau2=tau**2)
 
     def unit(self, inverse: Values, replicates: Values, h2: Values | None = None) -> Values:
         """Return the squared standard error of one element's effect.

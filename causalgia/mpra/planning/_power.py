@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -186,7 +186,7 @@ def power(
     reads = None if depth is None else as_grid("depth", depth, 0)
     reads_dna = reads if depth_dna is None else as_grid("depth_dna", depth_dna, 0)
     layers = layers_at_depth(noise, pilot, contrast.weights, reads, reads_dna)
-    layers = layers if spread is None or noise.tau is not None else layers.with_tau(spread)
+    layers = layers if spread is None or noise.tau is not None else replace(layers, tau2=spread**2)
     B = as_grid("n_barcodes", n_barcodes, 0)
     R = as_grid("n_replicates", n_replicates, 1 if n_backgrounds is None else 2)
     inverse, lost = recovered_barcodes(B, noise)

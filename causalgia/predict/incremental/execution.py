@@ -133,8 +133,10 @@ class ControlBlock:
                 # the maxima before each position, and from each position on, (positions + 1, rows, channels)
                 x = values[item.source].values
                 none = torch.full_like(x[:1], -torch.inf)
-                before, after = x.cummax(0)[0], x.flip(0).cummax(0)[0].flip(0)
-                self._beside[item.source] = torch.cat([none, before]), torch.cat([after, none])
+                self._beside[item.source] = (
+                    torch.cat([none, x.cummax(0)[0]]),
+                    torch.cat([x.flip(0).cummax(0)[0].flip(0), none]),
+                )
         self.control = runner.answers(handed, n)
 
     def edited(self, groups: list[EditGroup], tokens: Tokens, rows: Ints) -> torch.Tensor:

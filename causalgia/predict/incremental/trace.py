@@ -50,12 +50,7 @@ def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModu
         raise NotLocalError(f"{type(network).__name__} has hooks, or a forward pass, that are not its class's")
     if compared := [type(part).__name__ for part in network.modules() if type(part).__eq__ is not object.__eq__]:
         raise NotLocalError(f"{compared[0]} defines __eq__, and torch counts the work of layers by comparing them")
-    parts, tensors = list(network.modules()), [*network.parameters(), *network.buffers()]
-    tensors += [value for part in parts for value in vars(part).values() if isinstance(value, torch.Tensor)]
-    try:
-        tracer, copied = _ShapeTracer(sample), copied_network(network, sharing=tensors)
-    except PredictorError as error:
-        raise NotLocalError(str(error)) from error
+    tracer, copied = _ShapeTracer(sample), _copy_sharing_tensors(network)
     try:
         with ExitStack() as put_back:
             for restore in list(_reached_state(copied)):
@@ -85,6 +80,16 @@ def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModu
         return fx.GraphModule(tracer.root, graph)
     except AttributeError as error:  # a tensor that a hook left outside the network is no part of it
         raise NotLocalError(f"{type(network).__name__} cannot be traced by torch.fx: {first_line(error)}") from error
+
+
+def _copy_sharing_tensors(network: torch.nn.Module) -> torch.nn.Module:
+    """Return a copy of a network that shares its tensors."""
+    parts, tensors = list(network.modules()), [*network.parameters(), *network.buffers()]
+    tensors += [value for part in parts for value in vars(part).values() if isinstance(value, torch.Tensor)]
+    try:
+        return copied_network(network, sharing=tensors)
+    except PredictorError as error:
+        raise NotLocalError(str(error)) from error
 
 
 def _storage(value: object) -> int | None:

@@ -153,11 +153,15 @@ def write_state(folder: Path, arrays: Mapping[str, NDArray[Any]], *, origin: str
             with whole.open(f"{name}.npy", "w", force_zip64=True) as one:
                 np.lib.format.write_array(one, np.asarray(values), allow_pickle=False)
     data = seal(f"{turns}\n".encode() + made.getvalue(), origin)
-    read = {slot: _parse_state(read_or_none(folder / slot) or b"", origin) for slot in SLOTS}
-    reached = {slot: -1 if state is None else state[0] for slot, state in read.items()}
-    newest, older = sorted(SLOTS, key=lambda slot: -reached[slot])
+    newest, older = sorted(SLOTS, key=lambda slot: -_turns(folder / slot, origin))
     for slot in (older, newest) if last else (older,):
         replace(folder / slot, data)
+
+
+def _turns(path: Path, origin: str) -> int:
+    """Return the number of turns of a state; -1 if it is absent or damaged."""
+    state = _parse_state(read_or_none(path) or b"", origin)
+    return -1 if state is None else state[0]
 
 
 def equalize_states(folder: Path, *, origin: str, turns: int) -> None:
