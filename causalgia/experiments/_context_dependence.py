@@ -12,7 +12,6 @@ import numpy.typing as npt
 from causalgia.analysis import Analysis, Rope
 from causalgia.design import Arm, Genomic, Untreated
 from causalgia.design.intervention import Span
-from causalgia.effects.scales import is_log
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.tile_contexts import (
@@ -230,6 +229,8 @@ def _index_table(index: Index, coords: Mapping[Hashable, xr.DataArray]) -> xr.Da
 
 
 def _read_context(found: TrialResults) -> Finding:
+    from causalgia.effects.scales import is_log
+
     outcomes, analysis, null = found.outcomes, found.experiment.analysis, found.experiment.null
     assert isinstance(null, Genomic)
     if outcomes is None or is_log(str(outcomes.attrs.get("scale", "outcome"))):
