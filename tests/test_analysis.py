@@ -208,7 +208,7 @@ def test_arms_that_a_design_lacks_are_refused():
         ),
         (
             {"cluster": "gc"},
-            "cluster = 'gc', which is a share of each unit's letters, and a cluster is a group of units",
+            "cluster = 'gc' is a share of each unit's letters, and a cluster is a group of units",
         ),
         ({"family": "zz"}, "family = 'zz', which is not a factor; the factors are 'class'"),
         ({"covariates": ["gc"]}, "covariates is for assignment = 'parallel'"),
