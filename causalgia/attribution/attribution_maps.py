@@ -96,7 +96,7 @@ def read_attributions(
             f"{where}: scores of shape {score.shape} fit both (n, 4, length) and (n, length, 4); give those of the "
             "bases that are there, (n, length)"
         )
-    of = _given(sequences, arrays, name, place)
+    of = _explained_sequences(sequences, arrays, name, place)
     n, length = of.tokens.shape
     if score.shape == (n, 4, length):
         score = score.transpose(0, 2, 1)
@@ -169,7 +169,7 @@ def _score_name(arrays: Mapping[str, NDArray[Any]], key: str | None, path: Path)
     return others[0] if known is None else known
 
 
-def _given(sequences: Any, arrays: Mapping[str, NDArray[Any]], scores: str, path: Path) -> Sequences:
+def _explained_sequences(sequences: Any, arrays: Mapping[str, NDArray[Any]], scores: str, path: Path) -> Sequences:
     name = next((name for name in _SEQUENCES if name in arrays and name != scores), None)
     if sequences is not None:
         of = as_sequences(sequences)
