@@ -294,7 +294,8 @@ def test_from_the_command_line(tmp_path, monkeypatch):
     (tmp_path / "network.py").write_text(network.format("x[:, 1:3].sum((1, 2)) / 20"))
     call("--out", "results", "--store")
     (tmp_path / "network.py").write_text(network.format("x[:, [1, 2]].sum(2).sum(1) / 20"))
-    assert "--same-answers" in call("--out", "results", "--store", code=2)
+    refused = call("--out", "results", "--store", code=2)
+    assert "if the predictor gives the same answers, --same-answers checks some stored answers" in refused
     call("--out", "results", "--store", "--same-answers")
     assert "50 of 50 units were answered by another predictor" in cg.open("results").outcomes.attrs["notes"]
     assert "add --store" in call("--out", "other", "--same-answers", code=2)
