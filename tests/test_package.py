@@ -185,6 +185,14 @@ def test_the_lower_bounds_are_the_versions_that_are_tried():
         assert pins[name].removesuffix(".0").startswith(bound.removesuffix(".0")), requirement
 
 
+def test_a_file_of_ours_holds_no_time(tmp_path):
+    """The same library gives the same bytes, with the oldest h5py too: no object of HDF5 keeps when it was made."""
+    data = cg.store.save(cg.from_effects([1.0, 2.0], se=[0.1, 0.1]), tmp_path / "estimates.nc").read_bytes()
+    headers = [found.start() for found in re.finditer(b"OHDR", data)]
+    assert headers
+    assert not any(data[at + 5] & 0x20 for at in headers)
+
+
 def test_help_says_what_is_done_and_what_is_taken():
     for name in cg.__all__:
         public = getattr(cg, name)
