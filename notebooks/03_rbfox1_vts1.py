@@ -90,16 +90,16 @@ figure = Figure(figsize=(4.8, 4.2), layout="constrained")
 axes = figure.subplots()
 axes.axline((0, 0), slope=1, color="0.6", lw=0.8)
 axes.scatter(best, again, s=10, color="#1f5fa8", lw=0)
-axes.set(
-    xlim=(0, 0.9), ylim=(-0.15, 1.4), xlabel="effect in the screen, 20 units", ylabel="effect on 300 fresh units"
-)
+axes.set(xlim=(0, 0.9), ylim=(-0.15, 1.4), xlabel="effect in the screen, 20 units", ylabel="effect on 300 fresh units")
 axes.set_title("the 400 best words (the very largest effects are outside these axes)", fontsize=9, loc="left")
 figure
 
 # %%
 for first, last in ((0, 10), (10, 100), (100, 200), (200, 400)):
     rows = slice(first, last)
-    print(f"ranks {first + 1} to {last}: mean {best[rows].mean():.2f} in the screen, {again[rows].mean():.2f} on fresh units")
+    print(
+        f"ranks {first + 1} to {last}: mean {best[rows].mean():.2f} in the screen, {again[rows].mean():.2f} on fresh units"
+    )
 
 # %% [markdown]
 # The ten best words replicate. Those after the first hundred lose about a third of their estimated effect: many were selected because their

@@ -199,7 +199,9 @@ if folder:
             label = f"{model}{', placebo span' if mark == 'x' else ''}"
             axes.errorbar(effect, range(len(order)), xerr=se, fmt=mark, ms=4, lw=0.8, color=COLORS[model], label=label)
     axes.axvline(0, color="0.6", lw=0.8)
-    axes.set(yticks=range(len(order)), xlabel="occluded minus untreated, dev (log2; bars: one standard error over draws)")
+    axes.set(
+        yticks=range(len(order)), xlabel="occluded minus untreated, dev (log2; bars: one standard error over draws)"
+    )
     axes.set_yticklabels(names, fontsize="x-small")
     figure.legend(loc="outside lower center", ncols=3, fontsize="x-small", frameon=False)
     agreed = (
