@@ -80,7 +80,7 @@ def placed(name: str, at=None):
 @pytest.mark.parametrize("name", ["single_n6000", "single_n12000"])
 def test_a_single_site_raises_the_logit_wherever_it_lies_and_on_either_strand(name):
     answer = placed(name)
-    assert " is flat: it increases the outcome at every place; " in answer.sentences[0]
+    assert " is flat: the word increases the outcome at every place; " in answer.sentences[0]
     site = word("TAL1_known4")
     arms = {"none": cg.Untreated(), **{s: cg.Embed(site, at=240, strand=s) for s in "+-"}}
     design = cg.Design(null=backgrounds(name), arms=arms, n_units=200)
@@ -122,7 +122,7 @@ def test_the_logit_rises_with_the_number_of_sites_and_crosses_0_between_two_and_
 
 @pytest.mark.parametrize("name", COUNTING[1:])
 def test_where_the_counted_sites_are_does_not_matter(name):
-    assert " is flat: it increases the outcome at every place; " in placed(name).sentences[0]
+    assert " is flat: the word increases the outcome at every place; " in placed(name).sentences[0]
 
 
 # --- place ------------------------------------------------------------------------------------------------------------
@@ -176,8 +176,8 @@ def test_a_pair_raises_the_logit_in_one_order_at_gaps_of_2_to_5_alone(name):
     if name in SHARP:
         said = answer.sentences[0]
         assert (
-            "together the two increase the outcome ++ downstream at 16 to 19, -- upstream at 16 to 19, decrease "
-            in said
+            "together the two motifs increase the outcome in ++ downstream at 16 to 19, -- upstream at 16 to 19, "
+            "decrease " in said
         )
     assert verdict(answer, "direction ++") == "increases"
     assert verdict(answer, "direction --") == "decreases"
@@ -256,7 +256,10 @@ def test_nothing_is_found_in_networks_that_learned_nothing(name):
 def test_no_pair_is_found_in_a_network_that_learned_nothing():
     answer = paired("heterodimer_n1000", distances=[16, 19, 34])
     assert together(answer) == {}
-    assert "together the two increase the outcome nowhere; of 24 interactions 24 negligible" in answer.sentences[0]
+    assert (
+        "together the two motifs increase the outcome in no arrangement; of 24 interactions, 24 negligible"
+        in answer.sentences[0]
+    )
 
 
 def _motif(name: str) -> cg.sequences.Motif:

@@ -462,7 +462,7 @@ def test_a_motif_that_the_junction_makes_is_counted():
         with pytest.warns():
             sentences = one.analyze(cg.run(one, predictor, rng=0, progress=False), rng=0).sentences
         said = [text for text in sentences if text.startswith("motif: makes")]
-        assert said == ([] if share is None else [f"motif: makes a GAGA by accident in {share} % of the sequences."])
+        assert said == ([] if share is None else [f"motif: creates GAGA by chance in {share} % of the sequences."])
 
 
 def test_knock_in_of_a_motif_by_name_with_draws_parents_and_a_part_of_the_sequences(sampled):

@@ -93,7 +93,7 @@ def test_own_contexts_give_each_variant_its_exact_effect(files, genome):
     frame = table.to_dataframe()
     assert len(frame) == 6 * 2
     assert {"chromosome", "position", "reference", "alternate", "effect", "verdict"} <= set(frame.columns)
-    assert "6 variants in their own contexts 1 increases (insertion: 0.9), 4 decrease (" in answer.sentences[0]
+    assert "6 variants in their own contexts, 1 increases (insertion: 0.9), 4 decrease (" in answer.sentences[0]
     assert answer.draw() is not None
 
 

@@ -355,7 +355,8 @@ def test_words_of_one_effect_have_no_line_in_words():
         answer = experiment.analyze(cg.run(experiment, constant, rng=0, progress=False), rng=0)
     assert answer.sentences == (
         "Task outcome: all words have the one effect 0, whatever their K_D.",
-        "3 effects do not vary and have no verdict: that takes 60 units, more for several contrasts, and there are 50.",
+        "3 effects do not vary between units and are undecided: a verdict takes 60 units, more "
+        "for several contrasts, and there are 50.",
     )
 
 

@@ -314,9 +314,9 @@ def _hairpin_text(rows: xr.Dataset) -> str:
     if "word x stem" not in text:
         return f"{order}: {because}; the stem is too short to hold the word."
     return (
-        f"{order}: {because}; {text[_WORD[STEM]]} in the stem with its "
-        f"complement, and in the open at these places {text[_WORD[BESIDE]]} of the word and {text[COMPLEMENT]} of the "
-        f"complement (stem minus both {text['word x stem']}, {verdict['word x stem']})."
+        f"{order}: {because}; in the stem, word and complement have an effect of {text[_WORD[STEM]]}, and in the open "
+        f"at the same places the word has {text[_WORD[BESIDE]]} and the complement {text[COMPLEMENT]} (stem minus "
+        f"their sum {text['word x stem']}, {verdict['word x stem']})."
     )
 
 

@@ -140,7 +140,7 @@ def _mutagenesis_text(rows: xr.Dataset, word: str) -> str:
     )
     return (
         f"{word} {DOES[str(whole['verdict'].item())]}, {effect_in_words(whole)}; of its {len(verdicts)} single-base "
-        f"changes {', '.join(counts)}; mildest is {mildest}, strongest {worst}."
+        f"changes, {', '.join(counts)}; the mildest is {mildest}, the strongest {worst}."
     )
 
 

@@ -280,9 +280,9 @@ def _too_few_for_exact(decisions: xr.Dataset) -> tuple[str, ...]:
     there = int(n.transpose(*decisions["ace"].dims).to_numpy()[undecided & (few > 0)].min())
     n_few = int((undecided & (few > 0)).sum())
     needed = np.ceil(round(3 / (1 - level), 9))
-    vary = "effect does not vary and has" if n_few == 1 else "effects do not vary and have"
+    vary = "effect does not vary between units and is" if n_few == 1 else "effects do not vary between units and are"
     return (
-        f"{n_few:,} {vary} no verdict: that takes {needed:.0f} units, more for several contrasts, and there are "
+        f"{n_few:,} {vary} undecided: a verdict takes {needed:.0f} units, more for several contrasts, and there are "
         f"{there}.",
     )
 
@@ -330,9 +330,9 @@ def over_predictors(effects: xr.Dataset | None) -> Finding:
         for name in [name for name in rows["contrast"].to_numpy() if name in largest]:
             row = rows.sel(contrast=name)
             within, between = format_se(float(row["se_of_each"].median())), format_se(row["between_sd"].item())
-            parts.append(f"{name} {effect_in_words(row)} (sd between {between}, se in one {within})")
+            parts.append(f"{name} {effect_in_words(row)} (sd between predictors {between}, SE within one {within})")
         n = table.sizes["model"]
-        sentences.append(f"Task {task}, over {n} predictors and retrainings of them: {'; '.join(parts)}.")
+        sentences.append(f"Task {task}, over predictors like these {n}: {'; '.join(parts)}.")
     return Finding({NAME: table}, tuple(sentences))
 
 
