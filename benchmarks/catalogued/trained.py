@@ -189,7 +189,7 @@ def _first_of_all(one: Results) -> Results:
 
 
 def _copies(rows: Mapping[str, Results], word: str) -> Results:
-    """Monotone in every member; near additive: the excess over single sites is under a tenth of the effect of all copies."""
+    """Monotone in every member; near additive: the excess over single sites is under a tenth of the total effect."""
     steps = np.array([rows[name]["members"] for name in ("1 copy", "2 copies", "3 copies")])
     excess, three = rows["excess over single sites"], rows["3 copies"]["ace"]
     share = max(abs(excess["lower"]), abs(excess["upper"])) / three
