@@ -155,7 +155,7 @@ def test_the_logo_draws_what_letters_change_and_the_finding_keeps_the_word() -> 
         assert [found.sel(model=model, position=i, base=b).item() for i, b in enumerate("UGCAUG")] == [whole] * 6
     axes = answer.draw()
     assert axes.get_title("left").replace("\n", " ").startswith("word_mutagenesis, outcome, mean over 2 models")
-    assert "less the mean of the position" in axes.get_ylabel()
+    assert "minus the mean at the position" in axes.get_ylabel()
     mean = found.mean("model").to_numpy()
     tall = np.abs(mean - mean.mean(axis=1, keepdims=True)).sum(axis=1)
     assert tall[0] < 0.2 * tall[1:].min()

@@ -359,7 +359,7 @@ def test_the_figures(tmp_path):
     answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("pairs_like"), rng=0, progress=False), rng=0)
     axes = answer.draw()  # one strand of Sox2 helps Nanog, from upstream the most
     assert answer.clearest_task == "Nanog"
-    said = "orientation ++, of 2 the one with the largest interaction; task 3 of 4, with the largest effect"
+    said = "orientation ++, with the largest interaction of 2; task 3 of 4, with the largest effect"
     heading = " ".join(axes.get_title("left").split())
     assert heading.startswith("motif_pair, Nanog, network ")
     assert heading.endswith(f", n = 30: {said}")

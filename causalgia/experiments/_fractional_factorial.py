@@ -319,14 +319,14 @@ def _important_effects_text(decisions: xr.Dataset) -> str:
 
 GRAMMAR_SCREEN = Entry(
     name="grammar_screen",
-    question="Which of motifs, order, spacing and strands matter to a pair of sites, in few arms?",
+    question="Which of motifs, order, spacing and strands matter for a pair of sites, in a screen of few arms?",
     estimand="E[mean Y of the runs at the high level - mean Y of the runs at the low level], over the null model.",
     doi="10.1080/00401706.1961.10489951",
     zoo="gata1_like",
 )
 FRACTIONAL_FACTORIAL = Entry(
     name="fractional_factorial",
-    question="Which of many interventions, and which pairs of them, change the outcome, in a fraction of all arms?",
+    question="Which of many interventions, and which of their interactions, matter, estimated from a fraction of all arms?",
     estimand="E[mean Y of the runs at the high level - mean Y of the runs at the low level], over the null model.",
     doi="10.1080/00401706.1961.10489951",
 )

@@ -358,7 +358,7 @@ def draw_pair(answer: Answer) -> Axes:
     largest = cells.isel(contrast=orientation == orientation[size.argmax()])
     if (n := len(set(orientation.tolist()))) > 1:
         largest = largest.assign_attrs(
-            shown=f"orientation {orientation[size.argmax()]}, of {n} the one with the largest interaction"
+            shown=f"orientation {orientation[size.argmax()]}, with the largest interaction of {n}"
         )
     return profile(largest, along="distance", by="order", label="Excess over the sum of both sites alone")
 
