@@ -326,7 +326,7 @@ GRAMMAR_SCREEN = Entry(
 )
 FRACTIONAL_FACTORIAL = Entry(
     name="fractional_factorial",
-    question="Which of many interventions, and which of their interactions, matter, estimated from a fraction of all arms?",
+    question="Which of many interventions and of their interactions matter, estimated from a fraction of all arms?",
     estimand="E[mean Y of the runs at the high level - mean Y of the runs at the low level], over the null model.",
     doi="10.1080/00401706.1961.10489951",
 )
