@@ -120,8 +120,8 @@ if folder:
 # ## A claim that is false
 #
 # The channels of the one-hot input are A C G T in this network. Others were trained with A C T G, and nothing in a file of weights states
-# which. Loaded with the wrong order, the network reads every G as T and every T as G, and a trial finds, with a similarly narrow interval,
-# that GTACGCA raises developmental activity.
+# which. Loaded with the wrong order, the network reads every G as T and every T as G, and a trial finds, with an interval no wider than
+# that of AP-1, that GTACGCA raises developmental activity.
 
 # %%
 if folder:
