@@ -400,7 +400,7 @@ def test_copies_add_or_saturate(oracle, word, shape):
     experiment = cg.experiments.copies(word=word, at=[4, 13, 22], n_units=2_000, rope=(-0.15, 0.15))
     answer = assert_recovers(experiment, oracle)
     assert f"1 to 3 copies are {shape} relative to the same sites alone, " in answer.sentences[0]
-    assert f"by number they are {shape}: " in answer.sentences[0]
+    assert f"judged by number they are {shape}: " in answer.sentences[0]
 
 
 def test_trends_over_copies_are_effects_over_their_whole_range():
@@ -420,7 +420,7 @@ def test_trends_over_copies_are_effects_over_their_whole_range():
     assert _verdict(answer, "1 copy") == "negligible"
     assert _verdict(answer, "rise") == "increases"  # 0.08 for each copy would have been inside the region
     assert "; from none to 5 the outcome changes by 0.3478 [" in answer.sentences[0]
-    assert " (0.0696 a copy); " in answer.sentences[0]
+    assert " (0.0696 per copy); " in answer.sentences[0]
 
 
 def test_default_places_do_not_make_a_further_site():
@@ -458,7 +458,7 @@ def test_copies_at_unequal_places_add_up_beside_single_sites():
     answer = assert_recovers(cg.experiments.copies(at=[4, 20, 34], n_units=400), oracle)
     assert "copies are additive relative to the same sites alone" in answer.sentences[0]
     assert " short of 3 times the first; the sites differ, so place explains this." in answer.sentences[0]
-    assert "by number they are" not in answer.sentences[0]  # the later places are worth less
+    assert "judged by number they are" not in answer.sentences[0]  # the later places are worth less
 
 
 @pytest.mark.parametrize(
@@ -482,12 +482,12 @@ def test_copies_at_unequal_places_add_up_beside_single_sites():
         (
             "increases",
             "increases",
-            "by number they are more than additive: 3 copies exceed 3 times the first by 0.500 [0.400, 0.600]",
+            "judged by number they are more than additive: 3 copies exceed 3 times the first by 0.500 [0.400, 0.600]",
         ),
         (
             "undecided",
             "negligible",
-            "by number they are not clearly additive or otherwise: 3 copies exceed 3 times",
+            "judged by number they are not clearly additive or otherwise: 3 copies exceed 3 times",
         ),
     ],
 )

@@ -156,7 +156,7 @@ def read_copies(found: TrialResults) -> Finding:
         sentences.append(
             f"{task}: 1 to {n} copies are {departure(rise, excess)} relative to the same sites alone, "
             f"{effect_in_words(excess)} beyond their sum; from none to {n} the outcome changes by "
-            f"{effect_in_words(rise)} ({per_unit(rise, n, 'a copy')}); {_number_or_place_text(rows, n)}."
+            f"{effect_in_words(rise)} ({per_unit(rise, n, 'per copy')}); {_number_or_place_text(rows, n)}."
         )
     return Finding(sentences=tuple(sentences))
 
@@ -174,7 +174,7 @@ def _number_or_place_text(rows: xr.Dataset, n: int) -> str:
         size = f"{n} copies fall {effect_in_words(curvature.assign(ends))} short of {n} times the first"
     by_number, beside = departure(rise, curvature), departure(rise, excess)
     if by_number in (beside, UNCLEAR):
-        return f"by number they are {by_number}: {size}"
+        return f"judged by number they are {by_number}: {size}"
     cause = {
         "additive": "the sites differ, so place explains this",
         UNCLEAR: "place or number may explain this",

@@ -155,7 +155,7 @@ def _position_sentence(rows: xr.Dataset, ends: tuple[int, int]) -> str:
     where = str(far["contrast"].item()).removesuffix(" minus mean")
     return (
         f"{shape}: the word {_verdicts_by_place(rows)}; over these {reach} bases its effect changes by "
-        f"{effect_in_words(rise)} ({per_unit(rise, reach, 'a base')}); {where} it "
+        f"{effect_in_words(rise)} ({per_unit(rise, reach, 'per base')}); {where} it "
         f"differs most from the mean over all places, by {effect_in_words(far)}."
     )
 

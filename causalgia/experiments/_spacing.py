@@ -247,7 +247,7 @@ def _spacing_sentence(rows: xr.Dataset) -> str:
     reach = np.nanmax(distances) - np.nanmin(distances)
     return (
         f"{text}; {trend_in_words(rise, 'the interaction')} from the nearest distance to the farthest, by "
-        f"{effect_in_words(rise)} ({per_unit(rise, reach, 'a base')})."
+        f"{effect_in_words(rise)} ({per_unit(rise, reach, 'per base')})."
     )
 
 

@@ -159,7 +159,7 @@ def _placement_text(decisions: xr.Dataset, tile: str) -> str:
         row = decisions.sel(contrast=DISTANCE)
         near, far = (float(end) for end in (decisions["distance"].min(), decisions["distance"].max()))
         text += f" {_FALLS[str(row['verdict'].item())]}: {effect_in_words(row)} from {near:,.0f} to {far:,.0f} bp"
-        text += f" ({per_unit(row, (far - near) / _PER, f'for {_PER} bp more')})"
+        text += f" ({per_unit(row, (far - near) / _PER, f'per {_PER} bp')})"
     else:
         text += " is at positions of one distance"
     turned = [name for name in names if name.startswith(ORIENTATION)]

@@ -228,13 +228,13 @@ def sentences_by_task(table: xr.Dataset, text: Callable[[xr.Dataset], str]) -> t
 
 
 def per_unit(row: xr.Dataset, reach: float, unit: str) -> str:
-    """Return a rise over a range as a slope per unit, "3.5 a copy"; it is shown beside the rise and has no verdict.
+    """Return a rise over a range as a slope per unit, "3.5 per copy"; it is shown beside the rise and has no verdict.
 
     Examples
     --------
     >>> import xarray as xr
-    >>> per_unit(xr.Dataset({"ace": 10.5}), 3, "a copy")
-    '3.5 a copy'
+    >>> per_unit(xr.Dataset({"ace": 10.5}), 3, "per copy")
+    '3.5 per copy'
     """
     return f"{row['ace'].item() / reach:.3g} {unit}"
 
