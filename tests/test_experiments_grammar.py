@@ -111,7 +111,7 @@ def test_letters_of_the_site_matter_and_no_change_makes_it_much_better():
 @pytest.mark.parametrize("name", COUNTING)
 def test_the_logit_rises_with_the_number_of_sites_and_crosses_0_between_two_and_three(name):
     outcomes, answer = counted(name)
-    assert "1 to 5 copies are additive relative to the same sites alone, " in answer.sentences[0]
+    assert "1 to 5 copies are additive relative to the sum of the same sites alone, " in answer.sentences[0]
     assert verdict(answer, "rise") == "increases"
     effect = answer.decisions["ace"].squeeze().sel(contrast=["1 copy", *(f"{n} copies" for n in range(2, 6))])
     assert (np.diff(effect, prepend=0) > 1).all()

@@ -399,7 +399,7 @@ def test_affinity_refuses(settings, said):
 def test_copies_add_or_saturate(oracle, word, shape):
     experiment = cg.experiments.copies(word=word, at=[4, 13, 22], n_units=2_000, rope=(-0.15, 0.15))
     answer = assert_recovers(experiment, oracle)
-    assert f"1 to 3 copies are {shape} relative to the same sites alone, " in answer.sentences[0]
+    assert f"1 to 3 copies are {shape} relative to the sum of the same sites alone, " in answer.sentences[0]
     assert f"judged by number they are {shape}: " in answer.sentences[0]
 
 

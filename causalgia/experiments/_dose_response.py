@@ -258,8 +258,8 @@ def _excess_text(rows: xr.Dataset, names: list[str]) -> str:
     excess, does = rows.sel(contrast=name), rows.sel(contrast=f"{_NONE_TO_ALL}{word}")
     rise = rows.sel(contrast=RISE)
     return (
-        f"; copies of the strongest word are {departure(does, excess)} relative to the same sites alone, "
-        f"{effect_in_words(excess)} beyond their sum; {trend_in_words(rise, 'this excess')} from the weakest word to "
+        f"; copies of the strongest word are {departure(does, excess)} relative to the sum of the same sites alone, "
+        f"excess {effect_in_words(excess)}; {trend_in_words(rise, 'this excess')} from the weakest word to "
         f"the strongest, by {effect_in_words(rise)}"
     )
 
