@@ -209,11 +209,16 @@ def run_effects(request: RunRequest) -> xr.Dataset:
     return found
 
 
+def _reductions(setup: ContrastTrialSetup) -> tuple[EffectsReduction, EffectsAndRanges]:
+    """Return the reduction of a unit, and that of a turn with its ranges."""
+    return EffectsReduction(setup.reduction), EffectsAndRanges(setup.reduction)
+
+
 def _hold_effects(request: RunRequest, setup: ContrastTrialSetup, ranges: SharedRanges) -> xr.Dataset:
     """Run a trial in memory."""
     trial, question, per_unit = setup.trial, setup.question, outcomes_per_unit(request.design)
     models = trial.predictor.models
-    of_unit, of_turn = EffectsReduction(setup.reduction), EffectsAndRanges(setup.reduction)
+    of_unit, of_turn = _reductions(setup)
     # eight bytes an effect, and its interval; four a measured outcome
     numbers = (2 * len(question.weights) + len(question.measured)) * n_known_answers(trial.predictor)
     check_memory(request.design, tasks=-(-numbers // per_unit))
@@ -233,7 +238,7 @@ def _store_effects(request: RunRequest, setup: ContrastTrialSetup, ranges: Share
     """Run the part of a trial that a store lacks. The ranges of a turn are saved before its units."""
     assert request.path is not None
     trial, models = setup.trial, setup.trial.predictor.models
-    of_unit, of_turn = EffectsReduction(setup.reduction), EffectsAndRanges(setup.reduction)
+    of_unit, of_turn = _reductions(setup)
     archive, plan = open_or_create(setup, of_unit, request.path, same_answers=request.same_answers)
     n, per_unit = plan.n_units, outcomes_per_unit(trial.design)
     with archive, flush_on_interrupt(archive), meter(n * per_unit, show=request.progress) as advance:

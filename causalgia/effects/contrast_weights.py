@@ -361,7 +361,7 @@ def dose_contrasts(
         if degree is not None:
             raise ContrastError("degree= is for kind='orthonormal' and 'equally_spaced'; leave it out")
         away = centered(x)[1]
-        return {"slope": {arm: float(w) for arm, w in zip(arms, away / (away @ away), strict=True)}}
+        return {"slope": _weights_by_arm(arms, away / (away @ away))}
     if len(set(doses.values())) < len(doses):
         duplicate = next(a for a, d in doses.items() if list(doses.values()).count(d) > 1)
         raise ContrastError(
@@ -382,9 +382,11 @@ def dose_contrasts(
         )
     rows = makers[kind]()
     names = (*_ORDERS, *(f"degree {j}" for j in range(len(_ORDERS) + 1, len(rows) + 1)))
-    return {
-        name: {arm: float(w) for arm, w in zip(arms, row, strict=True)} for name, row in zip(names, rows, strict=False)
-    }
+    return {name: _weights_by_arm(arms, row) for name, row in zip(names, rows, strict=False)}
+
+
+def _weights_by_arm(arms: list[str], weights: Array) -> dict[str, float]:
+    return dict(zip(arms, weights.tolist(), strict=True))
 
 
 def _doses(outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any], along: str) -> dict[str, float]:

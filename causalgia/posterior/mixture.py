@@ -203,10 +203,12 @@ def effect_se_dependence(effect: Array, se: Array) -> Dependence:
 
 def _penalized_likelihood(effect: Array, se: Array) -> float:
     sd = scale_grid(effect, se)
-    variance = sd**2
-    return mixture_weights(
-        log_component_densities(effect, se**2, Components(variance, np.ones(len(variance)))), null_biased_counts(sd)
-    ).penalized
+    return mixture_weights(log_component_densities(effect, se**2, _unweighted(sd**2)), null_biased_counts(sd)).penalized
+
+
+def _unweighted(variance: Array) -> Components:
+    """Return components whose densities are still to be weighted."""
+    return Components(variance, np.ones(len(variance)))
 
 
 def _center_design(n: int, mode: str, covariates: Array | None, prior: Prior) -> Design | None:
@@ -234,8 +236,9 @@ def _coefficient_penalty(coefficients: Array, shared: LinearPart) -> float:
 
 
 def _starting_coefficients(effect: Array, noise: Array, variance: float, shared: LinearPart) -> Array:
-    slab = Components(np.array([variance]), np.ones(1))
-    return shared_mode(effect, noise, slab, shared, np.zeros(shared.columns.shape[1])).value
+    return shared_mode(
+        effect, noise, _unweighted(np.array([variance])), shared, np.zeros(shared.columns.shape[1])
+    ).value
 
 
 def _alternate_maxima(
@@ -245,9 +248,7 @@ def _alternate_maxima(
     reached = -np.inf
     for _ in range(_ROUNDS):
         residual = effect - shared.columns @ coefficients
-        weights = mixture_weights(
-            log_component_densities(residual, noise, Components(variance, np.ones(len(variance)))), counts
-        )
+        weights = mixture_weights(log_component_densities(residual, noise, _unweighted(variance)), counts)
         used = weights.weight > 0
         components = Components(variance[used], weights.weight[used])
         mode = shared_mode(effect, noise, components, shared, coefficients)
