@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -25,7 +25,6 @@ from causalgia.cli.mpra_tables import (
     COMPARISON,
     QUALITY_FIGURES,
     assumed_noise,
-    average_target,
     check_files_free,
     check_one_treatment,
     concordance_figures,
@@ -420,7 +419,10 @@ def analyze(
         outdated = (*of_outcomes(folder), FIT, EFFECTS, *QUALITY_FIGURES)
         figures = quality_figures(quality)
         remove_outdated(folder, *outdated, rewritten=(*figures, *((FIT, EFFECTS) if crossover else ())))
-        attrs = {"analysis": Analysis(**question.contrast, target=average_target(outcomes)).to_json(), "rng": str(rng)}
+        target: Literal["population", "population x replicates"] = (
+            "population x replicates" if outcomes.sizes.get("model", 1) > 1 else "population"
+        )
+        attrs = {"analysis": Analysis(**question.contrast, target=target).to_json(), "rng": str(rng)}
         store.save(outcomes.assign_attrs(attrs), folder / OUTCOMES)
         draw_quality(quality, folder)
         if not crossover:

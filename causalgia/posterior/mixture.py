@@ -267,7 +267,7 @@ def _alternate_maxima(
 def _mixture_posterior(
     effect: Array, noise: Noise, fit: _Fit, shared: LinearPart, unit: float, *, n_mu: int, pointwise: _Pointwise
 ) -> Exact:
-    nodes = _effect_nodes(effect, fit, shared)
+    nodes = row_nodes(1.0, effect, fit.components, shared, fit.mode.value, fit.mode.root)
     tails = average_summaries(nodes, noise.variances, noise.marginal)
     tau = unit * float(np.sqrt(fit.components.weight @ fit.components.variance))
 
@@ -298,10 +298,6 @@ def _mixture_posterior(
         below=below,
         sample=sample,
     )
-
-
-def _effect_nodes(effect: Array, fit: _Fit, shared: LinearPart) -> list[Node]:
-    return row_nodes(1.0, effect, fit.components, shared, fit.mode.value, fit.mode.root)
 
 
 def _draw_mixture_effects(
