@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import NamedArrays
 
 
+@dataclass(frozen=True, eq=False)
 class EffectsReduction:
     """Reduces a unit to its ICE and its outcomes in the arms whose sd is the unit of the contrasts.
 
@@ -41,15 +43,13 @@ class EffectsReduction:
     """
 
     name = "effects"
-
-    def __init__(self, reduction: ContrastReduction) -> None:
-        self._reduction = reduction
+    reduction: ContrastReduction
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
         """The dims of the reduced arrays."""
-        last = self._reduction.dims
-        measured = tuple("measured_task" if dim == "task" and self._reduction.over else dim for dim in last)
+        last = self.reduction.dims
+        measured = tuple("measured_task" if dim == "task" and self.reduction.over else dim for dim in last)
         return {"ice": ("unit", "contrast", *last), "measured": ("unit", "measured", *measured)}
 
     def reduce(self, outcome: NDArray[Any]) -> NamedArrays:
@@ -57,9 +57,9 @@ class EffectsReduction:
         return {name: part for name, part in self._taken(outcome).items() if name in self.dims}
 
     def _taken(self, outcome: NDArray[Any]) -> NamedArrays:
-        effects = self._reduction.effects(outcome)
-        measured = np.take(self._reduction.of_tasks(outcome), self._reduction.measured, axis=1)
-        return {**effects, "measured": measured, **self._reduction.extremes(outcome)}
+        effects = self.reduction.effects(outcome)
+        measured = np.take(self.reduction.of_tasks(outcome), self.reduction.measured, axis=1)
+        return {**effects, "measured": measured, **self.reduction.extremes(outcome)}
 
 
 class EffectsAndRanges(EffectsReduction):

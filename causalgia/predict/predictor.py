@@ -322,14 +322,17 @@ class SinglePredictor(Predictor):
             answer = as_storable(answer)
             check_same_dtype(answer.dtype, parts[0].dtype if parts else answer.dtype)
             self._tasks = self._tasks or name_tasks(answer.shape[1])
-            if self._has_positions:
-                answer = answer.reshape(len(answer), -1, len(self._tasks))
+            answer = self._by_position(answer)
             check_finite(answer, tasks=self._tasks, start=done, positions=self.positions)
             parts.append(answer)
             done += n_rows
             if progress is not None:
                 progress(n_rows)
         return np.concatenate(parts)
+
+    def _by_position(self, answers: NDArray[Any]) -> NDArray[Any]:
+        """Return a table of answers with the axes of `dims`."""
+        return answers.reshape(len(answers), -1, len(self._tasks or ())) if self._has_positions else answers
 
     def _of_output(self, value: object, n_rows: int, *, reverse: bool = False) -> object:
         """Return a numpy output as answers, a table of them where it is a track; `reverse`: of the other strand."""
