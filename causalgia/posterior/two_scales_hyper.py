@@ -377,6 +377,13 @@ def _solve_in_place(factor, rest):  # type: ignore[no-untyped-def]
         for j in range(i):
             rest[i] -= factor[i, j] * rest[j]
         rest[i] /= factor[i, i]
+    _solve_transposed_in_place(factor, rest)
+
+
+@njit(nogil=True)
+def _solve_transposed_in_place(factor, rest):  # type: ignore[no-untyped-def]
+    """Solve L' x = rest in place."""
+    m = len(rest)
     for i in range(m - 1, -1, -1):
         for j in range(i + 1, m):
             rest[i] -= factor[j, i] * rest[j]
@@ -569,9 +576,6 @@ def _integrate_share_kernel(  # type: ignore[no-untyped-def]
                 for j in range(m):  # the inverse of L' is a root of the covariance
                     step[:] = 0.0
                     step[j] = 1.0
-                    for a in range(m - 1, -1, -1):
-                        for b in range(a + 1, m):
-                            step[a] -= matrix[b, a] * step[b]
-                        step[a] /= matrix[a, a]
+                    _solve_transposed_in_place(matrix, step)
                     root[i, :, j] = step
         state[i, 0], logit[i, 0], logit[i, 1] = v, v, width
