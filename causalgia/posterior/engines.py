@@ -40,7 +40,7 @@ from causalgia.posterior.mixture import (
 )
 from causalgia.posterior.normal import normal, normal_log_likelihood
 from causalgia.posterior.nuts import CHAINS, Sampled, sample_hierarchy, sample_mixture, sample_slab
-from causalgia.posterior.pointwise_likelihood import deferred_mixture_density, draw_weights, left_out_log_density
+from causalgia.posterior.pointwise_likelihood import draw_weights, independent_log_density, left_out_log_density
 from causalgia.posterior.scale_mixture import Components, EffectSummary, log_component_densities
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student_t import StudentModel, student
@@ -275,7 +275,8 @@ def _nuts_log_likelihood(family: FamilyData, values: dict[str, Array], nu: float
     shared = linear_part(fixed_effects_design(len(effect), x, family.prior), noise)
     law = StudentModel(effect, noise.variances, shared, family.prior, nu).components(1.0, least=float(tau.min()))
     coefficients, variance = np.column_stack([mu, beta]), tau[:, None] ** 2 * law.variance
-    return deferred_mixture_density(effect, noise.variances, shared, coefficients, variance, law.weight, 1.0)
+    arguments = effect, noise.variances, shared, coefficients, variance, law.weight, 1.0
+    return partial(independent_log_density, *arguments)
 
 
 def _fit_mixture_by_nuts(family: FamilyData, *, n_draws: int, key: int) -> FamilyPosterior:
@@ -306,7 +307,7 @@ def _mixture_log_likelihood(family: FamilyData, components: Components, n: int) 
     start = components.weight, np.zeros(shared.columns.shape[1])
     law = shared.columns, shared.precision, variance, counts
     weight, coefficients = draw_weights(effect, noise.variances, *law, start, n, generator)
-    return deferred_mixture_density(effect, noise.variances, shared, coefficients, variance, weight, 1.0)()
+    return independent_log_density(effect, noise.variances, shared, coefficients, variance, weight, 1.0)
 
 
 def _from_summary(found: Sampled, values: dict[str, Array], tails: EffectSummary) -> FamilyPosterior:

@@ -240,8 +240,8 @@ def as_one_factor(covariance: Array) -> Noise | None:
     return Noise(sd**2 * (1 - square), (sd * column)[:, None])
 
 
-def noise_of(estimates: xr.Dataset, task: Any, *, factors: int | None = None) -> Noise:
-    """Return the noise of one task's estimates by the rule for Sigma, each se the normal score of its own p-value.
+def noises_of(estimates: xr.Dataset, *, factors: int | None = None) -> list[Noise]:
+    """Return the noise of every task's estimates by the rule for Sigma, each se the normal score of its own p-value.
 
     The correlations are those at the normal score of an effect of 0. The increase of an se by a large t is added as
     independent variance: with constant correlations, a clear effect would be corrected many times over for the error of
@@ -256,8 +256,6 @@ def noise_of(estimates: xr.Dataset, task: Any, *, factors: int | None = None) ->
     estimates
         From `estimate` or `from_effects`: ``ace, se (contrast, task)``, maybe ``df``, and ``covariance`` or ``factor``.
         Contrasts may be a subset (a family) of those that were estimated.
-    task
-        Label of the task.
     factors
         Number of factor scores that the engine integrates, if it needs effects to be independent given them: an
         estimated covariance is then low rank + diagonal whatever its df (0: the diagonal alone), and a known one has a
@@ -269,12 +267,6 @@ def noise_of(estimates: xr.Dataset, task: Any, *, factors: int | None = None) ->
         If a standard error is missing or 0, or contrasts of a known covariance are sums of others; the message names
         the contrast.
     """
-    where = list(estimates["task"].to_numpy()).index(task) if "task" in estimates.coords else int(task)
-    return noises_of(estimates.isel(task=[where]), factors=factors)[0]
-
-
-def noises_of(estimates: xr.Dataset, *, factors: int | None = None) -> list[Noise]:
-    """Return the noise of every task, in order; see `noise_of`."""
     if "model" in estimates["ace"].dims:
         raise InferenceError(
             "the estimates have the dim 'model'; take one predictor, or estimate over predictors first"
@@ -302,7 +294,7 @@ def add_variances(noise: Noise, variance: Array) -> Noise:
 
 
 def _correlated_noise(one: xr.Dataset, se: Array, factors: int | None, task: Any) -> Noise:
-    """Return the noise with the correlations of the estimates and these standard errors, in the form of `noise_of`."""
+    """Return the noise with the correlations of the estimates and these standard errors, in the form of `noises_of`."""
     if "errors" in one.attrs:  # from_effects: a given covariance is known
         freedom = np.inf
     elif "n_clusters" in one:

@@ -25,7 +25,7 @@ from causalgia.posterior.exact import (
     row_nodes,
     shared_mode,
 )
-from causalgia.posterior.pointwise_likelihood import deferred_mixture_density, draw_weights
+from causalgia.posterior.pointwise_likelihood import draw_weights, independent_log_density
 from causalgia.posterior.scale_mixture import (
     Components,
     EffectSummary,
@@ -148,9 +148,7 @@ class _Pointwise:
         law = self.shared.columns, self.shared.precision, self.variance, self.counts
         weight, coefficients = draw_weights(self.effect, self.noise, *law, start, n, generator)
         variance = np.broadcast_to(self.variance, weight.shape)
-        return deferred_mixture_density(
-            self.effect, self.noise, self.shared, coefficients, variance, weight, self.unit
-        )()
+        return independent_log_density(self.effect, self.noise, self.shared, coefficients, variance, weight, self.unit)
 
 
 def null_biased_counts(scales: Array) -> Array:

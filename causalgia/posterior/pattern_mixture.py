@@ -143,8 +143,10 @@ def fitted_weights(log_density: Array, scale: Array) -> Array:
         columns = np.unique(np.concatenate([columns, np.flatnonzero(penalized)]))
 
 
-def task_moments(effect: Array, errors: Errors, law: PatternLaw, log_density: Array | None = None) -> TaskMoments:
-    """Return the exact posterior mean, sd, local false sign rate and P(0) of every contrast in every task.
+def signed_moments(effect: Array, errors: Errors, law: PatternLaw, log_density: Array | None = None) -> Array:
+    """Return the exact posterior mean, variance, P(delta < 0), P(delta > 0) and P(delta = 0), (5, n, T).
+
+    Of the effect of every contrast in every task.
 
     Parameters
     ----------
@@ -152,20 +154,6 @@ def task_moments(effect: Array, errors: Errors, law: PatternLaw, log_density: Ar
         As in `log_densities`.
     log_density
         Of these components, if it is known.
-
-    Examples
-    --------
-    >>> law = pattern_grid([Pattern("equal", np.ones((2, 1)))], np.array([1.0]))
-    >>> unit = lambda rows: (np.ones((len(rows), 2)), np.broadcast_to(np.eye(2), (len(rows), 2, 2)))
-    >>> found = task_moments(np.array([[3.0, 3.0]]), unit, law)
-    >>> found.mean.round(3), found.lfsr.round(3)
-    (array([[1.991, 1.991]]), array([[0.005, 0.005]]))
-    """
-    return averaged_moments([signed_moments(effect, errors, law, log_density)])
-
-
-def signed_moments(effect: Array, errors: Errors, law: PatternLaw, log_density: Array | None = None) -> Array:
-    """Return posterior mean, variance, P(delta < 0), P(delta > 0) and P(delta = 0), (5, n, T), as `task_moments`.
 
     Examples
     --------
