@@ -15,6 +15,7 @@ from causalgia.cli.folder import (
     FIT,
     LIBRARY,
     OUTCOMES,
+    numbered_figures,
     of_outcomes,
     output_folder,
     remove_outdated,
@@ -31,7 +32,6 @@ from causalgia.cli.mpra_tables import (
     counts_question,
     draw_concordance,
     draw_quality,
-    drawn_concordances,
     effects_table,
     measured_effects,
     parse_flanks,
@@ -480,7 +480,7 @@ def compare(
         by_element = found[[name for name, v in found.data_vars.items() if set(v.dims) == {"element", "contrast"}]]
         figures = concordance_figures(found)
         with results_of_page(folder, CONCORDANCE):
-            remove_outdated(folder, *drawn_concordances(folder), rewritten=figures)
+            remove_outdated(folder, *numbered_figures(folder, "concordance"), rewritten=figures)
             write_text(folder / COMPARISON, to_csv(by_element.to_dataframe()))
             store.write_netcdf(folder / CONCORDANCE, found.to_netcdf)
         draw_concordance(found, folder)

@@ -371,12 +371,6 @@ def concordance_figures(found: xr.Dataset) -> tuple[str, ...]:
     return tuple(f"concordance_{i}.png" if i > 1 else "concordance.png" for i in range(1, found.sizes["contrast"] + 1))
 
 
-def drawn_concordances(folder: Path) -> tuple[str, ...]:
-    """Return the names of the figures of concordance in a folder."""
-    numbered = (p.name for p in folder.glob("concordance_*.png") if p.stem.removeprefix("concordance_").isdecimal())
-    return "concordance.png", *sorted(numbered)
-
-
 def draw_concordance(found: xr.Dataset, folder: Path) -> None:
     """Draw measured against virtual effects, one figure per contrast."""
     from causalgia import plot
