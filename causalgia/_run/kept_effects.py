@@ -40,10 +40,13 @@ class EffectsReduction:
     ----------
     reduction
         Computes the contrasts of a turn.
+    ranges
+        Whether to add the ranges of all units of the turn, which `SharedRanges` takes out again.
     """
 
     name = "effects"
     reduction: ContrastReduction
+    ranges: bool = False
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
@@ -53,21 +56,11 @@ class EffectsReduction:
         return {"ice": ("unit", "contrast", *last), "measured": ("unit", "measured", *measured)}
 
     def reduce(self, outcome: NDArray[Any]) -> NamedArrays:
-        """Reduce outcomes (units, arms, tasks[, models])."""
-        return {name: part for name, part in self._taken(outcome).items() if name in self.dims}
-
-    def _taken(self, outcome: NDArray[Any]) -> NamedArrays:
+        """Reduce outcomes (units, arms, tasks[, models]); with ranges also to ``low, high, least, most``."""
         effects = self.reduction.effects(outcome)
         measured = np.take(self.reduction.of_tasks(outcome), self.reduction.measured, axis=1)
-        return {**effects, "measured": measured, **self.reduction.extremes(outcome)}
-
-
-class EffectsAndRanges(EffectsReduction):
-    """The same, with the ranges of all units of the turn, which `SharedRanges` takes out again."""
-
-    def reduce(self, outcome: NDArray[Any]) -> NamedArrays:
-        """Reduce outcomes, with ``low, high, least, most``."""
-        return self._taken(outcome)
+        parts = {**effects, "measured": measured, **self.reduction.extremes(outcome)}
+        return parts if self.ranges else {name: part for name, part in parts.items() if name in self.dims}
 
 
 _COLUMNS = ("constant", "zero", "control_sd")
@@ -209,9 +202,9 @@ def run_effects(request: RunRequest) -> xr.Dataset:
     return found
 
 
-def _reductions(setup: ContrastTrialSetup) -> tuple[EffectsReduction, EffectsAndRanges]:
+def _reductions(setup: ContrastTrialSetup) -> tuple[EffectsReduction, EffectsReduction]:
     """Return the reduction of a unit, and that of a turn with its ranges."""
-    return EffectsReduction(setup.reduction), EffectsAndRanges(setup.reduction)
+    return EffectsReduction(setup.reduction), EffectsReduction(setup.reduction, ranges=True)
 
 
 def _hold_effects(request: RunRequest, setup: ContrastTrialSetup, ranges: SharedRanges) -> xr.Dataset:

@@ -130,11 +130,6 @@ def resolve_law(law: str, sizes: Sequence[int]) -> str:
     return "two_scales" if min(sizes) >= FEW or max(sizes) == 1 else "normal"
 
 
-def has_exact_engine(law: str, noise: Noise) -> bool:
-    """Return whether a law is exact with this noise: the normal with any, others except with a whole covariance."""
-    return law == "normal" or noise.whole is None
-
-
 def choose_engine(engine: str, law: str, noise: Noise) -> str:
     """Return the engine to use; raise for one that does not support the law and noise.
 
@@ -148,13 +143,14 @@ def choose_engine(engine: str, law: str, noise: Noise) -> str:
             "law='two_scales' has the exact engine alone, with independent errors or shared factors; leave engine= "
             "out, or take law='normal' or 'student_t' (with a known covariance of more than one factor, too)"
         )
-    if engine == "exact" and not has_exact_engine(law, noise):
+    has_exact = law == "normal" or noise.whole is None
+    if engine == "exact" and not has_exact:
         raise InferenceError(
             f"engine='exact': law={quoted(law)} has no exact path with a known covariance of more than one factor; use "
             "engine='nuts', law='normal', or leave the covariance out (estimates.drop_vars('covariance')): then "
             "errors are taken as independent"
         )
-    return ("exact" if has_exact_engine(law, noise) else "nuts") if engine == "auto" else engine
+    return ("exact" if has_exact else "nuts") if engine == "auto" else engine
 
 
 def has_log_likelihood(family: FamilyData, law: str, engine: str) -> bool:
