@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from causalgia.choices import Target
 from causalgia.cli.folder import (
     CONCORDANCE,
     EFFECTS,
@@ -419,9 +420,7 @@ def analyze(
         outdated = (*of_outcomes(folder), FIT, EFFECTS, *QUALITY_FIGURES)
         figures = quality_figures(quality)
         remove_outdated(folder, *outdated, rewritten=(*figures, *((FIT, EFFECTS) if crossover else ())))
-        target: Literal["population", "population x replicates"] = (
-            "population x replicates" if outcomes.sizes.get("model", 1) > 1 else "population"
-        )
+        target: Target = "population x replicates" if outcomes.sizes.get("model", 1) > 1 else "population"
         attrs = {"analysis": Analysis(**question.contrast, target=target).to_json(), "rng": str(rng)}
         store.save(outcomes.assign_attrs(attrs), folder / OUTCOMES)
         draw_quality(quality, folder)

@@ -201,7 +201,7 @@ def keeping_side(at: int, removed: int, middle: int, *, minus: bool = False) -> 
 
 
 def allele_width(variant: Variant) -> int:
-    """Return the letters of the longer allele."""
+    """Return the number of letters of the longer allele."""
     return max(len(variant.reference), len(variant.alternate))
 
 
