@@ -204,16 +204,14 @@ class Commands(Mapping[str, Any]):
     def __init__(self) -> None:
         self._apps: dict[str, typer.Typer] = {}
         self._made: dict[str, Any] = {}
-        self._helps: dict[str, str] = {}
+        self.helps: dict[str, str] = {}
 
     def add(self, name: str, app: typer.Typer, text: str) -> None:
-        self._apps[name], self._helps[name] = app, inspect.cleandoc(text)
+        self._apps[name], self.helps[name] = app, inspect.cleandoc(text)
 
-    def sort(self, names: tuple[str, ...]) -> None:
+    def sort(self, *names: str) -> None:
+        """Set the order in which the help lists all commands."""
         self._apps = {name: self._apps.pop(name) for name in names} | self._apps
-
-    def helps_in_order(self) -> list[tuple[str, str]]:
-        return [(name, self._helps[name]) for name in self._apps]
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._made:
@@ -233,8 +231,8 @@ class LazyTyper(typer.Typer):
     """Application that makes a command when it is asked for."""
 
     def __init__(self, **settings: Any) -> None:
-        self._lazy = Commands()
-        cls = type("Group", (OneLineGroup,), {"lazy": self._lazy})
+        self.lazy = Commands()
+        cls = type("Group", (OneLineGroup,), {"lazy": self.lazy})
         self._plain: dict[str, Any] = {
             "add_completion": False,
             "pretty_exceptions_enable": False,
@@ -246,17 +244,10 @@ class LazyTyper(typer.Typer):
         def register(function: Any) -> Any:
             alone = typer.Typer(**self._plain)
             alone.command(name, **settings)(function)
-            self._lazy.add(name or function.__name__, alone, function.__doc__)
+            self.lazy.add(name or function.__name__, alone, function.__doc__)
             return function
 
         return register
-
-    def add_group(self, app: typer.Typer) -> None:
-        self._lazy.add(str(app.info.name), app, str(app.info.help))
-
-    def list_in_order(self, *names: str) -> None:
-        """Set the order in which the help lists all commands."""
-        self._lazy.sort(names)
 
 
 class OneLineGroup(TyperGroup):
@@ -320,7 +311,7 @@ class OneLineGroup(TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands with the first paragraph of their help."""
         del ctx
-        rows = [(name, " ".join(text.split("\n\n")[0].split())) for name, text in self.lazy.helps_in_order()]
+        rows = [(name, " ".join(self.lazy.helps[name].split("\n\n")[0].split())) for name in self.lazy]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 

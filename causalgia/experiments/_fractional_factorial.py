@@ -20,9 +20,9 @@ from causalgia.design.arms import Level
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for, finding_by_task
 from causalgia.experiments.kit.sites import as_null_model, as_word_or_motif, evenly_spaced_starts
-from causalgia.experiments.kit.variance import effect_in_words, sentences_by_task
+from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -301,9 +301,8 @@ def _read_screen(screen: Fraction, found: TrialResults) -> Finding:
     alias = "No effect of one or two factors is aliased with another of them"
     if shared:
         alias = f"Aliased effects, of which only the sum is known: {'; '.join(shared)}"
-    return Finding(
-        sentences=(*sentences_by_task(found.steps.decisions, _important_effects_text), f"{design}. {alias}.")
-    )
+    effects = finding_by_task(found, _important_effects_text).sentences
+    return Finding(sentences=(*effects, f"{design}. {alias}."))
 
 
 def _important_effects_text(decisions: xr.Dataset) -> str:

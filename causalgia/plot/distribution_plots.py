@@ -12,6 +12,7 @@ import xarray as xr
 from causalgia.checks import is_whole
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
+from causalgia.estimation.request import null_value
 from causalgia.plot.style import (
     ACCENT,
     AS_IT_IS,
@@ -28,7 +29,6 @@ from causalgia.plot.style import (
     legend_below,
     name_points,
     new_figure,
-    null_value,
     shortened,
     strip,
     write_heading,

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, ClassVar, TypeVar
 from weakref import finalize
@@ -188,14 +188,14 @@ def exact_float32(device: torch.device, *, tf32: bool = False) -> Iterator[None]
         _SWITCHES.leave()
 
 
+@dataclass(eq=False)
 class _Switches:
     """The threads inside, the setting that they need, and the previous switches."""
 
-    def __init__(self) -> None:
-        self._turning = threading.Condition()
-        self._inside: list[int] = []
-        self._tf32 = False
-        self._before: list[tuple[Any, str, Any]] = []
+    _turning: threading.Condition = field(default_factory=threading.Condition)
+    _inside: list[int] = field(default_factory=list)
+    _tf32: bool = False
+    _before: list[tuple[Any, str, Any]] = field(default_factory=list)
 
     def enter(self, *, tf32: bool) -> None:
         with self._turning:
@@ -317,21 +317,21 @@ class HostDeviceCopier:
         return torch.empty(shape, dtype=dtype, pin_memory=self._pinned)
 
 
+@dataclass(frozen=True, eq=False)
 class PendingCopy:
     """An answer whose copy to the host may not be finished."""
 
-    def __init__(self, host: torch.Tensor, arrival: Any = None) -> None:
-        self._host = host
-        self._arrival = arrival
+    host: torch.Tensor
+    arrival: Any = None
 
     def __len__(self) -> int:
-        return len(self._host)
+        return len(self.host)
 
     def arrived(self) -> torch.Tensor:
         """Return the answer on the host, once it has arrived."""
-        if self._arrival is not None:
-            self._arrival.synchronize()
-        return self._host
+        if self.arrival is not None:
+            self.arrival.synchronize()
+        return self.host
 
 
 _LOCKS: dict[int, threading.RLock] = {}

@@ -38,6 +38,7 @@ from causalgia.design.matched_variants import MatchedVariants
 from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.experiments import Experiment, build, entries
+from causalgia.inputs import is_file
 
 FILES = ("positives", "negatives")
 #: keys that are fields of an argument of `causalgia.mpra.library`, by the names of the fields
@@ -356,14 +357,7 @@ def _with_absolute_files(value: Any, folder: Path) -> Any:
         return [_with_absolute_files(item, folder) for item in value]
     if not isinstance(value, str) or not value or re.fullmatch(r"[A-Za-z]+", value):
         return value
-    return str(folder / value) if _ENDINGS.search(value) or _is_file(folder / value) else value
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a text too long or too odd to be a path
-        return False
+    return str(folder / value) if _ENDINGS.search(value) or is_file(folder / value) else value
 
 
 _FIXED_KEYS = ("control", "contrasts", "interaction")

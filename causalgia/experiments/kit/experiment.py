@@ -19,7 +19,7 @@ from causalgia.choices import ROPE_IN_WORDS, Error, is_placebo_rope
 from causalgia.design import Design, Genomic
 from causalgia.errors import CausalgiaError, CausalgiaWarning, DegenerateWarning, DesignError, OutcomesError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
-from causalgia.experiments.kit.variance import effect_in_words
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.inputs import as_html
 from causalgia.schema import check_dataset
 from causalgia.streams import RNG, derive, root_key
@@ -61,6 +61,12 @@ class TrialResults:
 def contrasts_only(found: TrialResults) -> Finding:  # noqa: ARG001 - the signature of every reader
     """Return an empty finding, for an experiment whose contrasts are its answer."""
     return Finding()
+
+
+def finding_by_task(found: TrialResults, text: Callable[[xr.Dataset], str]) -> Finding:
+    """Return a sentence for each task (and predictor): the text of its decisions."""
+    rows = rows_by_task(found.steps.decisions)
+    return Finding(sentences=tuple(f"{begins}: {text(table)}" for begins, table in rows))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -220,11 +220,6 @@ def rows_by_task(table: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
         for model in models:
             of_model = {} if model is None else {"model": model}
             yield f"Task {task}" + (f", model {model}" if of_model else ""), table.sel({"task": task, **of_model})
-
-
-def sentences_by_task(table: xr.Dataset, text: Callable[[xr.Dataset], str]) -> tuple[str, ...]:
-    """Return a sentence for each task (and model) of a table: its beginning, and the text of its rows."""
-    return tuple(f"{begins}: {text(rows)}" for begins, rows in rows_by_task(table))
 
 
 def per_unit(row: xr.Dataset, reach: float, unit: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -578,14 +578,3 @@ def _pearson_or_zero(x: Array, y: Array) -> float:
     a, b = x - x.mean(), y - y.mean()
     size = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / size if size > 0 else 0.0
-
-
-def as_records(found: list[Finding]) -> list[dict[str, Any]]:
-    """Return findings as plain values, for JSON.
-
-    Examples
-    --------
-    >>> as_records([Finding("outlier", ("3",), "replicate 3 stands apart")])
-    [{'verdict': 'outlier', 'replicates': ['3'], 'says': 'replicate 3 stands apart'}]
-    """
-    return [{**one._asdict(), "replicates": list(one.replicates)} for one in found]
