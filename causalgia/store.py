@@ -28,6 +28,7 @@ __all__ = ["load", "read_netcdf", "read_tree", "save", "save_h5ad", "write_netcd
 
 _MARK = b"\ncausalgia blake2b-256\n"
 SEAL = len(_MARK) + 32
+_PADDING = 2**16
 _BLOCK = 2**24
 _SECONDS, _BYTES_A_SECOND, _PATIENCE = 10, 10**7, 12
 _FREE, _RATIO = 2**28, 1_100
@@ -111,9 +112,10 @@ def read_tree(path: Path) -> xr.DataTree:
 def check_file(path: Path) -> None:
     """Raise if a file is unsafe for HDF5.
 
-    A file from `write_netcdf` is verified by the checksum at its end. Any other is first read by a child process, with
-    ten seconds of processor time plus one for each 10 MB, and memory for the declared arrays. These may have at most
-    256 MiB or 1,100 times the size of the file, more than any compression achieves.
+    A file from `write_netcdf` is verified by the checksum at its end (or before the padding of a copy). Any other is
+    first read by a child process, with ten seconds of processor time plus one for each 10 MB, and memory for the
+    declared arrays. These may have at most 256 MiB or 1,100 times the size of the file, more than any compression
+    achieves.
 
     Raises
     ------
@@ -123,14 +125,22 @@ def check_file(path: Path) -> None:
     """
     with open_regular_file(path, OutcomesError) as file:
         size = os.fstat(file.fileno()).st_size
-        file.seek(max(size - SEAL, 0))
-        seal = file.read()
-        if seal.startswith(_MARK) and _digest(file, size - SEAL) != seal[len(_MARK) :]:
+        file.seek(max(size - SEAL - _PADDING, 0))
+        end = file.read()
+        at = _begin_of_seal(end)
+        if at is not None and _digest(file, size - len(end) + at) != end[at + len(_MARK) : at + SEAL]:
             raise OutcomesError(f"{path}: damaged: its bytes are not those that were written; make it anew")
-    if not seal.startswith(_MARK):
+    if at is None:
         _read_in_child(path, size)
     with _as_damage_error(path):
         _declared_bytes(path)
+
+
+def _begin_of_seal(end: bytes) -> int | None:
+    """Return where the checksum begins in the last bytes of a file, cut short or padded as it may be; else None."""
+    cut = next((n for n in range(len(_MARK) - 1, len(_MARK) // 2, -1) if end.endswith(_MARK[:n])), 0)
+    at = len(end) - cut if cut else end.rfind(_MARK)
+    return at if at >= 0 and not end[at + SEAL :].strip(b"\0\r\n") else None
 
 
 def check_hdf5(path: Path) -> None:

@@ -232,6 +232,26 @@ def test_what_can_never_be_carried_out_is_refused_before_anything_is_predicted(a
         cg.run(design, predictor, rng=0, analysis=Analysis(control="placebo", cluster="parent", rope={"GC": (-1, 1)}))
 
 
+@pytest.mark.parametrize(
+    ("levels", "said"),
+    [
+        ((None, (1, 0), (0, 1), (1, 1)), "no arm has the levels A = 0, B = 0; a factorial has one arm for each"),
+        ((None, (1, None), (None, 1), (1, 1)), r"factor 'A' has the levels \[1\], and two are needed; give levels to"),
+        (((0, 0), (1, 0), (2, 1), (1, 1)), r"factor 'A' has the levels \[0, 1, 2\], and two are needed"),
+        (((0, 0), (0, 0), (0, 1), (1, 1)), "arms 'none' and 'A' both have the levels A = 0, B = 0"),
+    ],
+)
+def test_a_factorial_that_is_none_is_refused_before_anything_is_predicted(levels, said):
+    done = {"none": cg.Untreated(), "A": cg.Embed("GATA", at=3), "B": cg.Embed("CACC", at=20)}
+    arms = [
+        cg.Arm(name, do, {} if of is None else {f: x for f, x in zip("AB", of, strict=True) if x is not None})
+        for (name, do), of in zip({**done, "both": done["A"] + done["B"]}.items(), levels, strict=True)
+    ]
+    design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=20)
+    with pytest.raises(DesignError, match=rf"\[analysis\]: interaction: {said}"):
+        cg.run(design, cg.zoo.oracle("gata1_like"), rng=0, analysis=Analysis(interaction=["A", "B"]))
+
+
 def test_as_many_placebo_words_as_the_verb_wants():
     assert LEAST_PLACEBO_WORDS == LEAST_WORDS
     words = [f"w{i}" for i in range(40)]

@@ -768,6 +768,20 @@ def test_a_stored_trial_of_other_settings_is_named_and_kept(trial, tmp_path):
     call("run", other, "--out", tmp_path / "free", "--store")
 
 
+@pytest.mark.parametrize("damage", [b"\n= [[[\n", b"\xff\xfe"], ids=["no TOML", "no UTF-8"])
+def test_a_damaged_file_beside_a_stored_trial_hides_neither_trial(trial, tmp_path, damage):
+    """It is written anew where the trial goes on, and stays where another trial is refused."""
+    call("run", trial, "--out", tmp_path / "stored", "--store")
+    file, whole = tmp_path / "stored" / "trial.toml", (tmp_path / "stored" / "trial.toml").read_bytes()
+    file.write_bytes(whole + damage)
+    other = tmp_path / "other.toml"
+    other.write_text(re.sub(r"^rng = \d+", "rng = 4711", trial.read_text(), flags=re.MULTILINE))
+    refused("run", other, "--out", tmp_path / "stored", "--store", said=("holds another trial, the rng differs",))
+    assert file.read_bytes() == whole + damage
+    call("run", trial, "--out", tmp_path / "stored", "--store")
+    assert file.read_bytes() == whole
+
+
 def test_a_file_of_results_is_opened_by_its_folder(results):
     with pytest.raises(
         StoreError, match=r"outcomes.nc is a file, and a trial is opened by its folder: cg.open\('.*results'\)"

@@ -389,9 +389,35 @@ def test_one_pool_in_every_column_of_dna_is_found():
     assert "if one plasmid pool serves all replicates, give one column of DNA" in found[0]["says"]
 
 
-@pytest.mark.parametrize("swapped", [[1], [0, 2], [0, 1, 2, 3]])
-def test_swapped_dna_and_rna_are_found(swapped):
-    counts = simulated(p_missing=0.0)
+@pytest.mark.parametrize("plasmid", [True, False])
+def test_a_replicate_does_not_stand_apart_from_another_and_its_copy(plasmid):
+    counts = simulated(plasmid=plasmid, n_replicates=3, sd_replicate=0.5)
+    dna, rna = reads(counts)
+    rna[:, 2] = rna[:, 1]
+    if not plasmid:
+        dna[:, 2] = dna[:, 1]
+    assert set(verdicts(again(counts, dna, rna))) == {("copied", ("2", "3"))}
+
+
+@pytest.mark.parametrize("groups", [(0, 0, 1, 1), (0, 1, 0, 1), (0, 0, 0, 1, 1, 1), (1, 0, 1, 0, 0, 0)])
+def test_replicates_of_two_kinds_under_one_name_are_told_apart(groups):
+    of_groups = []
+    for base in (3, 4):  # two cell types, in which other oligos are active
+        level = np.random.default_rng(base).normal(0, 0.8, 120)
+        table = pd.DataFrame({"element": np.repeat([f"e{i}" for i in range(60)], 2), "arm": ["c", "t"] * 60})
+        counts = simulated_counts(table.assign(log2=level), n_barcodes=8, n_replicates=len(groups), rng=2)
+        of_groups.append((counts, *reads(counts)))
+    counts = of_groups[0][0]
+    dna, rna = (np.column_stack([of_groups[g][k][:, i] for i, g in enumerate(groups)]) for k in (1, 2))
+    found = again(counts, dna, rna)
+    assert verdicts(found) == [("disagree", tuple(str(i + 1) for i in range(len(groups))))]
+    one = ", ".join(str(i + 1) for i, g in enumerate(groups) if g == groups[0])
+    assert f"replicates {one} and replicates" in cg.report(cg.mpra.quality(found)).replace("\n", " ")
+
+
+@pytest.mark.parametrize(("swapped", "of"), [([1], 4), ([0, 2], 4), ([0, 1, 2, 3], 4), ([0, 1], 3), ([0, 1, 3], 4)])
+def test_swapped_dna_and_rna_are_found(swapped, of):
+    counts = simulated(p_missing=0.0, n_replicates=of)
     dna, rna = reads(counts)
     dna[:, swapped], rna[:, swapped] = rna[:, swapped], dna[:, swapped]
     assert verdicts(again(counts, dna, rna)) == [("swapped", (str(r + 1),)) for r in swapped]

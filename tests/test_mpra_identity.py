@@ -154,6 +154,21 @@ def test_counts_are_refused_with_the_side_table_of_another_library(tmp_path):
         cg.mpra.counts_of([[1]], [[1]], barcodes=["ACGT"], oligos=[ours["oligo_name"].values[0]], side_table=other)
 
 
+def test_oligos_of_one_library_are_no_elements_of_another():
+    """As where one column of a side table was pasted from another, or was sorted alone."""
+    one, other = (
+        ordered(rng)[["oligo_name", "element", "arm", "group"]].to_dataframe().drop_duplicates("oligo_name")
+        for rng in (1, 2)
+    )
+    mixed = one.assign(element=other["element"].to_numpy())
+    counts = cg.mpra.simulate(one.assign(log2=0.0), n_barcodes=2, n_replicates=2, rng=0)
+    reads = {name: counts[name].values for name in ("dna", "rna")}
+    names = {"barcodes": counts["barcode"].values, "oligos": counts["oligo"].values[counts["oligo_index"].values]}
+    assert cg.mpra.counts_of(**reads, **names, side_table=one).sizes["oligo"] == len(one)
+    with pytest.raises(CountsError, match=r"is of element 'u\d+\.[0-9a-f]{6}', which is another .* two libraries"):
+        cg.mpra.counts_of(**reads, **names, side_table=mixed)
+
+
 def test_the_virtual_trial_of_another_library_is_refused():
     """Matched by u0, u1, ... the true effects had met those of other sequences: r .49 fell to .08 without a word."""
     ours, other = ordered(), ordered(2)

@@ -78,6 +78,26 @@ def test_a_checksum_that_was_changed_is_damage_too(ours):
         store.load(ours, "outcomes")
 
 
+@pytest.mark.parametrize("padding", [b"\n", b"\0" * 4_096, b"\r\n"])
+def test_a_copy_that_is_padded_is_still_under_its_checksum(ours, monkeypatch, padding):
+    monkeypatch.setattr(store, "_read_in_child", None)
+    data = ours.read_bytes()
+    ours.write_bytes(data + padding)
+    assert store.load(ours, "outcomes").identical(outcomes())
+    at = data.index(np.arange(5.0, 8.0).tobytes())
+    ours.write_bytes(data[:at] + np.arange(6.0, 9.0).tobytes() + data[at + 24 :] + padding)
+    with pytest.raises(OutcomesError, match="damaged: its bytes"):
+        store.load(ours, "outcomes")
+
+
+@pytest.mark.parametrize("lost", [1, 31, 32, 33, 42])
+@pytest.mark.usefixtures("no_hdf5")
+def test_a_file_whose_checksum_is_cut_is_damaged(ours, lost):
+    ours.write_bytes(ours.read_bytes()[:-lost])
+    with pytest.raises(OutcomesError, match="damaged: its bytes"):
+        store.load(ours, "outcomes")
+
+
 def test_a_file_that_another_program_edits_is_foreign(ours):
     with h5py.File(ours, "r+") as file:
         file.attrs["scale"] = "other"

@@ -113,6 +113,34 @@ def test_other_tasks_and_scales_are_refused(tmp_path, options, why):
         cg.run(DESIGN, predictor(share, **options), rng=3, store=tmp_path / "trial.zarr", same_answers=True)
 
 
+def test_answers_of_a_wider_dtype_than_is_kept_are_refused_before_anything_is_taken_over(tmp_path):
+    """Otherwise the store would be the new predictor's, and would take none of its answers."""
+    path = tmp_path / "trial.zarr"
+
+    def in_float32(x: np.ndarray) -> np.ndarray:
+        return share(x).round().astype(np.float32)
+
+    narrow, wide = predictor(in_float32, fingerprint="faulty"), predictor(lambda x: mended(x).round())
+    stopped = predictor(until_ctrl_c(in_float32), fingerprint="faulty")
+    with pytest.raises(TrialInterruptedError):
+        cg.run(DESIGN, stopped, rng=3, store=path)
+    with pytest.raises(StoreError, match=r"trial\.zarr: keeps 'outcome' as float32, .* predictor's float64; let it"):
+        cg.run(DESIGN, wide, rng=3, store=path, same_answers=True)
+    assert "notes" not in cg.run(DESIGN, narrow, rng=3, store=path).attrs
+    whole = cg.run(DESIGN, wide, rng=3, store=path, same_answers=True)  # nothing is missing any more
+    assert "6,000 of 6,000 units were answered by another predictor" in whole.attrs["notes"]
+
+
+def test_the_rounding_that_a_refusal_names_is_that_of_the_task(tmp_path):
+    def large_beside_small(y: Callable[[np.ndarray], np.ndarray], shift: float) -> cg.FunctionPredictor:
+        return predictor(lambda x: np.stack([y(x) + shift, y(x) * 1e6], 1), tasks=["small", "large"])
+
+    path = tmp_path / "trial.zarr"
+    cg.run(DESIGN, large_beside_small(share, 0), rng=3, store=path)
+    with pytest.raises(StoreError, match=r"task 'small': .* now, and its own rounding is 0\.0001; give"):
+        cg.run(DESIGN, large_beside_small(mended, 0.01), rng=3, store=path, same_answers=True)
+
+
 @pytest.mark.parametrize("said", ["yes", 1, None])
 def test_what_is_neither_true_nor_false_takes_over_nothing(tmp_path, said):
     with pytest.raises(DesignError, match=f"same_answers={said!r} is neither True nor False"):
@@ -266,7 +294,8 @@ def test_from_the_command_line(tmp_path, monkeypatch):
     (tmp_path / "network.py").write_text(network.format("x[:, 1:3].sum((1, 2)) / 20"))
     call("--out", "results", "--store")
     (tmp_path / "network.py").write_text(network.format("x[:, [1, 2]].sum(2).sum(1) / 20"))
-    assert "--same-answers" in call("--out", "results", "--store", code=2)
+    refused = call("--out", "results", "--store", code=2)
+    assert "if the predictor gives the same answers, --same-answers checks some stored answers" in refused
     call("--out", "results", "--store", "--same-answers")
     assert "50 of 50 units were answered by another predictor" in cg.open("results").outcomes.attrs["notes"]
     assert "add --store" in call("--out", "other", "--same-answers", code=2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
@@ -15,7 +14,7 @@ import typer
 from causalgia.cli.one_line_errors import StoppedError
 from causalgia.cli.tables import echo, print_answers
 from causalgia.errors import DesignError, OutcomesError, StoreError, TrialInterruptedError, quoted, shell_word
-from causalgia.inputs import check_no_pipe, open_regular_file, to_csv
+from causalgia.inputs import check_no_pipe, open_regular_file, parse_toml, read_bytes, to_csv
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -470,7 +469,8 @@ def run_in_folder(
         (folder / MARKS).unlink(missing_ok=True)  # of a trial that is gone
     if not store.exists():
         remove_outdated(folder, *of_outcomes(folder))
-    before = trial_file.read_text(encoding="utf-8") if store.exists() and is_written_by_causalgia(trial_file) else None
+    kept = store.exists() and is_written_by_causalgia(trial_file)
+    before = read_bytes(trial_file, OutcomesError) if kept else None
     spec_files = write_spec(folder, spec, command="run", spec_file=spec_file)
     try:
         found = verb(
@@ -487,8 +487,9 @@ def run_in_folder(
     except StoreError as error:
         there = spec.to_dict()
         if before is not None and spec_files:
-            write_text(trial_file, before)  # that of the trial that is there
-            there = tomllib.loads(before)
+            trial_file.write_bytes(before)  # that of the trial that is there
+            with suppress(OutcomesError, UnicodeDecodeError):  # damaged: the store says in its own words what differs
+                there = parse_toml(before.decode(), OutcomesError)
         raise as_other_trial(error, folder, there, spec.to_dict()) from error
     marks = () if protocol is None else (MARKS,)
     return found.assign_attrs(spec.attrs if protocol is None else _about(spec)), (STORE, *marks, *spec_files)

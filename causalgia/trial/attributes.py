@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 import causalgia
 from causalgia.analysis import Analysis
 from causalgia.design import Arm, Design
-from causalgia.errors import CausalgiaError, DesignError, OutcomesError, PredictorError, SequenceError
+from causalgia.errors import CausalgiaError, DesignError, OutcomesError, PredictorError, SequenceError, quoted
 from causalgia.notes import LONGEST_ATTRIBUTE, pack_text, unpack_text
 from causalgia.predict import Predictor
 from causalgia.streams import RNG
@@ -138,6 +139,29 @@ def load_design(outcomes: xr.Dataset) -> Design:
     return design
 
 
+def _check_factorial(factors: Sequence[str], arms: Sequence[Arm]) -> None:
+    """Raise DesignError unless the factors have two levels each, and every combination of levels has one arm."""
+    crossed: list[list[Any]] = []
+    for factor in factors:
+        levels = list(dict.fromkeys(arm.factors[factor] for arm in arms if arm.factors.get(factor, "") != ""))
+        if len(levels) != 2:
+            raise DesignError(
+                f"[analysis]: interaction: factor {quoted(factor)} has the levels {quoted(levels)}, and two are "
+                f"needed; give levels to every arm of the factorial, {{{factor} = 0}} to those without it, or "
+                "write the weights of the arms as contrasts"
+            )
+        crossed.append(levels)
+    for cell in product(*crossed):
+        there = [arm.name for arm in arms if all(arm.factors.get(f) == x for f, x in zip(factors, cell, strict=True))]
+        if len(there) != 1:
+            what = f"arms {quoted(there[0])} and {quoted(there[1])} both have" if there else "no arm has"
+            of_cell = ", ".join(f"{factor} = {level}" for factor, level in zip(factors, cell, strict=True))
+            raise DesignError(
+                f"[analysis]: interaction: {what} the levels {of_cell}; a factorial has one arm for each combination "
+                f"of levels, 2^{len(factors)} in all"
+            )
+
+
 def check_analysis(analysis: Analysis, design: Design, tasks: Sequence[str] | None = None) -> None:
     """Refuse an analysis that names what the outcomes of a design will not have.
 
@@ -153,8 +177,9 @@ def check_analysis(analysis: Analysis, design: Design, tasks: Sequence[str] | No
     Raises
     ------
     DesignError
-        If it names an arm, factor, task or coordinate of the units that there is not, groups units by their GC content,
-        has a region of placebo words without 40 of them, or in a crossover asks for blocks or covariates.
+        If it names an arm, factor, task or coordinate of the units that there is not, asks for an interaction without
+        one arm for each combination of two levels, groups units by their GC content, has a region of placebo words
+        without 40 of them, or in a crossover asks for blocks or covariates.
 
     Examples
     --------
@@ -169,6 +194,8 @@ def check_analysis(analysis: Analysis, design: Design, tasks: Sequence[str] | No
     blocks = () if design.blocks is None else ("block",)
     words = [arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"]
     analysis.check(design.arm_names, design.factors, units=("parent", "gc", *blocks), words=words, tasks=tasks)
+    if analysis.interaction is not None:
+        _check_factorial(analysis.interaction, design.named_arms)
     for name in ("block", "covariates"):
         if design.assignment == "crossover" and getattr(analysis, name):
             raise DesignError(

@@ -305,7 +305,7 @@ def _is_part_settings(part: object) -> bool:
 
 
 def _check_fields(archive: Archive, fields: tuple[Field, ...]) -> None:
-    """Raise StoreError if the store was made for outcomes of other dims or shapes."""
+    """Raise StoreError if the store was made for outcomes of other dims, shapes or a narrower dtype."""
     mine = {field.name: (field.dims, field.shape) for field in fields}
     theirs = {field.name: (field.dims, field.shape) for field in archive.grid.fields if field != UNIT}
     differ = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
@@ -315,6 +315,14 @@ def _check_fields(archive: Archive, fields: tuple[Field, ...]) -> None:
             f"{archive.path}: was made for other answers than the predictor gives: {quoted(differ[0])} has dims, "
             f"shape {there} there, {now} now; give another path as store="
         )
+    kept = {field.name: field.dtype for field in archive.grid.fields}
+    for field in fields if archive.missing else ():
+        if not np.can_cast(field.dtype, kept[field.name], "safe"):
+            raise StoreError(
+                f"{archive.path}: keeps {quoted(field.name)} as {np.dtype(kept[field.name])}, which cannot hold the "
+                f"predictor's {np.dtype(field.dtype)}; let it answer in {np.dtype(kept[field.name])}, or give another "
+                "path as store="
+            )
 
 
 def store_fields(setup: TrialSetup, reduction: TurnReduction) -> tuple[Field, ...]:
@@ -464,6 +472,6 @@ def _check_close(
     ]
     raise StoreError(
         f"{archive.path}: the predictor does not give the answers that are kept: {', '.join(where)}: {before[at]:.9g} "
-        f"there, {now[at]:.9g} now, and its own rounding is {setup.roundings[name].max():.1g}; give another path as "
+        f"there, {now[at]:.9g} now, and its own rounding is {allowed[at] / _TIMES:.1g}; give another path as "
         "store=, and run the trial anew"
     )

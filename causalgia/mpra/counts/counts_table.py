@@ -41,7 +41,7 @@ def as_side_table(side_table: str | Path | pd.DataFrame | xr.Dataset) -> pd.Data
     Raises
     ------
     CountsError
-        If a column is absent, a cell is empty, or an oligo has two rows.
+        If a column is absent, a cell is empty, an oligo has two rows, or is of an element of another library.
 
     Examples
     --------
@@ -191,6 +191,15 @@ def _side_columns(side: pd.DataFrame, where: str) -> pd.DataFrame:
             f"{where} has oligo {quoted(rows['oligo_name'].iloc[0])} twice, as {both}; an oligo is of one element and "
             "arm: leave one row out, or give two constructs two names"
         )
+    for name, element in zip(side["oligo_name"], side["element"], strict=True):
+        of_oligo, of_element = _PRINTED.fullmatch(name), _PRINTED.fullmatch(element)
+        if of_oligo and of_element and of_oligo["stem"] == of_element["stem"]:
+            prints = of_oligo["print"], of_element["print"]
+            if prints[0] != prints[1] and not any(map(str.isdigit, prints)):
+                raise CountsError(
+                    f"{where}: oligo {quoted(name)} is of element {quoted(element)}, which is another sequence: these "
+                    "are two libraries; give the side table of the library that was measured"
+                )
     return side
 
 

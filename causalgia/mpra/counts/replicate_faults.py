@@ -255,9 +255,11 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     no other (rank correlations below .3) where theirs do (above .5), with five DNA reads a barcode or more: shuffled
     labels. With two replicates DNA alone is not judged, nor where barcodes do not differ in abundance.
 
-    ``disagree``: in no pair of replicates do activities of oligos, or RNA or DNA reads of barcodes, repeat: the 95 %
-    limits of their correlations lie below .5 and .3. With two replicates the wrong one cannot be named. Activities
-    alone do not repeat where oligos do not differ; reads do, because barcodes differ in abundance.
+    ``disagree``: four or more replicates are two groups of two or more, and rank correlations of activities are lower
+    between the groups than within both, by as much as those of an ``outlier``. Or in no pair of replicates do
+    activities of oligos, or RNA or DNA reads of barcodes, repeat: the 95 % limits of their correlations lie below .5
+    and .3. With two replicates the wrong one cannot be named. Activities alone do not repeat where oligos do not
+    differ; reads do, because barcodes differ in abundance.
 
     Parameters
     ----------
@@ -278,43 +280,50 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     ('copied', ('1', '3'))
     """
     names = [str(name) for name in counts["replicate"].to_numpy()]
-    found = [*_find_copies(counts, names)]
+    of_rna, of_dna = (list(_find_copies(counts, names, kind)) for kind in ("rna", "dna"))
+    found = [*of_rna, *of_dna]
     found += _find_multiplied(counts, names, {name for finding in found for name in finding.replicates})
     raw = all(finding.verdict != "transformed" for finding in found)
     swapped = list(_find_swaps(counts, sums, names)) if raw and counts["dna"].ndim == 2 else []
     excluded = {name for finding in swapped for name in finding.replicates}
+    # a copy agrees with its original, and any other replicate would stand apart from the two
+    excluded |= {finding.replicates[1] for finding in of_rna if finding.verdict == "copied"}
     sound = [name for name in names if name not in excluded]
     return [
         *found,
         *swapped,
-        *(_find_outliers(sums, sound) or _find_shuffled_dna(counts, sound) or _find_disagreement(counts, sums, sound)),
+        *(
+            _find_groups(sums, sound)
+            or _find_outliers(sums, sound)
+            or _find_shuffled_dna(counts, sound)
+            or _find_disagreement(counts, sums, sound)
+        ),
     ]
 
 
-def _find_copies(counts: xr.Dataset, names: list[str]) -> Iterator[Finding]:
-    for kind in ("rna", "dna"):
-        cells, observed = counts[kind].to_numpy(), counts[f"{kind}_observed"].to_numpy()
-        if cells.ndim == 1:
-            continue
-        pairs = []
-        for i, j in combinations(range(len(names)), 2):
-            both = observed[:, i] & observed[:, j]
-            a = cells[both, i]
-            b = cells[both, j]
-            tops = _ceiling(a), _ceiling(b)
-            below = (a < tops[0]) & (b < tops[1])
-            free = a + b < min(tops)  # below the ceiling the split is not cut off
-            deep = below & (np.maximum(a, b) >= READS)
-            equal = float((a[deep] == b[deep]).mean()) if deep.sum() >= LEAST_CELLS else 0.0
-            pairs.append((names[i], names[j], _Likeness(equal, split_index(a[free], b[free]))))
-        alike = [pair for pair in pairs if pair[2].alike]
-        too_many = len(pairs) > 1 and 2 * sum(pair[2].suspect for pair in pairs) > len(pairs)
-        if alike and too_many:
-            yield _transformed_finding(kind.upper(), names, [pair[2] for pair in pairs if pair[2].suspect], len(pairs))
-            alike = []
-        alike += [pair for pair in pairs if pair[2].same]
-        for one, other, likeness in alike:
-            yield Finding("copied", (one, other), f"replicates {one} and {other} {likeness.says(kind)}")
+def _find_copies(counts: xr.Dataset, names: list[str], kind: str) -> Iterator[Finding]:
+    cells, observed = counts[kind].to_numpy(), counts[f"{kind}_observed"].to_numpy()
+    if cells.ndim == 1:
+        return
+    pairs = []
+    for i, j in combinations(range(len(names)), 2):
+        both = observed[:, i] & observed[:, j]
+        a = cells[both, i]
+        b = cells[both, j]
+        tops = _ceiling(a), _ceiling(b)
+        below = (a < tops[0]) & (b < tops[1])
+        free = a + b < min(tops)  # below the ceiling the split is not cut off
+        deep = below & (np.maximum(a, b) >= READS)
+        equal = float((a[deep] == b[deep]).mean()) if deep.sum() >= LEAST_CELLS else 0.0
+        pairs.append((names[i], names[j], _Likeness(equal, split_index(a[free], b[free]))))
+    alike = [pair for pair in pairs if pair[2].alike]
+    too_many = len(pairs) > 1 and 2 * sum(pair[2].suspect for pair in pairs) > len(pairs)
+    if alike and too_many:
+        yield _transformed_finding(kind.upper(), names, [pair[2] for pair in pairs if pair[2].suspect], len(pairs))
+        alike = []
+    alike += [pair for pair in pairs if pair[2].same]
+    for one, other, likeness in alike:
+        yield Finding("copied", (one, other), f"replicates {one} and {other} {likeness.says(kind)}")
 
 
 class _Likeness(NamedTuple):
@@ -415,10 +424,13 @@ def _find_swaps(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -> Itera
             continue
         of_dna, of_rna = (_pearson_or_zero(ratio[some, r], logs[kind][some, r]) for kind in ("dna", "rna"))
         others = [_replicate_correlation(ratio, observed, r, s) for s in range(len(names)) if s != r]
-        repeats = not others or abs(float(np.mean(others))) > REPEATS
+        # a second swapped replicate correlates positively, the others negatively
+        repeats = not others or abs(np.mean(others)) > REPEATS or np.mean(np.abs(others)) > 2 * REPEATS
         falls = float(np.tanh(np.arctanh(min(-of_dna, 1 - _NONE)) - 3 / np.sqrt(some.sum() - 3)))
         if repeats and falls > FALLS and -of_dna > max(0.5, 2 * abs(of_rna)):
-            with_others = f"; it correlates {np.mean(others):.2f} with the other replicates'" if others else ""
+            mixed = bool(others) and min(others) < 0 < max(others)
+            figure = f"{min(others):.2f} to {max(others):.2f}" if mixed else f"{np.mean(others or 0):.2f}"
+            with_others = f"; it correlates {figure} with the other replicates'" if others else ""
             yield Finding(
                 "swapped",
                 (name,),
@@ -455,6 +467,35 @@ def _find_outliers(sums: xr.Dataset, names: list[str]) -> list[Finding]:
         f"others, which correlate {others:.2f} among themselves{given_reads}; look at its library, or leave it out"
     )
     return [Finding("outlier", (names[i],), says)]
+
+
+def _find_groups(sums: xr.Dataset, names: list[str]) -> list[Finding]:
+    """Find two groups of replicates, as of two cell types, whose activities repeat within each but not between them."""
+    pair = {"replicate": names}
+    ratio, observed = sums["log2_ratio"].sel(pair).to_numpy(), sums["n_bc"].sel(pair).to_numpy() > 0
+    n, R = int(observed.all(axis=1).sum()), len(names)
+    if R < 4 or n < LEAST_OLIGOS:
+        return []
+    r = np.array([[_replicate_correlation(ratio, observed, i, j, ranks=True) for j in range(R)] for i in range(R)])
+    i, j = np.unravel_index(int(r.argmin()), r.shape)
+    nearer = r[i] > r[j]
+    if min(nearer.sum(), (~nearer).sum()) < 2:
+        return []
+    within, between = float(r[nearer[:, None] == nearer].min()), float(r[nearer[:, None] != nearer].max())
+    clear = np.arctanh(min(within, 1 - _NONE)) - np.arctanh(min(between, 1 - _NONE)) > 3 * np.sqrt(2 / (n - 3))
+    if not (within > 0 and clear and max(between, 0.0) ** 2 < RELIABLE * within**2):
+        return []
+    with_first = (nearer == nearer[0]).tolist()
+    first, second = (
+        ", ".join(name for name, found in zip(names, with_first, strict=True) if found is side)
+        for side in (True, False)
+    )
+    says = (
+        f"replicates {first} and replicates {second} are two groups: activities correlate (by rank) at least "
+        f"{within:.2f} within each and at most {between:.2f} between them; if these are two cell types or conditions, "
+        "read one at a time (replicates=), and else check which samples the columns are of"
+    )
+    return [Finding("disagree", tuple(names), says)]
 
 
 def _repeatable_shares(sums: xr.Dataset, of: list[int]) -> Array:

@@ -172,8 +172,7 @@ class Manifest:
 
 
 _SAME_ANSWERS = (
-    "; if the predictor gives the same answers, same_answers=True (--same-answers) checks some stored answers and "
-    "continues the trial"
+    "; if the predictor gives the same answers, same_answers=True checks some stored answers and continues the trial"
 )
 
 
