@@ -215,9 +215,10 @@ def requested_methods(method: object) -> tuple[str, ...]:
         raise AttributionError(f"method={quoted(method)}: 'all' is not combined with others; give method='all'")
     wrong = [one for one in names if one not in known]
     if wrong or not names:
+        listed = ", ".join(map(quoted, known))
         raise AttributionError(
-            f"method={quoted(method)} is not a method{nearest(str((wrong or [''])[0]), [*known, 'all'])}; use one or "
-            f"several of {', '.join(map(quoted, known))}, or 'all'"
+            f"method={quoted(method)} is not a method"
+            + nearest(str((wrong or [""])[0]), [*known, "all"], then=f"use one or several of {listed}, or 'all'")
         )
     return tuple(dict.fromkeys(map(str, names)))
 
