@@ -598,7 +598,7 @@ def test_copies_on_either_strand_count_once():
     assert found.n_proposing + found.n_fresh == 60
     assert "40 of 100 sequences are copies of others" in str(found)
     assert "TGCATG" in set(found.confirmed["consensus"])
-    with pytest.raises(SequenceError, match="20 different sequences are too few"):
+    with pytest.raises(SequenceError, match="too few different sequences .20. to propose"):
         cg.discover(rbfox1, np.concatenate([rows[:20]] * 3), rng=0)
 
 
