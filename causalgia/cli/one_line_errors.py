@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from causalgia.checks import nearest_key
 from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, PredictorError, as_message, quoted
 
 _NUMBER = r"-?\d[\d.e+-]*(?<=\d)|-?(?:nan|inf)\b"
@@ -195,6 +196,7 @@ _PLAIN = {  # message of the parser -> plain message
     r"'[^']*' is not a valid float( range)?": "give a number, such as 0.5",
     r"\S+ is not in the range x>=([\d.]*\d)": r"give \1 or more",
     r"Input should be greater than or equal to (\S+)": r"give \1 or more",
+    r"\. Did you mean": "; did you mean",
 }
 
 
@@ -286,9 +288,12 @@ class OneLineGroup(TyperGroup):
             context = getattr(error, "ctx", None)
             path = _command.get() if context is None else context.command_path
             message = str(error.format_message()).rstrip(".")
+            if context is not None and hasattr(error, "option_name") and hasattr(error, "possibilities"):
+                options = [name for parameter in context.command.params for name in parameter.opts]
+                message = _unknown_option(str(error.option_name), options)
             for pattern, plain in _PLAIN.items():
                 message = re.sub(pattern, plain, message)
-            code = _print_error(f"{message}; see `{path} --help`", 2)
+            code = _print_error(f"{message}{' See' if message.endswith('?') else '; see'} `{path} --help`", 2)
         if code == 130:
             _print_error("interrupted", 130)
         sys.exit(code)
@@ -337,6 +342,11 @@ def _is_number_text(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _unknown_option(option: str, options: list[str]) -> str:
+    hint = nearest_key(option.lstrip("-").replace("-", "_"), [name[2:].replace("-", "_") for name in options])
+    return f"No such option: {option}" + re.sub(r"'(\w+)'", lambda name: "--" + name[1].replace("_", "-"), hint)
 
 
 def _print_error(message: str, code: int) -> int:

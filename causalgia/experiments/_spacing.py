@@ -175,7 +175,8 @@ class _SitePair:
         try:
             merged = merged_word(self.first, self.second, distance)
         except DesignError as error:
-            raise DesignError(f"sites collide at distance {distance}: {error}") from error
+            why = str(error).removeprefix("sites collide: ")
+            raise DesignError(f"sites collide at distance {distance}: {why}") from error
         for word in {self.first, self.second}:
             expected = {start for start, site in ((0, self.first), (distance, self.second)) if site == word}
             fixed, letters = word.replace("U", "T"), merged.replace("U", "T")

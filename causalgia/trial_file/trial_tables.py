@@ -241,9 +241,8 @@ def check_null(plain: Table, place: str = "[null]") -> None:
     if place == "[null]":
         kinds[MatchedVariants.kind] = MatchedVariants
     if not isinstance(kind, str) or kind not in kinds:
-        near = nearest(str(kind), kinds)
-        known = ", ".join(kinds)
-        raise DesignError(f"{place}: kind = {shown(kind)} is not a null model{near}; there are {known}")
+        hint = nearest(str(kind), kinds, then=f"there are {', '.join(kinds)}")
+        raise DesignError(f"{place}: kind = {shown(kind)} is not a null model{hint}")
     options = [field for field in fields(kinds[kind]) if field.init]
     check_keys(plain, place, ["kind", *(option.name for option in options)])
     for option in options:
