@@ -314,3 +314,93 @@ def test_a_tensor_that_a_hook_leaves_outside_the_network_is_predicted_by_full_pa
     predictor = cg.TorchPredictor(Hooked().eval(), tasks=["t"], scale="s", incremental=True)
     arms = {"placebo": cg.Placebo("AGATAAG", at=20), "G": cg.Embed("AGATAAG", at=20)}
     cg.check(cg.Design(null=cg.Uniform(length=64), arms=arms, n_units=64), predictor)  # raised AttributeError
+
+
+class Kept(Plain):
+    """A network whose forward reads from its dict what a hook wrote there."""
+
+    def __init__(self, hook):
+        super().__init__()
+        self.kept = {}
+        self.c.register_forward_hook(hook(self, self.kept))
+
+    def forward(self, x):
+        self.c(x)
+        return torch.relu(self.kept["c"]).mean((1, 2))[:, None]
+
+
+class Straight(Kept):
+    def forward(self, x):
+        return torch.relu(self.c(x)).mean((1, 2))[:, None]
+
+
+def recorder(kept, _module, _args, out):
+    kept["c"] = out
+
+
+def by_default(net, kept):
+    def hook(module, args, out, into=kept, *, also=net):
+        assert also.kept is into
+        into["c"] = out
+
+    return hook
+
+
+def in_turn(net, kept):
+    count, write = 0, functools.partial(recorder, kept)
+
+    def hook(*args):
+        nonlocal count
+        count += 1
+        write(*args)
+
+    return functools.wraps(hook)(lambda *args: hook(*args))
+
+
+HOOKS = {
+    "a dict": lambda net, kept: lambda _module, _args, out: kept.update(c=out),
+    "the network": lambda net, kept: lambda _module, _args, out: net.kept.update(c=out),
+    "a partial": lambda net, kept: functools.partial(recorder, kept),
+    "defaults": by_default,
+    "functions in turn": in_turn,
+}
+OPEN_NET = None
+
+
+@pytest.mark.parametrize("hook", HOOKS.values(), ids=HOOKS)
+def test_rounding_is_that_of_a_network_whose_hooks_write_into_the_copy_in_float64(hook):
+    floors = []
+    for kind in Kept, Straight:
+        torch.manual_seed(0)
+        predictor = cg.TorchPredictor(kind(hook), tasks=["t"], device="cpu")
+        floors.append(cg.run(DESIGN, predictor, rng=0)["answer_floor"].to_numpy())
+        assert predictor.module.kept["c"].dtype is torch.float32  # the copy in float64 left it alone
+    np.testing.assert_array_equal(*floors)  # .02 rather than 1e-8, by what the dict held when the copy was made
+    assert floors[0].max() < 1e-4
+
+
+def test_rounding_is_not_measured_on_a_copy_whose_hook_writes_into_a_global(monkeypatch):
+    torch.manual_seed(0)
+    network = Kept(lambda net, kept: lambda _module, _args, out: OPEN_NET.kept.update(c=out))
+    monkeypatch.setitem(globals(), "OPEN_NET", network)
+    predictor = cg.TorchPredictor(network, tasks=["t"], device="cpu")
+    floor = cg.run(DESIGN, predictor, rng=0)["answer_floor"].to_numpy()
+    assert floor.max() < 1e-4  # from the digits of float32
+    with pytest.raises(PredictorError, match="Kept cannot be copied: a hook uses a part of it by the global name OPEN"):
+        predictor.reference()
+
+
+def test_rounding_is_not_measured_on_a_copy_whose_class_closes_over_what_a_hook_writes():
+    kept = {}
+
+    class Both(Kept):
+        def forward(self, x):
+            self.c(x)
+            return torch.relu(kept["c"]).mean((1, 2))[:, None]
+
+    network = Both(lambda _net, _kept: lambda _module, _args, out: kept.update(c=out))
+    predictor = cg.TorchPredictor(network, tasks=["t"], device="cpu")
+    assert cg.run(DESIGN, predictor, rng=0)["answer_floor"].max() < 1e-4  # nothing that was copied: as before
+    network.kept = kept
+    with pytest.raises(PredictorError, match="Both cannot be copied: a hook and the class share an object"):
+        predictor.reference()

@@ -22,6 +22,9 @@ from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, Pred
 _NUMBER = r"-?\d[\d.e+-]*(?<=\d)|-?(?:nan|inf)\b"
 _VALUE = rf"""(?:\([^()=]*\)|\[[^][=]*\]|\{{[^{{}}]*\}}|'[^']*'|"[^"]*"|{_NUMBER}|True|False|None|\.\.\.)"""
 _ARGUMENT = re.compile(rf"(?<![\w.\[-])([a-z][a-z_]*)=({_VALUE})?(?![\w=])")
+_FIRST = re.compile(
+    r"\A[a-z][a-z_]*(?=: )"
+)  # an argument that a message begins with; in a trial file its path is first
 _GIVEN = r"\((?:[^()]|\([^()]*\))*\)"
 _CALL = re.compile(rf"(?:null=)?\bcg\.((?:[a-z]+\.)*\w+)({_GIVEN}(?:\.\w+{_GIVEN})*)?")
 _COMMANDS = {
@@ -78,6 +81,8 @@ def in_shell(text: str, *, of_predictor: bool = False) -> str:
     'tau is not given; give --tau, 0 if all are alike'
     >>> in_shell("effect=nan is not a number; name the others: rope={...}")
     'effect=nan is not a number; name the others: --rope'
+    >>> in_shell("tau: it is -1"), in_shell("trial.toml: tau: it is -1"), in_shell("effects: there are none")
+    ('--tau: it is -1', 'trial.toml: tau: it is -1', 'effects: there are none')
     >>> in_shell("one at a time: rope=[-1.0, 1.0]; error=['bh', 'holm']")
     'one at a time: --rope=-1.0,1.0; --error=bh,holm'
     >>> in_shell("give positive controls, controls=cg.mpra.Controls(positives=...)")
@@ -94,6 +99,7 @@ def in_shell(text: str, *, of_predictor: bool = False) -> str:
     'write a new lock with causalgia.Protocol(...).lock(path), in Python'
     """
     text = _FIELDS.sub(r"\1", _TWO_NAMES.sub("", text))
+    text = _FIRST.sub(lambda found: name if (name := _option_name(found[0])) in _options.get() else found[0], text)
     return _ARGUMENT.sub(partial(_shell_argument, of_predictor=of_predictor), _CALL.sub(_shell_call, text))
 
 

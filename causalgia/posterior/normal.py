@@ -360,23 +360,10 @@ def normal(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | Non
     )
 
 
-def tau_posterior(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | None = None) -> HalfLine:
-    """Return the marginal posterior of tau, with its quantiles; arguments and errors as in `normal`.
-
-    Examples
-    --------
-    >>> tau = tau_posterior(np.array([28.0, 8, -3, 7, -1, 1, 18, 12]), Noise(np.full(8, 144.0)), Prior(tau_scale=20))
-    >>> tau.quantile(np.array([0.5])).round(2)
-    array([5.01])
-    """
-    unit, _, tau, _ = _scaled_problem(effect, noise, prior, covariates)
-    return replace(tau, value=tau.value * unit, scale=tau.scale * unit)
-
-
 def _scaled_problem(
     effect: Array, noise: Noise, prior: Prior, covariates: Array | None
 ) -> tuple[float, Gaussian, HalfLine, int]:
-    """Return the unit, the model and the posterior of tau in that unit, and the number of flat parameters."""
+    """Return the unit, the model and the marginal posterior of tau in that unit, and the number of flat parameters."""
     check_effects(effect, noise)
     unit = noise_unit(noise)
     here = rescale_prior(prior, unit)

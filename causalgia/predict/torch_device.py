@@ -6,10 +6,12 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
+from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any, ClassVar, TypeVar
 from weakref import finalize
 
@@ -356,23 +358,115 @@ def lock_of(module: torch.nn.Module) -> threading.RLock:
 def copied_network(
     network: torch.nn.Module, *, sharing: Sequence[torch.Tensor] = (), double: bool = False
 ) -> torch.nn.Module:
-    """Return a deep copy of a network, sharing some tensors, or in float64.
+    """Return a deep copy of a network, sharing some tensors, or in float64; its hooks see the copy, not the original.
 
     Raises
     ------
     PredictorError
-        If it cannot be copied, or its copy is itself.
+        If it cannot be copied, its copy is itself, or a hook uses a part of it that is not in the hook's closure alone.
     """
     what = f"{type(network).__name__} cannot be copied"
     try:
-        made = deepcopy(network, {id(tensor): tensor for tensor in sharing})
+        copies: dict[int, Any] = {id(tensor): tensor for tensor in sharing}
+        made = deepcopy(network, copies)
         if made is not network:
+            _rebind_functions(network, made, {old: new for old, new in copies.items() if id(new) != old})
             return made.double() if double else made
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a network's own way of copying may raise anything
-        raise PredictorError(f"{what}: {first_line(error)}") from error
+        raise PredictorError(f"{what}: {error if type(error) is PredictorError else first_line(error)}") from error
     raise PredictorError(f"{what}: its copy is itself")
+
+
+def _rebind_functions(network: torch.nn.Module, made: torch.nn.Module, copies: dict[int, Any]) -> None:
+    """Let hooks and other functions that a copy holds see the copies, by id of the original, of what they close over.
+
+    `deepcopy` leaves functions as they are: a hook that writes into a dict of its network would go on writing into the
+    original's, and the copy would read what its own held when it was made.
+    """
+    shared = {id(part) for part in network.modules()}  # by a network's own way of copying
+    parts = [part for part in made.modules() if id(part) not in shared]
+    methods = [held for kind in {kind for part in parts for kind in type(part).__mro__} for held in vars(kind).values()]
+    of_classes = _reached(*(held for held in methods if isinstance(held, FunctionType)))
+    for part in parts:
+        own = vars(part)
+        for name, held in list(own.items()):
+            if name in ("_forward_pre_hooks", "_forward_hooks"):
+                for hook in held.values():
+                    _check_own_copies(hook, copies, of_classes)
+                own[name] = type(held)((key, _rebound(hook, copies)) for key, hook in held.items())
+            elif isinstance(held, FunctionType | MethodType | partial):
+                _check_own_copies(held, copies, of_classes)
+                own[name] = _rebound(held, copies)
+
+
+def _rebound(held: Any, copies: dict[int, Any]) -> Any:
+    """Return what a function holds, or a function, with copies in place of originals; the same, if it reaches none."""
+    if id(held) in copies or copies.keys().isdisjoint(_reached(held)):
+        return copies.get(id(held), held)
+    if isinstance(held, MethodType):
+        return MethodType(_rebound(held.__func__, copies), _rebound(held.__self__, copies))
+    if isinstance(held, partial):
+        given = {name: _rebound(value, copies) for name, value in held.keywords.items()}
+        return partial(_rebound(held.func, copies), *(_rebound(value, copies) for value in held.args), **given)
+    fresh = []
+    for cell in held.__closure__ or ():
+        if id(cell) not in copies and not copies.keys().isdisjoint(_reached(cell)):
+            copies[id(cell)] = CellType()
+            fresh.append(cell)
+    cells = tuple(copies.get(id(cell), cell) for cell in held.__closure__ or ())
+    made = FunctionType(held.__code__, held.__globals__, held.__name__, None, cells)
+    copies[id(held)] = made
+    for cell in fresh:
+        copies[id(cell)].cell_contents = _rebound(cell.cell_contents, copies)
+    made.__defaults__ = held.__defaults__ and tuple(_rebound(value, copies) for value in held.__defaults__)
+    made.__kwdefaults__ = held.__kwdefaults__ and {k: _rebound(v, copies) for k, v in held.__kwdefaults__.items()}
+    vars(made).update(vars(held))
+    return made
+
+
+def _check_own_copies(function: Any, copies: dict[int, Any], of_classes: dict[int, Any]) -> None:
+    """Raise PredictorError if a function uses an original that its copy cannot replace: a global, or a class's own."""
+    within = _reached(function)
+    if not copies.keys().isdisjoint(within.keys() & of_classes.keys()):
+        raise PredictorError("a hook and the class share an object by their closures; let both reach it through self")
+    seen, waiting = dict(within), [held for held in within.values() if isinstance(held, FunctionType)]
+    while waiting:
+        function = waiting.pop()
+        here, codes = function.__globals__, [function.__code__]
+        for code in codes:
+            codes += [part for part in code.co_consts if isinstance(part, CodeType)]
+        for name in sorted({name for code in codes for name in code.co_names} & here.keys()):
+            if isinstance(here[name], FunctionType) and here[name].__globals__ is not here:
+                continue  # of another file
+            further = _reached(here[name])
+            if not copies.keys().isdisjoint(further):
+                raise PredictorError(f"a hook uses a part of it by the global name {name}; let the hook close over it")
+            waiting += [one for key, one in further.items() if key not in seen and isinstance(one, FunctionType)]
+            seen |= further
+
+
+def _reached(*held: Any) -> dict[int, Any]:
+    """Return what can be reached through the closures and arguments of functions, by id, themselves included."""
+    found: dict[int, Any] = {}
+    waiting = list(held)
+    while waiting:
+        one = waiting.pop()
+        if id(one) in found:
+            continue
+        found[id(one)] = one
+        if isinstance(one, MethodType):
+            waiting += [one.__func__, one.__self__]
+        elif isinstance(one, partial):
+            waiting += [one.func, *one.args, *one.keywords.values()]
+        elif isinstance(one, FunctionType):
+            defaults = [*(one.__defaults__ or ()), *(one.__kwdefaults__ or {}).values()]
+            waiting += [*(one.__closure__ or ()), *defaults]
+        elif isinstance(one, CellType):
+            with suppress(ValueError):  # not filled yet
+                waiting.append(one.cell_contents)
+    return found
 
 
 @contextmanager
