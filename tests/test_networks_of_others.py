@@ -329,11 +329,6 @@ class Kept(Plain):
         return torch.relu(self.kept["c"]).mean((1, 2))[:, None]
 
 
-class Straight(Kept):
-    def forward(self, x):
-        return torch.relu(self.c(x)).mean((1, 2))[:, None]
-
-
 def recorder(kept, _module, _args, out):
     kept["c"] = out
 
@@ -360,38 +355,32 @@ def in_turn(net, kept):
 HOOKS = {
     "a dict": lambda net, kept: lambda _module, _args, out: kept.update(c=out),
     "the network": lambda net, kept: lambda _module, _args, out: net.kept.update(c=out),
-    "a partial": lambda net, kept: functools.partial(recorder, kept),
     "defaults": by_default,
     "functions in turn": in_turn,
+    "a global name": lambda net, _kept: by_global_name(net),
 }
-OPEN_NET = None
+NAMED = {}
+
+
+def by_global_name(net):
+    globals()["NAMED"] = net.kept
+    return lambda _module, _args, out: NAMED.update(c=out)
 
 
 @pytest.mark.parametrize("hook", HOOKS.values(), ids=HOOKS)
-def test_rounding_is_that_of_a_network_whose_hooks_write_into_the_copy_in_float64(hook):
-    floors = []
-    for kind in Kept, Straight:
-        torch.manual_seed(0)
-        predictor = cg.TorchPredictor(kind(hook), tasks=["t"], device="cpu")
-        floors.append(cg.run(DESIGN, predictor, rng=0)["answer_floor"].to_numpy())
-        assert predictor.module.kept["c"].dtype is torch.float32  # the copy in float64 left it alone
-    np.testing.assert_array_equal(*floors)  # .02 rather than 1e-8, by what the dict held when the copy was made
-    assert floors[0].max() < 1e-4
-
-
-def test_rounding_is_not_measured_on_a_copy_whose_hook_writes_into_a_global(monkeypatch):
+def test_rounding_is_not_measured_on_a_copy_whose_hooks_write_into_the_original(hook):
     torch.manual_seed(0)
-    network = Kept(lambda net, kept: lambda _module, _args, out: OPEN_NET.kept.update(c=out))
-    monkeypatch.setitem(globals(), "OPEN_NET", network)
-    predictor = cg.TorchPredictor(network, tasks=["t"], device="cpu")
+    predictor = cg.TorchPredictor(Kept(hook), tasks=["t"], device="cpu")
     floor = cg.run(DESIGN, predictor, rng=0)["answer_floor"].to_numpy()
-    assert floor.max() < 1e-4  # from the digits of float32
-    with pytest.raises(PredictorError, match="Kept cannot be copied: a hook uses a part of it by the global name OPEN"):
+    assert floor.max() < 1e-4  # from the digits of float32; .02 by what the dict held when the copy was made
+    with pytest.raises(PredictorError, match="Kept cannot be copied: a hook or another function uses a part of it"):
         predictor.reference()
 
 
-def test_rounding_is_not_measured_on_a_copy_whose_class_closes_over_what_a_hook_writes():
+def test_a_hook_that_is_copied_or_uses_no_part_of_its_network_leaves_rounding_measured():
     kept = {}
+    copied = Kept(lambda _net, own: functools.partial(recorder, own))
+    assert cg.TorchPredictor(copied, tasks=["t"], device="cpu").reference() is not None
 
     class Both(Kept):
         def forward(self, x):
@@ -399,8 +388,4 @@ def test_rounding_is_not_measured_on_a_copy_whose_class_closes_over_what_a_hook_
             return torch.relu(kept["c"]).mean((1, 2))[:, None]
 
     network = Both(lambda _net, _kept: lambda _module, _args, out: kept.update(c=out))
-    predictor = cg.TorchPredictor(network, tasks=["t"], device="cpu")
-    assert cg.run(DESIGN, predictor, rng=0)["answer_floor"].max() < 1e-4  # nothing that was copied: as before
-    network.kept = kept
-    with pytest.raises(PredictorError, match="Both cannot be copied: a hook and the class share an object"):
-        predictor.reference()
+    assert cg.TorchPredictor(network, tasks=["t"], device="cpu").reference() is not None

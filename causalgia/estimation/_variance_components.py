@@ -339,8 +339,7 @@ def _random_effects_of_ice(n: int, m: int, k: int, parent: Codes | None) -> tupl
     drawn: dict[str, Codes] = {}
     for name, codes in _unit_groupings(u, parent).items():
         drawn |= {
-            "_by_".join([name, *with_]): interaction_codes(codes, *(others[x] for x in with_))
-            for with_ in subsets
+            "_by_".join([name, *with_]): interaction_codes(codes, *(others[x] for x in with_)) for with_ in subsets
         }
     drawn |= {"_by_".join(with_): interaction_codes(*(others[x] for x in with_)) for with_ in subsets if with_}
     size = n * m * k

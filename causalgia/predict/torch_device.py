@@ -358,19 +358,19 @@ def lock_of(module: torch.nn.Module) -> threading.RLock:
 def copied_network(
     network: torch.nn.Module, *, sharing: Sequence[torch.Tensor] = (), double: bool = False
 ) -> torch.nn.Module:
-    """Return a deep copy of a network, sharing some tensors, or in float64; its hooks see the copy, not the original.
+    """Return a deep copy of a network, sharing some tensors, or in float64.
 
     Raises
     ------
     PredictorError
-        If it cannot be copied, its copy is itself, or a hook uses a part of it that is not in the hook's closure alone.
+        If it cannot be copied, its copy is itself, or a function that the copy holds uses a part of the original.
     """
     what = f"{type(network).__name__} cannot be copied"
     try:
         copies: dict[int, Any] = {id(tensor): tensor for tensor in sharing}
         made = deepcopy(network, copies)
         if made is not network:
-            _rebind_functions(network, made, {old: new for old, new in copies.items() if id(new) != old})
+            _check_functions(made, {old for old, new in copies.items() if id(new) != old})
             return made.double() if double else made
     except KeyboardInterrupt:
         raise
@@ -379,94 +379,47 @@ def copied_network(
     raise PredictorError(f"{what}: its copy is itself")
 
 
-def _rebind_functions(network: torch.nn.Module, made: torch.nn.Module, copies: dict[int, Any]) -> None:
-    """Let hooks and other functions that a copy holds see the copies, by id of the original, of what they close over.
+def _check_functions(made: torch.nn.Module, originals: set[int]) -> None:
+    """Raise PredictorError if a hook, or another function that a copy holds, reaches a part of the original by id.
 
-    `deepcopy` leaves functions as they are: a hook that writes into a dict of its network would go on writing into the
-    original's, and the copy would read what its own held when it was made.
+    `deepcopy` copies no function: a hook that writes into a dict of its network goes on writing into the original's,
+    and the copy reads what its own held when it was made.
     """
-    shared = {id(part) for part in network.modules()}  # by a network's own way of copying
-    parts = [part for part in made.modules() if id(part) not in shared]
-    methods = [held for kind in {kind for part in parts for kind in type(part).__mro__} for held in vars(kind).values()]
-    of_classes = _reached(*(held for held in methods if isinstance(held, FunctionType)))
-    for part in parts:
+    for part in made.modules():
         own = vars(part)
-        for name, held in list(own.items()):
-            if name in ("_forward_pre_hooks", "_forward_hooks"):
-                for hook in held.values():
-                    _check_own_copies(hook, copies, of_classes)
-                own[name] = type(held)((key, _rebound(hook, copies)) for key, hook in held.items())
-            elif isinstance(held, FunctionType | MethodType | partial):
-                _check_own_copies(held, copies, of_classes)
-                own[name] = _rebound(held, copies)
+        hooks = chain(*(own.get(name, {}).values() for name in ("_forward_pre_hooks", "_forward_hooks")))
+        waiting: list[Any] = [*hooks, *(held for held in own.values() if isinstance(held, FunctionType | partial))]
+        seen: set[int] = set()
+        while waiting:
+            held = waiting.pop()
+            if id(held) in originals:
+                raise PredictorError(
+                    "a hook or another function uses a part of it, and would use the original's; make it a method"
+                )
+            if id(held) in seen:
+                continue
+            seen.add(id(held))
+            waiting += _used_by(held)
 
 
-def _rebound(held: Any, copies: dict[int, Any]) -> Any:
-    """Return what a function holds, or a function, with copies in place of originals; the same, if it reaches none."""
-    if id(held) in copies or copies.keys().isdisjoint(_reached(held)):
-        return copies.get(id(held), held)
+def _used_by(held: Any) -> list[Any]:
+    """Return what a function closes over, has as defaults, or names as globals; of other objects nothing."""
     if isinstance(held, MethodType):
-        return MethodType(_rebound(held.__func__, copies), _rebound(held.__self__, copies))
+        return [held.__func__, held.__self__]
     if isinstance(held, partial):
-        given = {name: _rebound(value, copies) for name, value in held.keywords.items()}
-        return partial(_rebound(held.func, copies), *(_rebound(value, copies) for value in held.args), **given)
-    fresh = []
-    for cell in held.__closure__ or ():
-        if id(cell) not in copies and not copies.keys().isdisjoint(_reached(cell)):
-            copies[id(cell)] = CellType()
-            fresh.append(cell)
-    cells = tuple(copies.get(id(cell), cell) for cell in held.__closure__ or ())
-    made = FunctionType(held.__code__, held.__globals__, held.__name__, None, cells)
-    copies[id(held)] = made
-    for cell in fresh:
-        copies[id(cell)].cell_contents = _rebound(cell.cell_contents, copies)
-    made.__defaults__ = held.__defaults__ and tuple(_rebound(value, copies) for value in held.__defaults__)
-    made.__kwdefaults__ = held.__kwdefaults__ and {k: _rebound(v, copies) for k, v in held.__kwdefaults__.items()}
-    vars(made).update(vars(held))
-    return made
-
-
-def _check_own_copies(function: Any, copies: dict[int, Any], of_classes: dict[int, Any]) -> None:
-    """Raise PredictorError if a function uses an original that its copy cannot replace: a global, or a class's own."""
-    within = _reached(function)
-    if not copies.keys().isdisjoint(within.keys() & of_classes.keys()):
-        raise PredictorError("a hook and the class share an object by their closures; let both reach it through self")
-    seen, waiting = dict(within), [held for held in within.values() if isinstance(held, FunctionType)]
-    while waiting:
-        function = waiting.pop()
-        here, codes = function.__globals__, [function.__code__]
-        for code in codes:
-            codes += [part for part in code.co_consts if isinstance(part, CodeType)]
-        for name in sorted({name for code in codes for name in code.co_names} & here.keys()):
-            if isinstance(here[name], FunctionType) and here[name].__globals__ is not here:
-                continue  # of another file
-            further = _reached(here[name])
-            if not copies.keys().isdisjoint(further):
-                raise PredictorError(f"a hook uses a part of it by the global name {name}; let the hook close over it")
-            waiting += [one for key, one in further.items() if key not in seen and isinstance(one, FunctionType)]
-            seen |= further
-
-
-def _reached(*held: Any) -> dict[int, Any]:
-    """Return what can be reached through the closures and arguments of functions, by id, themselves included."""
-    found: dict[int, Any] = {}
-    waiting = list(held)
-    while waiting:
-        one = waiting.pop()
-        if id(one) in found:
-            continue
-        found[id(one)] = one
-        if isinstance(one, MethodType):
-            waiting += [one.__func__, one.__self__]
-        elif isinstance(one, partial):
-            waiting += [one.func, *one.args, *one.keywords.values()]
-        elif isinstance(one, FunctionType):
-            defaults = [*(one.__defaults__ or ()), *(one.__kwdefaults__ or {}).values()]
-            waiting += [*(one.__closure__ or ()), *defaults]
-        elif isinstance(one, CellType):
-            with suppress(ValueError):  # not filled yet
-                waiting.append(one.cell_contents)
-    return found
+        return [held.func, *held.args, *held.keywords.values()]
+    if isinstance(held, CellType):
+        with suppress(ValueError):  # not filled yet
+            return [held.cell_contents]
+    if not isinstance(held, FunctionType):
+        return []
+    codes = [held.__code__]
+    for code in codes:
+        codes += [part for part in code.co_consts if isinstance(part, CodeType)]
+    here = held.__globals__
+    named = [here[name] for name in {name for code in codes for name in code.co_names} & here.keys()]
+    nearby = [one for one in named if getattr(one, "__globals__", here) is here]  # no functions of other files
+    return [*(held.__closure__ or ()), *(held.__defaults__ or ()), *(held.__kwdefaults__ or {}).values(), *nearby]
 
 
 @contextmanager
