@@ -135,7 +135,8 @@ def test_a_site_in_the_center_raises_the_logit_and_one_outside_lowers_it(name):
     answer = placed(name, places)
     for at in places:
         assert verdict(answer, f"at {at}") == ("increases" if low <= at < high - 10 else "decreases"), at
-    assert " is uneven: it increases the outcome at 450, 500 and 550, decreases it at 50, 150, " in answer.sentences[0]
+    said = " is uneven: the word increases the outcome at 450, 500 and 550, decreases it at 50, 150, "
+    assert said in answer.sentences[0]
 
 
 # --- two motifs -------------------------------------------------------------------------------------------------------

@@ -461,7 +461,7 @@ def test_a_motif_that_the_junction_makes_is_counted():
     for one, share in ((experiment, None), (several, "50")):
         with pytest.warns():
             sentences = one.analyze(cg.run(one, predictor, rng=0, progress=False), rng=0).sentences
-        said = [text for text in sentences if text.startswith("motif: makes")]
+        said = [text for text in sentences if text.startswith("motif: creates")]
         assert said == ([] if share is None else [f"motif: creates GAGA by chance in {share} % of the sequences."])
 
 

@@ -456,7 +456,7 @@ def test_a_repressor_saturates_where_its_curvature_is_above_zero():
 def test_copies_at_unequal_places_add_up_beside_single_sites():
     oracle = Oracle(Word("UGCAUG", 3.0, gain=Slope(-0.05)), Word("GGG", 0.3), scale="score")
     answer = assert_recovers(cg.experiments.copies(at=[4, 20, 34], n_units=400), oracle)
-    assert "copies are additive relative to the same sites alone" in answer.sentences[0]
+    assert "copies are additive relative to the sum of the same sites alone" in answer.sentences[0]
     assert " short of 3 times the first; the sites differ, so place explains this." in answer.sentences[0]
     assert "judged by number they are" not in answer.sentences[0]  # the later places are worth less
 
