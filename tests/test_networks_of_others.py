@@ -379,6 +379,28 @@ def test_rounding_is_that_of_a_network_whose_hooks_write_into_the_copy_in_float6
     assert floors[0].max() < 1e-4
 
 
+def test_the_copy_for_a_worker_reads_what_its_own_hook_writes():
+    """A network on an accelerator is copied to the host before it is sent."""
+    predictor = cg.TorchPredictor(Kept(HOOKS["a dict"]), tasks=["t"], device="cpu")
+    predictor.device = types.SimpleNamespace(type="cuda")
+    sent = predictor.__getstate__()["module"]
+    sent(torch.zeros(3, 4, 30))
+    assert sent.kept["c"].shape == (3, 8, 30)
+    assert not predictor.module.kept
+
+
+def test_copies_with_shuffled_parameters_answer_by_what_their_own_hooks_write():
+    """They answered by what the network's hook had written last."""
+    answers = []
+    for kind in Kept, Straight:
+        torch.manual_seed(0)
+        predictor = cg.TorchPredictor(kind(HOOKS["a dict"]), tasks=["t"], device="cpu")
+        tokens = np.random.default_rng(0).integers(0, 4, (8, 30), dtype=np.uint8)
+        predictor.predict(tokens[::-1])
+        answers.append(cg.attribution.randomized(predictor, n_draws=2, rng=0).predict(tokens))
+    np.testing.assert_array_equal(*answers)
+
+
 def test_rounding_is_not_measured_on_a_copy_whose_hook_writes_into_a_global(monkeypatch):
     torch.manual_seed(0)
     network = Kept(lambda net, kept: lambda _module, _args, out: OPEN_NET.kept.update(c=out))
