@@ -389,3 +389,15 @@ def test_a_hook_that_is_copied_or_uses_no_part_of_its_network_leaves_rounding_me
 
     network = Both(lambda _net, _kept: lambda _module, _args, out: kept.update(c=out))
     assert cg.TorchPredictor(network, tasks=["t"], device="cpu").reference() is not None
+
+
+def test_a_network_whose_hooks_use_its_parts_is_not_copied_for_a_worker_an_onnx_file_or_shuffled_parameters(tmp_path):
+    """A copy with shuffled parameters answered by what the network's hook had written last."""
+    predictor = cg.TorchPredictor(Kept(HOOKS["a dict"]), tasks=["t"], device="cpu")
+    with pytest.raises(PredictorError, match="Kept cannot be copied: a hook.*; build it anew"):
+        cg.attribution.randomized(predictor, n_draws=2, rng=0)
+    with pytest.raises(PredictorError, match="Kept cannot be copied: a hook"):
+        cg.predict.export_onnx(predictor, tmp_path / "net.onnx", length=30)
+    predictor.device = types.SimpleNamespace(type="cuda")  # where it is copied to the host before it is sent
+    with pytest.raises(PredictorError, match="Kept cannot be copied: a hook"):
+        predictor.__getstate__()
