@@ -21,7 +21,7 @@ import causalgia as cg
 
 #: most that the house may have of each; lower a number when the house has fewer
 MOST = {
-    "files": 337,
+    "files": 338,
     "files named with a gerund": 1,
     "base names of two files or more": 1,
     "base names twice in a room": 0,

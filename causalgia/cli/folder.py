@@ -469,8 +469,8 @@ def run_in_folder(
         (folder / MARKS).unlink(missing_ok=True)  # of a trial that is gone
     if not store.exists():
         remove_outdated(folder, *of_outcomes(folder))
-    kept = store.exists() and is_written_by_causalgia(trial_file)
-    before = read_bytes(trial_file, OutcomesError) if kept else None
+    is_ours = store.exists() and is_written_by_causalgia(trial_file)
+    before = read_bytes(trial_file, OutcomesError) if is_ours else None
     spec_files = write_spec(folder, spec, command="run", spec_file=spec_file)
     try:
         found = verb(
