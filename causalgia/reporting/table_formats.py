@@ -161,7 +161,7 @@ def format_number(value: float, se: float, *, scientific: bool = False) -> str:
     rounded = round(value, decimals) + 0.0
     if scientific or decimals > _MOST_DECIMALS or abs(value) >= _LARGE:
         digits = decimals + math.floor(math.log10(abs(rounded))) if rounded else 0
-        return f"{value:.{min(max(digits, 0), _MOST_DIGITS)}e}" if rounded else "0"
+        return f"{rounded:.{min(max(digits, 0), _MOST_DIGITS)}e}" if rounded else "0"
     if not rounded and decimals < 0:
         rounded = round(value) + 0.0
     return f"{rounded:.{max(decimals, 0)}f}"
