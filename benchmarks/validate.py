@@ -87,8 +87,8 @@ _CLAIMS = {
     "known": "known to be",
     "at most": "at most",
     "at least": "at least",
-    "fails": "fails, and is shown failing",
-    "reported": "no promise",
+    "fails": "known to fail",
+    "reported": "none",
 }
 
 
@@ -99,7 +99,7 @@ def table(rows: list[Row]) -> xr.Dataset:
 
 def _cell(name: str) -> str:
     """Return what rows of the same trials have in common: their names up to what is counted."""
-    return re.split(r", ROPE|:|, printed|, false", name)[0]
+    return re.split(r", ROPE|:|, reported", name)[0]
 
 
 def _some(job: tuple[list[int], bool]) -> list[tuple[int, Row]]:
@@ -165,14 +165,18 @@ def page(judgment: xr.Dataset, sections: list[str]) -> str:
     if rows < len(CHECKS):
         lines += [_NOT_YET.format(left=len(CHECKS) - rows)]
     for section in dict.fromkeys(sections):
-        lines += [f"\n## {section}\n", "| | found | promised | band | trials | |", "|---|---|---|---|---|---|"]
+        lines += [
+            f"\n## {section}\n",
+            "| | observed | stated | band | trials | as stated |",
+            "|---|---|---|---|---|---|",
+        ]
         lines += [_line(judgment.isel(row=i)) for i, s in enumerate(sections) if s == section]
     return "\n".join(lines) + "\n"
 
 
 def _line(row: xr.Dataset) -> str:
     claim, kind = str(row["claim"].item()), str(row["kind"].item())
-    digits = ".3f" if kind == "p" else ".4f"
+    digits = ".3f" if kind == "p" else ".2g" if 0 < float(row["nominal"]) < 1e-3 else ".4f"
     value, low, high = (format(float(row[name]), digits) for name in ("value", "lower", "upper"))
     one_sided = {"at most": f"at most {high}", "at least": f"at least {low}"}
     promise = "uniform" if kind == "p" else f"{_CLAIMS[claim]} {float(row['nominal']):.4g}"
@@ -182,20 +186,22 @@ def _line(row: xr.Dataset) -> str:
     return f"| {row['row'].item()} | {value} | {promise} | {band} | {int(row['n_trials']):,} | {verdict} |"
 
 
-_HEAD = """# Validation: is it calibrated?
+_HEAD = """# Validation: are error rates and coverages as stated?
 
-Written by `python benchmarks/validate.py`; the same code with fewer trials runs with every change and fails outside the
-band, or where a method that is shown failing here is nearer to the promise than to this page.
+Written by `python benchmarks/validate.py`. The tests run the same code with fewer trials after every change. They fail
+if a value lies outside its band, or, for a method that is known to fail, if its value is nearer to the nominal one than
+to the one on this page.
 
-Every line counts something over repeated trials whose truth is known. The *trial* is the replicate. The band is where
-the figure may lie if the promise holds: two-sided where exactness is promised, one-sided where the promise is "at most"
-or "at least". The level .001 is split over the {rows} rows of the whole table. Methods that fail are shown failing:
-they must fall outside the band; a figure that is "known to be" was found in other trials and is no promise. Effects are
-normal, exponential (skewness 2), lognormal (skewness 6.2), or present in
-3 % of the units only."""
+Each row counts something over repeated simulated trials whose true effects are known; "trials" is their number. The
+band is the range in which the observed value lies by chance if the statement holds: two-sided for "exactly", one-sided
+for "at most" and "at least". The level .001 is split over the {rows} rows of all tables. Methods that are known to fail
+are shown too, with the band around their nominal value: "yes" means that the observed value lies outside it. A value
+that is "known to be" was observed in other trials and need not be the nominal one. Rows whose statement is "none" are
+given for information. The effects of units are normal, exponential (skewness 2), lognormal (skewness 6.2), or rare:
+present in 3 % of the units only."""
 
 _NOT_YET = """
-Further {left:,} checks run with every change, with fewer trials, and have not yet had their full number."""
+Further {left:,} checks run after every change with fewer trials, but have not been run with their full number yet."""
 
 
 if __name__ == "__main__":

@@ -214,5 +214,6 @@ def _has_torch() -> bool:
         return True
 
 
-if not _has_torch():
+# type checkers, which would drop the export, do not read this
+if not TYPE_CHECKING and not _has_torch():
     __all__.remove("TorchPredictor")

@@ -352,7 +352,7 @@ def _split(of: Sequences) -> tuple[DinucleotideShuffle, DinucleotideShuffle]:
     """Return two null models: shuffles of half of the sequences each, shuffles of one another in one half."""
     if len(of) < _FEWEST:
         raise SequenceError(
-            f"{len(of):,} different sequences are too few to propose on one half and test on the other; give "
+            f"too few different sequences ({len(of):,}) to propose on one half and test on the other; give "
             f"{_FEWEST} or more, or test given words: cg.experiments.word_screen(words=...)"
         )
     whole = DinucleotideShuffle(of=of)

@@ -532,8 +532,7 @@ def exploratory_attrs(attrs: Mapping[Any, Any], **fields: Any) -> dict[str, str]
 
 def _check_known(name: str, known: Sequence[str], place: str, what: str) -> None:
     if name not in known:
-        listed = ", ".join(f"'{name}'" for name in known[:12]) + (", ..." if len(known) > 12 else "") or "none"
+        listed = ", ".join(f"'{name}'" for name in known[:12]) + (", ..." if len(known) > 12 else "")
         a, noun = "an" if what[0] in "aeiou" else "a", what.split()[0]
-        raise DesignError(
-            f"{place} {quoted(name)}, which is not {a} {what}{nearest(name, known)}; the {noun}s are {listed}"
-        )
+        hint = nearest(name, known, then=f"the {noun}s are {listed}" if known else f"there are no {noun}s")
+        raise DesignError(f"{place} {quoted(name)}, which is not {a} {what}{hint}")

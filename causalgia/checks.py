@@ -158,16 +158,35 @@ def similar_names(name: str, known: Iterable[str], *, most: int = 1, cutoff: flo
     return list(dict.fromkeys([*same, *close]))[:most]
 
 
-def nearest(name: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.5) -> str:
-    """Return a hint with the nearest known names, or an empty text.
+def nearest(name: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.5, then: str = "") -> str:
+    """Return a hint with the nearest known names, or an empty text; `then` follows in either case.
 
     Examples
     --------
     >>> nearest("GATA", ["GATA1", "SP1"])
     "; did you mean 'GATA1'?"
+    >>> nearest("GATA", ["GATA1", "SP1"], then="there are 2"), nearest("x", ["GATA1", "SP1"], then="there are 2")
+    ("; did you mean 'GATA1'? There are 2", '; there are 2')
     """
     near = similar_names(name, known, most=most, cutoff=cutoff)
-    return f"; did you mean {', '.join(map(quoted, near))}?" if near else ""
+    if not near:
+        return f"; {then}" if then else ""
+    return f"; did you mean {', '.join(map(quoted, near))}?" + (f" {then[0].upper()}{then[1:]}" if then else "")
+
+
+_KEYS_BY_OTHER_WORDS = {"seed": "rng", "alpha": "level", "n": "n_units"}
+
+
+def nearest_key(key: str, known: Iterable[str]) -> str:
+    """Return a hint with the known key that has the meaning of another word, else with the nearest, else an empty text.
+
+    Examples
+    --------
+    >>> nearest_key("seed", ["rng", "reserve"]), nearest_key("reserv", ["rng", "reserve"])
+    ("; did you mean 'rng'?", "; did you mean 'reserve'?")
+    """
+    names, meant = list(known), _KEYS_BY_OTHER_WORDS.get(key)
+    return nearest(meant if meant in names else key, names, cutoff=0.6)
 
 
 def check_keys(plain: Table, place: str, known: Iterable[str]) -> None:
@@ -176,7 +195,7 @@ def check_keys(plain: Table, place: str, known: Iterable[str]) -> None:
     for key in plain:
         if key not in names:
             where = f"{place} has no key '{key}'" if place else f"there is no key '{key}' at the top"
-            raise DesignError(where + (nearest(key, names) or f"; it takes {', '.join(names)}"))
+            raise DesignError(where + (nearest_key(key, names) or f"; it takes {', '.join(names)}"))
 
 
 def shown(value: object) -> str:

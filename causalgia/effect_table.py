@@ -139,10 +139,8 @@ def selected_tasks(
     for pattern in patterns:
         names = [pattern] if pattern in there else [name for name in known if fnmatchcase(name, pattern)]
         if not names:
-            raise ContrastError(
-                f"{place}task {quoted(pattern)} is not there{nearest(pattern, known)}; say {argument}= one of "
-                f"{tasks_for_errors(known)}"
-            )
+            hint = nearest(pattern, known, then=f"say {argument}= one of {tasks_for_errors(known)}")
+            raise ContrastError(f"{place}task {quoted(pattern)} is not there{hint}")
         found |= dict.fromkeys(names)
     return list(found)
 

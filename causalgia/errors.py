@@ -13,6 +13,7 @@
         ├── OutcomesError              a Dataset or table that is not what the verb takes
         ├── ContrastError              unknown control, weights that do not sum to zero, impossible scale
         ├── EstimateError              a standard error, band or sample size that the data cannot give
+        │   └── NoSlopeError           x that do not vary beyond their errors; in `causalgia.estimation.lines`
         ├── InferenceError             effects, a covariance or a prior that give no posterior
         ├── ConvergenceError           draws that have not converged; also a RuntimeError
         ├── DecisionError              a verdict without a region of practical equivalence, or with an impossible one

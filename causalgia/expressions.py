@@ -252,10 +252,10 @@ def without_patterns(rows: Mapping[str, Mapping[str, float]], known: Sequence[st
         by_pattern = {pattern: matched(pattern, known) for pattern in row}
         for pattern, names in by_pattern.items():
             if not names:
+                more = f" and {len(known) - 12} more" if len(known) > 12 else ""
+                hint = nearest(pattern, known, then=f"there are {', '.join(map(quoted, known[:12]))}{more}")
                 raise ContrastError(
-                    f"contrast of tasks {quoted(name)}: {quoted(pattern)} is the name or pattern of no task"
-                    f"{nearest(pattern, known)}; there are {', '.join(map(quoted, known[:12]))}"
-                    + (f" and {len(known) - 12} more" if len(known) > 12 else "")
+                    f"contrast of tasks {quoted(name)}: {quoted(pattern)} is the name or pattern of no task{hint}"
                 )
         alone = next(iter(row))
         if row == {alone: 1.0} and hypothesis_name(alone) == hypothesis_name(name.strip("`\"'")):

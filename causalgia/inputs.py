@@ -97,6 +97,14 @@ def check_no_pipe(path: str | PathLike[str], error: type[CausalgiaError]) -> Non
         raise error(f"{path}: is a pipe or a device, not a file; write into a file, and give that to what reads")
 
 
+def is_file(path: str | PathLike[str]) -> bool:
+    """Return whether a text is the path of a file; one too long or too odd to be a path is not."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def check_size(file: BinaryIO, path: str | PathLike[str], error: type[CausalgiaError], most: int = LARGEST) -> int:
     """Return the size of an open file in bytes; raise `error` if it is larger than `most`."""
     size = os.fstat(file.fileno()).st_size

@@ -30,7 +30,8 @@ def unknown_name(module: str, name: str, known: Iterable[str], rooms: Iterable[s
         homes = [package.__name__ for package in packages if name in getattr(package, "__all__", ())]
         other = _OTHER_WORDS.get(name, "")
         hint = nearest(name, known, cutoff=0.6)
-        hint = f"; did you mean {', '.join(f'{home}.{name}' for home in homes)}?" if homes else hint
+        if homes and name.casefold() not in map(str.casefold, known):
+            hint = f"; did you mean {', '.join(f'{home}.{name}' for home in homes)}?"
         hint = f"; did you mean {other!r}?" if other in known else hint
     # with the name given to the error, Python 3.12 would suggest it again
     return AttributeError(f"module {module!r} has no attribute {name!r}{hint}", obj=sys.modules[module])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 Kind = Literal[
@@ -39,41 +40,50 @@ class Variable:
     required: bool = False
 
 
-_EFFECT = (("contrast", "task"), ("contrast", "task", "model"))
+def _with_models(*dims: str) -> tuple[tuple[str, ...], ...]:
+    """Return these dims, and the same of several models."""
+    return dims, (*dims, "model")
+
+
+_EFFECT = _with_models("contrast", "task")
+
+
+def _effect(
+    name: str,
+    meaning: str,
+    *,
+    datasets: tuple[Kind, ...],
+    dims: tuple[tuple[str, ...], ...] = _EFFECT,
+    dtype: str = "f",
+    required: bool = False,
+) -> Variable:
+    return Variable(name, datasets, dims, dtype, meaning, required)
+
+
+_moment = partial(_effect, datasets=("moments",))
+_decision = partial(_effect, datasets=("decisions",))
+_look = partial(_effect, datasets=("outcomes",), dims=_with_models("look", "contrast", "task"))
 
 
 def _estimate(
     name: str, meaning: str, *, dtype: str = "f", required: bool = False, decisions: bool = False
 ) -> Variable:
     kinds: tuple[Kind, ...] = ("estimates", "decisions") if decisions else ("estimates",)
-    return Variable(name, kinds, _EFFECT, dtype, meaning, required)
+    return _effect(name, meaning, datasets=kinds, dtype=dtype, required=required)
 
 
-def _moment(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
-    return Variable(name, ("moments",), _EFFECT, dtype, meaning, required)
+def _required(name: str, dtype: str, meaning: str, *, kind: Kind, dims: tuple[tuple[str, ...], ...]) -> Variable:
+    return Variable(name, (kind,), dims, dtype, meaning, required=True)
 
 
-def _decision(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
-    return Variable(name, ("decisions",), _EFFECT, dtype, meaning, required)
-
-
-def _tilted(name: str, dtype: str, meaning: str) -> Variable:
-    return Variable(name, ("tipping",), (("shift",),), dtype, meaning, required=True)
-
-
-def _tilted_effect(name: str, dtype: str, meaning: str) -> Variable:
-    dims = (("shift", "contrast", "task"), ("shift", "contrast", "task", "model"))
-    return Variable(name, ("tipping",), dims, dtype, meaning, required=True)
-
-
-def _turn(name: str, dtype: str, meaning: str) -> Variable:
-    dims = (("side", "contrast", "task"), ("side", "contrast", "task", "model"))
-    return Variable(name, ("tipping",), dims, dtype, meaning, required=True)
-
-
-def _look(name: str, meaning: str) -> Variable:
-    dims = (("look", "contrast", "task"), ("look", "contrast", "task", "model"))
-    return Variable(name, ("outcomes",), dims, "f", meaning)
+_tilted = partial(_required, kind="tipping", dims=(("shift",),))
+_tilted_effect = partial(_required, kind="tipping", dims=_with_models("shift", "contrast", "task"))
+_turn = partial(_required, kind="tipping", dims=_with_models("side", "contrast", "task"))
+_dna = partial(_required, kind="counts", dims=(("barcode", "replicate"), ("barcode",)))
+_rna = partial(_required, kind="counts", dims=(("barcode", "replicate"),))
+_oligo = partial(_required, kind="counts", dims=(("oligo",),))
+_site = partial(_required, kind="sites", dims=_with_models("site", "task"))
+_refutation = partial(_required, kind="refutations", dims=(("check",),))
 
 
 def _library(
@@ -82,40 +92,14 @@ def _library(
     return Variable(name, ("library",), (dims,), dtype, meaning, required)
 
 
-def _library_summary(name: str, dtype: str, meaning: str, dims: tuple[str, ...]) -> Variable:
-    return _library(name, dtype, meaning, dims=dims, required=False)
-
-
-def _count(name: str, dtype: str, meaning: str) -> Variable:
-    dims = (("barcode", "replicate"), ("barcode",)) if name.startswith("dna") else (("barcode", "replicate"),)
-    return Variable(name, ("counts",), dims, dtype, meaning, required=True)
-
-
-def _total_reads(name: str, meaning: str) -> Variable:
-    dims = (("replicate",), ()) if name.startswith("dna") else (("replicate",),)
-    return Variable(name, ("counts",), dims, "i", meaning, required=True)
-
-
-def _oligo(name: str, meaning: str) -> Variable:
-    return Variable(name, ("counts",), (("oligo",),), "U", meaning, required=True)
+_library_summary = partial(_library, required=False)
 
 
 def _map(name: str, meaning: str, *, by_base: bool = False, required: bool = True) -> Variable:
-    answer = (("unit", "task"), ("unit", "task", "model"))
-    of_bases = tuple(
-        (*where, "task", *model)
-        for where in (("unit", "position", "base"), ("unit", "position"))
-        for model in ((), ("model",))
+    of_bases = (*_with_models("unit", "position", "base", "task"), *_with_models("unit", "position", "task"))
+    return Variable(
+        name, ("attributions",), of_bases if by_base else _with_models("unit", "task"), "f", meaning, required
     )
-    return Variable(name, ("attributions",), of_bases if by_base else answer, "f", meaning, required)
-
-
-def _site(name: str, dtype: str, meaning: str) -> Variable:
-    return Variable(name, ("sites",), (("site", "task"), ("site", "task", "model")), dtype, meaning, required=True)
-
-
-def _refutation(name: str, dtype: str, meaning: str) -> Variable:
-    return Variable(name, ("refutations",), (("check",),), dtype, meaning, required=True)
 
 
 def _proposal(name: str, dtype: str, meaning: str, *dims: str) -> Variable:
@@ -201,7 +185,7 @@ SCHEMA: tuple[Variable, ...] = (
     Variable(
         "ice",
         ("effects",),
-        (("unit", "contrast", "task"), ("unit", "contrast", "task", "model")),
+        _with_models("unit", "contrast", "task"),
         "f",
         "individual causal effect: the weighted sum of a unit's outcomes, on attrs['contrast_scale']",
     ),
@@ -216,7 +200,7 @@ SCHEMA: tuple[Variable, ...] = (
     Variable(
         "answer_floor",
         ("outcomes",),
-        (("transform", "task"), ("transform", "task", "model")),
+        _with_models("transform", "task"),
         "f",
         "largest error of the predictor's own arithmetic in an answer, by scale of the contrast; 0 where impossible",
     ),
@@ -230,14 +214,14 @@ SCHEMA: tuple[Variable, ...] = (
     Variable(
         "rounding",
         ("effects",),
-        (("unit", "task"), ("unit", "task", "model")),
+        _with_models("unit", "task"),
         "f",
         "bound on the rounding error of one outcome, from its dtype; a spread within it is none (parallel trials)",
     ),
     Variable(
         "denominator",
         ("effects",),
-        (("unit", "contrast", "task"), ("unit", "contrast", "task", "model")),
+        _with_models("unit", "contrast", "task"),
         "f",
         "what the contrast divides by, relative to it: influence values of mean 1 (a ratio in a crossover)",
     ),
@@ -259,21 +243,21 @@ SCHEMA: tuple[Variable, ...] = (
     Variable(
         "ice_quantile",
         ("moments",),
-        (("quantile", "contrast", "task"), ("quantile", "contrast", "task", "model")),
+        _with_models("quantile", "contrast", "task"),
         "f",
         "quantiles of the ICE over units, each known to attrs['relative_error'] of its distance from about the mean",
     ),
     Variable(
         "ice_correlation",
         ("moments",),
-        (("contrast", "contrast_", "task"), ("contrast", "contrast_", "task", "model")),
+        _with_models("contrast", "contrast_", "task"),
         "f",
         "correlation of the ICE over units (independent units, up to 512 contrasts); 0 where one is constant",
     ),
     Variable(
         "ice_sum",
         ("moments",),
-        (("cluster", "contrast", "task"), ("cluster", "contrast", "task", "model")),
+        _with_models("cluster", "contrast", "task"),
         "f",
         "sum over the units of a parent (beyond 512 contrasts of independent units: of a random group) of ICE - mean",
     ),
@@ -306,14 +290,14 @@ SCHEMA: tuple[Variable, ...] = (
     Variable(
         "covariance",
         ("estimates",),
-        (("contrast", "contrast_", "task"), ("contrast", "contrast_", "task", "model")),
+        _with_models("contrast", "contrast_", "task"),
         "f",
         "covariance of the vector of ACEs (up to 512 contrasts)",
     ),
     Variable(
         "factor",
         ("estimates",),
-        (("cluster", "contrast", "task"), ("cluster", "contrast", "task", "model")),
+        _with_models("cluster", "contrast", "task"),
         "f",
         "factor of that covariance, covariance = factor' factor (beyond 512 contrasts)",
     ),
@@ -456,30 +440,44 @@ SCHEMA: tuple[Variable, ...] = (
     _library("chromosome", "U", "chromosome of the insert", required=False),
     _library("start", "i", "first base of the insert on it, from 0", required=False),
     _library("end", "i", "one past the last base of the insert on it, by its own allele", required=False),
-    _library_summary("broken", "i", "draws of units that broke the rule under the arm", ("rule", "judged_arm")),
-    _library_summary("broken_scrambles", "i", "draws of scrambles that broke the rule", ("rule",)),
+    _library_summary("broken", "i", "draws of units that broke the rule under the arm", dims=("rule", "judged_arm")),
+    _library_summary("broken_scrambles", "i", "draws of scrambles that broke the rule", dims=("rule",)),
     _library_summary(
-        "broken_barcodes", "i", "barcodes that broke the rule in their oligo, and were exchanged", ("rule",)
+        "broken_barcodes", "i", "barcodes that broke the rule in their oligo, and were exchanged", dims=("rule",)
     ),
-    _library_summary("why", "U", "why a unit of the design is in no arm of the library", ("dropped",)),
-    _library_summary("flagged", "i", "oligos that are ordered although they are made less evenly", ("flag",)),
-    _library_summary("share_redrawn", "f", "share of the units that were drawn anew", ()),
-    _library_summary("n_draws", "i", "draws of units, of those that are ordered and of the others", ()),
-    _library_summary("gc_proposed", "f", "share of G and C of the backgrounds as drawn first", ()),
-    _library_summary("gc_ordered", "f", "share of G and C of the backgrounds as ordered", ()),
-    _library_summary("shift", "f", "Jensen-Shannon divergence in bits, k-mers as drawn first and as ordered", ("k",)),
-    _library_summary("shift_by_chance", "f", "what that of two independent samples of this size would be", ("k",)),
+    _library_summary("why", "U", "why a unit of the design is in no arm of the library", dims=("dropped",)),
+    _library_summary("flagged", "i", "oligos that are ordered although they are made less evenly", dims=("flag",)),
+    _library_summary("share_redrawn", "f", "share of the units that were drawn anew", dims=()),
+    _library_summary("n_draws", "i", "draws of units, of those that are ordered and of the others", dims=()),
+    _library_summary("gc_proposed", "f", "share of G and C of the backgrounds as drawn first", dims=()),
+    _library_summary("gc_ordered", "f", "share of G and C of the backgrounds as ordered", dims=()),
+    _library_summary(
+        "shift", "f", "Jensen-Shannon divergence in bits, k-mers as drawn first and as ordered", dims=("k",)
+    ),
+    _library_summary("shift_by_chance", "f", "what that of two independent samples of this size would be", dims=("k",)),
     # MPRA: barcode counts
     Variable("oligo_index", ("counts",), (("barcode",),), "i", "oligo of each barcode: place on dim oligo", True),
-    _count("dna", "i", "reads of the barcode's DNA; without the replicate dim where one plasmid pool serves all"),
-    _count("rna", "i", "reads of the barcode's RNA"),
-    _count("dna_observed", "b", "whether the cell held a count; an empty cell is unknown, and dna is 0 there"),
-    _count("rna_observed", "b", "whether the cell held a count; empty with DNA observed is no read of it"),
-    _total_reads("dna_total", "all DNA reads of the library, of every barcode that was read, filtered or not"),
-    _total_reads("rna_total", "all RNA reads of the library, of every barcode that was read, filtered or not"),
-    _oligo("element", "block that the oligo belongs to: one background under each of its arms"),
-    _oligo("arm", "arm of the oligo"),
-    _oligo("group", "test, negative, positive, promoter or duplicate, or a name of the user's"),
+    _dna("dna", "i", "reads of the barcode's DNA; without the replicate dim where one plasmid pool serves all"),
+    _rna("rna", "i", "reads of the barcode's RNA"),
+    _dna("dna_observed", "b", "whether the cell held a count; an empty cell is unknown, and dna is 0 there"),
+    _rna("rna_observed", "b", "whether the cell held a count; empty with DNA observed is no read of it"),
+    _required(
+        "dna_total",
+        "i",
+        "all DNA reads of the library, of every barcode that was read, filtered or not",
+        kind="counts",
+        dims=(("replicate",), ()),
+    ),
+    _required(
+        "rna_total",
+        "i",
+        "all RNA reads of the library, of every barcode that was read, filtered or not",
+        kind="counts",
+        dims=(("replicate",),),
+    ),
+    _oligo("element", "U", "block that the oligo belongs to: one background under each of its arms"),
+    _oligo("arm", "U", "arm of the oligo"),
+    _oligo("group", "U", "test, negative, positive, promoter or duplicate, or a name of the user's"),
     # maps of sequences
     _map(
         "score",

@@ -11,11 +11,11 @@
 # ---
 
 # %% [markdown]
-# # A first trial: does it know GATA1?
+# # A first trial: does the network know GATA1?
 #
-# A network that predicts activity from sequence will answer any sequence we write. So we can ask it questions the way a
-# laboratory asks a cell: prepare many backgrounds, treat each, keep a control, and compare. This notebook asks an oracle,
-# whose rules we know, and then a published network, whose rules we do not.
+# A network that predicts activity from sequence makes a prediction for any sequence we write. So we can experiment on it as a
+# laboratory experiments on a cell: prepare many backgrounds, treat each, keep a control, and compare. This notebook does so with an
+# oracle, whose rules we know, and then with a published network, whose rules we do not.
 
 # %%
 # %matplotlib inline
@@ -30,9 +30,10 @@ from causalgia.plot import forest
 # %% [markdown]
 # ## An oracle, whose rules are known
 #
-# `gata1_like` is a predictor with two tasks, two cell types. In both, `AGATAAG` raises activity, more in K562 than in HepG2.
-# The trial has five kinds of arms: nothing; a *fresh* rearrangement of the motif for every unit (the control); the motif; the
-# motif with its core broken; and forty *fixed* rearrangements, which show what writing any seven bases does.
+# `gata1_like` is a predictor with two tasks, which stand for two cell types. In both, `AGATAAG` raises activity, more in K562 than in
+# HepG2. The trial has five kinds of arms: untreated backgrounds; a *fresh* rearrangement of the motif for every unit (the placebo); the
+# motif; the motif with its core broken; and forty *fixed* rearrangements (placebo words), which show the effect of writing any seven
+# bases.
 
 # %%
 oracle = cg.zoo.oracle("gata1_like")
@@ -54,8 +55,8 @@ estimates = cg.estimate(effects)
 print(cg.report(estimates))
 
 # %% [markdown]
-# Every unit received every arm, so each has an individual effect, and the interval is a paired one. How much did pairing gain? Compared as
-# unpaired, the same arms have a larger standard error:
+# Every unit received every arm, so each has an individual effect, and the comparison is paired. How much precision did pairing gain? If the
+# same outcomes are treated as two independent samples, the standard error is larger:
 
 # %%
 y = outcomes["outcome"].sel(task="K562")
@@ -64,8 +65,8 @@ paired = estimates["se"].sel(contrast="GATA1", task="K562").item()
 print(f"standard error unpaired {unpaired:.4f}, paired {paired:.4f}: {unpaired / paired:.1f} times smaller")
 
 # %% [markdown]
-# The oracle's true effects are sums over windows, so they can be computed exactly and drawn beside the estimates. The gray band is
-# the central 95 % of the forty placebo words: the lowest and the highest of them lie outside.
+# The oracle adds up contributions of windows of the sequence, so its true effects can be computed exactly and drawn beside the estimates.
+# The gray band is the central 95 % of the forty placebo words; the lowest and the highest of them lie outside it.
 
 # %%
 truth = oracle.true_ace(design, control="untreated")
@@ -75,9 +76,9 @@ print(f"largest |estimate - truth| / se of {z.size} effects: {abs(z).max().item(
 forest(estimates, task="K562", truth=truth).figure
 
 # %% [markdown]
-# In the table above, neither the broken core nor the fresh placebo differs from zero: this oracle rewards a few words, and seven other
-# letters in random sequence have little effect on it. Single placebo words do have effects: some contain a part of a word that counts, and
-# others remove one that was there by chance.
+# In the table above, neither the broken core nor the fresh placebo differs significantly from zero: this oracle responds to a few words,
+# and seven other letters in random sequence have little effect on it. Single placebo words do have effects: some contain part of a word
+# that the oracle responds to, and others overwrite one that was there by chance.
 
 # %%
 words = [name for name in estimates["contrast"].values.tolist() if name.startswith("placebo ")]
@@ -85,7 +86,7 @@ n_significant = (estimates["p"].sel(contrast=words) < 0.05).sum("contrast")
 print(f"placebo words with p < 0.05, of {len(words)}:", n_significant.to_pandas().to_dict())
 
 # %% [markdown]
-# On the published network below, most placebo words have an effect. Writing any seven bases removes the bases that were there and adds
+# On the published network below, most placebo words have an effect. Writing any bases removes those that were there and adds
 # others that may have a function of their own. So the control for a motif is a placebo, which does both, and not the untreated arm:
 
 # %%
@@ -95,9 +96,9 @@ print(cg.report(against_placebo))
 # %% [markdown]
 # ## Two sites: an interaction
 #
-# Two interventions make a factorial of four arms. The additive interaction is the double difference AB − A − B + 0, computed
-# within each unit. The oracle rewards GATA and an E-box that face each other on the same side of the helix. Distances are from start to
-# start: GATA is 7 bp long, so at 10 there are 3 bp between the sites.
+# Two interventions give a factorial design with four arms. The additive interaction is the difference of differences AB − A − B + 0,
+# computed within each unit. The oracle rewards GATA and an E-box together, most where they lie on the same face of the helix. Distances are
+# from start to start: GATA is 7 bp long, so at a distance of 10 there are 3 bp between the sites.
 
 # %%
 pairs = []
@@ -113,8 +114,8 @@ print(f"{exact} of {len(pairs)} interactions are exact")
 
 # %% [markdown]
 # *Exact* means that all 300 units have the same interaction: its standard error is 0 and its interval a point. That is a statement about
-# these units; 300 equal ones leave up to 3/300, one in a hundred of the population, that may differ (with 95 % confidence). Where the
-# interval has a width, a few backgrounds have a site of their own under a written word, or at its edge.
+# these units: if 300 units agree, up to 3/300, or 1 %, of the population may still differ (95 % confidence). Where the
+# interval has a width, a few backgrounds contain a site of their own where a word is written, or overlapping its edge.
 
 # %%
 from matplotlib.figure import Figure
@@ -133,8 +134,8 @@ figure
 # ## A published network
 #
 # DeepSTARR (de Almeida et al. 2022, [doi:10.1038/s41588-022-01048-5](https://doi.org/10.1038/s41588-022-01048-5)) predicts developmental
-# and housekeeping enhancer activity of 249 bp of fly DNA. Its weights are public (Zenodo 10.5281/zenodo.5502060); a copy as safetensors,
-# with the ten enhancers of the paper's example, is read here from a folder beside the repository, and is not part of causalgia. If that
+# and housekeeping enhancer activity of 249 bp of fly DNA. Its weights are public (Zenodo 10.5281/zenodo.5502060). A copy as safetensors,
+# with the ten example enhancers of the paper, is read here from a folder beside the repository; it is not part of causalgia. If that
 # folder is absent, this part is skipped with a message.
 
 # %%
@@ -175,10 +176,11 @@ if folder:
     print(cg.report(real_estimates))
 
 # %% [markdown]
-# Three things are worth seeing. The motifs of the paper stand far outside the forty placebo words, each in its own task: AP-1 in the
-# developmental one, Dref in the housekeeping one. The placebo words themselves are not zero and not alike: tested against zero, most random
-# words would be "significant", and the test would be uninformative. And the units are shuffles of only ten enhancers: the standard error
-# counts ten parents, not three hundred units, and the interval is wide accordingly (see the warning above).
+# Three things are worth noting. The motifs of the paper have effects far outside the range of the forty placebo words, each in its own
+# task: AP-1 and GATA in the developmental one, Dref in the housekeeping one. The effects of placebo words are neither zero nor alike: if
+# units are taken as independent, most random words are "significantly" different from zero (the second output below), so that test is
+# uninformative. And the units are shuffles of only ten enhancers: the standard error counts ten parents, not three hundred units, and is
+# larger accordingly (see the warning above and the ratios below).
 
 # %%
 if folder:

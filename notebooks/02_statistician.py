@@ -11,10 +11,10 @@
 # ---
 
 # %% [markdown]
-# # A table of effects to verdicts
+# # From a table of effects to verdicts
 #
-# For the statistician who imports the inference side alone: no network, no sequence, no torch. The input is a table with two columns, an
-# effect and its standard error. The output is a verdict about *size* for every row, with a controlled error rate.
+# This notebook is for statisticians who need the inference alone: no network, no sequence, no torch. The input is a table with two columns,
+# an effect and its standard error. The output is a verdict about the *size* of every effect, with a controlled error rate.
 
 # %%
 # %matplotlib inline
@@ -32,8 +32,8 @@ from causalgia.plot import forest
 # %% [markdown]
 # ## Eight schools
 #
-# The table that every hierarchical model meets first (Rubin 1981). One call infers all effects together, by quadrature and independent
-# draws: there is no chain that could fail to converge.
+# This is the textbook example of a hierarchical model (Rubin 1981). One call infers all effects together, by quadrature and independent
+# draws: there is no Markov chain that could fail to converge.
 
 # %%
 schools = pd.DataFrame(
@@ -47,8 +47,8 @@ with warnings.catch_warnings():
 summary.iloc[:, :2]
 
 # %% [markdown]
-# The result is the tree of the installed ArviZ. The same model by NUTS agrees within Monte-Carlo error; here is the distance of the
-# posterior means in units of it:
+# The result is a DataTree in ArviZ's format. NUTS on the same model gives the same posterior means within Monte Carlo error; here are the
+# differences, in units of that error:
 
 # %%
 sampled = cg.infer(schools, law="normal", prior=prior, engine="nuts", n_draws=8_000, rng=2, accept_unconverged=True)
@@ -56,10 +56,10 @@ mcse = np.hypot(posterior["moments"]["sd"] / 4_000**0.5, sampled["moments"]["sd"
 ((posterior["moments"]["mean"] - sampled["moments"]["mean"]) / mcse).to_series().round(1)
 
 # %% [markdown]
-# ## Two thousand effects, most of them nothing
+# ## Two thousand effects, most of them zero
 #
-# Now a screen as screens are: nineteen rows in twenty have no effect, the others have effects of all sizes, and standard errors differ by a
-# factor of four. Since we draw the truth ourselves, we can look at it afterwards.
+# Now a simulated screen: nineteen rows in twenty have no effect, the others have effects of all sizes, and standard errors differ by up to
+# a factor of four. Since the data are simulated, the true effects are known.
 
 # %%
 rng = np.random.default_rng(0)
@@ -77,8 +77,8 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# The largest raw effects are inflated: they were selected for their errors, too. Shrinkage corrects for this, by an amount that is
-# estimated from the table itself.
+# The largest raw effects are overestimates on average: they were selected for large errors as well as for large effects. Shrinkage corrects
+# for this, by an amount that is estimated from the table itself.
 
 # %%
 top = np.argsort(-np.abs(screen["effect"].to_numpy()))[:20]
@@ -93,8 +93,9 @@ def rmse(guess: np.ndarray) -> float:
 {"raw": round(rmse(screen["effect"].to_numpy()), 3), "shrunken": round(rmse(shrunken), 3)}
 
 # %% [markdown]
-# If effects are no larger than their errors, shrinkage is stronger. Four thousand effects of sd 1, measured with se 1: among the largest
-# forty, most of what stands out is error, and intervals still cover.
+# If effects are no larger than their errors, shrinkage is stronger. With four thousand effects of sd 1, measured with a standard error of
+# 1, half of each estimate is error on average, in the largest forty as in all others; the intervals of these forty still cover the truth at
+# close to their nominal rate.
 
 # %%
 small = rng.normal(size=4_000)
@@ -121,9 +122,10 @@ figure.tight_layout()
 # %% [markdown]
 # ## Verdicts about size
 #
-# A discovery says "not 0", which with enough data is true of everything. A verdict compares an effect with a region of practical equivalence
-# (ROPE) that *you* state: increases, decreases, negligible, or undecided. The error rate is of a set of verdicts, directions and
-# negligible ones apart, so that easy negligibles do not pay for wrong directions.
+# A discovery says that an effect is not 0, which with enough data can be shown of nearly every effect. A verdict compares an effect with a
+# region of practical equivalence (ROPE) that *you* state: increases, decreases, negligible, or undecided. The error rate is controlled
+# separately for directions (increases and decreases) and for negligible effects, so that many easy negligible effects do not make up for
+# wrong directions.
 
 # %%
 decisions = cg.decide(mixture, rope=(-0.2, 0.2), error="bayes_fdr", level=0.95)
@@ -132,8 +134,9 @@ region = np.where(truth > 0.2, "increases", np.where(truth < -0.2, "decreases", 
 pd.crosstab(pd.Series(verdict, name="verdict"), pd.Series(region, name="truth"))
 
 # %% [markdown]
-# Rows are verdicts, columns the truth: the wrong ones are off the diagonal, at most 5 % of each kind of verdict on average. The others are
-# undecided, with the number of further units that would decide them if the table has numbers of units. The strongest rows:
+# Rows are verdicts, columns the truth. Wrong verdicts are the counts off the diagonal: on average at most 5 % of the directions, and at
+# most 5 % of the negligible effects. The remaining effects are undecided; if the table gives numbers of units, the result also states how
+# many more would decide each. The six largest effects:
 
 # %%
 strongest = decisions.isel(contrast=top[:6])
@@ -142,11 +145,11 @@ print(cg.report(strongest))
 # %%
 forest(strongest)
 # %% [markdown]
-# ## Errors that depend on each other
+# ## Correlated errors
 #
-# Contrasts with one control share its error. A covariance that is given counts as known and enters whole. Here two hundred effects share a
-# control whose error is as large as their own; given the covariance, the model does not mistake the common shift for an effect of every
-# word.
+# Contrasts with the same control share its error. A covariance matrix that you give is taken as known and is used in full. Here two hundred
+# effects share a control whose error is as large as their own; with the covariance, the model does not mistake the common shift for an
+# effect in every row.
 
 # %%
 k = 200
@@ -158,12 +161,12 @@ alone = cg.from_effects(effects, np.sqrt(np.diag(V)))
 prior = cg.Prior(mu_sd=1, tau="half_normal", tau_scale=1)
 {
     name: int((cg.infer(table, law="normal", prior=prior, rng=3)["moments"]["lfsr"] < 0.05).sum())
-    for name, table in {"errors as if independent": alone, "covariance known": together}.items()
+    for name, table in {"errors taken as independent": alone, "covariance known": together}.items()
 }
 
 # %% [markdown]
-# Simultaneous bands use the covariance as well: their critical value is that of the maximum under this correlation, not of two hundred
-# independent statistics.
+# Simultaneous bands use the covariance as well: their critical value is a quantile of the largest of two hundred correlated statistics,
+# which is smaller than for independent ones.
 
 # %%
 {

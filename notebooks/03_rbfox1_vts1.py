@@ -11,14 +11,14 @@
 # ---
 
 # %% [markdown]
-# # Two RNA-binding proteins, nine questions
+# # Two RNA-binding proteins, eleven questions
 #
 # Koo, Anand, Paul & Eddy ([2018](https://doi.org/10.1101/418459)) and Koo et al. ([2021](https://doi.org/10.1371/journal.pcbi.1008925))
-# trained networks on RNAcompete, the binding of a protein to many thousand RNAs of 41 bases, and then asked the networks what they had
-# learnt, by experiments on random sequences. This notebook asks the same questions of two ensembles of the zoo. Each is five small
-# networks, trained from five seeds on noisy answers of an oracle: `rbfox1_like` (UGCAUG and weaker words, crowding, a bias at the 3' end)
-# and `vts1_like` (GCUGG, best in the loop of a hairpin). So we know what there is to find; and the networks do not quite agree about it, as
-# trained networks never do.
+# trained networks on RNAcompete data, the binding of a protein to many thousands of RNAs of up to 41 bases, and then used experiments on
+# random sequences to find out what the networks had learned. This notebook repeats these experiments with two ensembles of the zoo. Each
+# consists of five small networks, trained from five seeds on an oracle's outputs with added noise: `rbfox1_like` (UGCAUG and weaker words,
+# crowding, a bias at the 3' end) and `vts1_like` (GCUGG, with the largest effect in the loop of a hairpin). So we know what there is to
+# find; and the five networks disagree somewhat, as retrained networks do.
 
 # %%
 # %matplotlib inline
@@ -38,13 +38,13 @@ print(cg.zoo.card("rbfox1_like"))
 
 
 # %% [markdown]
-# Every experiment has the same three steps: a function of the catalogue gives the design with its contrasts, `cg.run` asks the predictor,
-# and `analyze` answers the question, in a sentence, tables and a figure.
+# Every experiment has the same three steps: a function of the catalogue gives the design with its contrasts, `cg.run` computes the
+# predictions, and `analyze` answers the question with sentences, tables and a figure.
 
 
 # %%
 def ask(experiment, predictor):
-    """Run an experiment, print what it says, and return the answer."""
+    """Run and analyze an experiment, print the sentences of its answer, and return the answer."""
     outcomes = cg.run(experiment, predictor, rng=0, progress=False)
     answer = experiment.analyze(outcomes, rng=0)
     print("\n".join(answer.sentences))
@@ -54,11 +54,12 @@ def ask(experiment, predictor):
 # %% [markdown]
 # ## Which words matter?
 #
-# All 4,096 words of six letters, each written at base 17 of the same random backgrounds. Twenty backgrounds are deliberately few, because
-# this is a screen. Four hundred *placebo words*, drawn at random, show what writing any six letters does. A word is a hit if it lies beyond
-# them, at a bounded false discovery rate over all 4,096 words. Ranks among four hundred words cannot tell one in 4,096, so that beyond the
-# outermost of them a Student t tail fitted to the placebo words decides. That is a model. Among a hundred placebo words, of which one
-# happens to hold most of the motif, that tail is so heavy that nothing is found.
+# All 4,096 words of six letters are written at base 17 of the same random backgrounds. Twenty backgrounds are deliberately few, because
+# this is a screen. Four hundred *placebo words*, drawn at random, show the effect of writing any six letters. A word is a hit if its effect
+# lies beyond theirs, at a bounded false discovery rate over all 4,096 words. Ranks among four hundred placebo words cannot give p-values
+# small enough for 4,096 tests, so beyond the most extreme placebo words p-values come from a Student t tail fitted to them. That is a
+# model assumption. If there are only a hundred placebo words and one of them contains most of the motif, the fitted tail can be so heavy
+# that no word is a hit.
 
 # %%
 screening = cg.experiments.word_screen(n_units=20, n_placebos=400)
@@ -68,13 +69,13 @@ print(found.sentences[0])
 found.draw().figure
 
 # %% [markdown]
-# UGCAUG is first. The last sentence is a warning: against *zero*, hundreds of words "differ", and many placebo words too. That test is
-# uninformative, since overwriting six letters nearly always changes the network's answer a little.
+# UGCAUG is first. The last sentence is a warning: tested against *zero*, hundreds of words "differ", and so do dozens of placebo words.
+# That test is uninformative, since overwriting six letters nearly always changes the network's prediction a little.
 #
 # ### The winner's curse
 #
-# The largest of 4,096 estimates are large for two reasons: their effects are, and their errors are. The 400 best words, asked again on
-# three hundred fresh backgrounds, tell the two apart:
+# The largest of 4,096 estimates are large because their effects are large and because their errors are. Running the 400 best words again on
+# three hundred fresh backgrounds separates the two:
 
 # %%
 estimates = found.estimates.isel(task=0)
@@ -89,22 +90,22 @@ figure = Figure(figsize=(4.8, 4.2), layout="constrained")
 axes = figure.subplots()
 axes.axline((0, 0), slope=1, color="0.6", lw=0.8)
 axes.scatter(best, again, s=10, color="#1f5fa8", lw=0)
-axes.set(
-    xlim=(0, 0.9), ylim=(-0.15, 1.4), xlabel="effect in the screen, 20 units", ylabel="effect again, 300 fresh units"
-)
-axes.set_title("the 400 best words; the first dozen lie beyond, near the line", fontsize=9, loc="left")
+axes.set(xlim=(0, 0.9), ylim=(-0.15, 1.4), xlabel="effect in the screen, 20 units", ylabel="effect on 300 fresh units")
+axes.set_title("the 400 best words (the very largest effects are outside these axes)", fontsize=9, loc="left")
 figure
 
 # %%
 for first, last in ((0, 10), (10, 100), (100, 200), (200, 400)):
     rows = slice(first, last)
-    print(f"ranks {first + 1} to {last}: mean {best[rows].mean():.2f} in the screen, {again[rows].mean():.2f} again")
+    print(
+        f"ranks {first + 1} to {last}: mean {best[rows].mean():.2f} in the screen, {again[rows].mean():.2f} on fresh units"
+    )
 
 # %% [markdown]
-# The very best words replicate. Those after the first hundred lose about a third of their effect: they were selected because their
-# estimates on twenty backgrounds were too large by chance. Others, above the line, were underestimated, and a screen on twenty backgrounds also
-# misses words: half of a UGCAUG has an effect only on backgrounds that happen to complete it. So a screen selects, and a confirmation
-# estimates. `cg.confirm` asks the selected words once more and judges them against the same placebo words:
+# The ten best words replicate. Those after the first hundred lose about a third of their estimated effect: many were selected because their
+# estimates on twenty backgrounds were too large by chance. Others, above the line, were underestimated. A screen on twenty backgrounds also
+# misses words: half of a UGCAUG has an effect only on backgrounds that happen to complete it. So a screen selects words, and a confirmation
+# estimates their effects. `cg.confirm` runs the selected words on fresh backgrounds and compares them with the same placebo words:
 
 # %%
 confirmed = cg.analyze(cg.confirm(screen, select=found.decisions, predictor=network, rng=0, n_units=300), rng=0)
@@ -115,29 +116,29 @@ print(chosen[columns].to_dataframe()[columns].round(2).to_string())
 # %% [markdown]
 # ## Which letters of the word?
 #
-# Every single-base change of UGCAUG, and UGCAUG itself: a logo whose heights are effects. The word must be in its own logo, and each
-# change is compared with it on the same backgrounds.
+# The next experiment makes every single-base change of UGCAUG. In the logo, the heights are effects. Each changed word is compared with
+# UGCAUG on the same backgrounds.
 
 # %%
 answer = ask(cg.experiments.word_mutagenesis(n_units=300), network)
 answer.draw().figure
 
 # %% [markdown]
-# The first letter hardly matters (AGCAUG and CGCAUG bind nearly as well), and two changes leave something: these are the weaker words
-# of the oracle.
+# All changes weaken the word. At the first letter, A and C leave most of the effect (AGCAUG and CGCAUG), but G leaves none; elsewhere only
+# UGCACG keeps half of it, and UGUAUG and UGCAUA a tenth. These are the weaker words of the oracle.
 #
 # ## Does it matter where the word lies?
 #
-# From here on all five networks are used, and the claim is about a newly trained network: the intervals include the disagreement of the
-# five, which more backgrounds do not reduce. Effects within 0.2 log intensity, an eighteenth of what one site does, are called negligible;
-# that was chosen before looking.
+# From here on all five networks are used, and the claim is about the mean over networks trained in the same way: the intervals include the
+# disagreement of the five, which more backgrounds do not reduce. Effects within 0.2 log intensity, an eighteenth of the effect of one site,
+# count as negligible; this region was chosen before the outcomes were seen.
 
 # %%
 SMALL = (-0.2, 0.2)
 
 
 def of_retrained(experiment):
-    """The same experiment, as a claim about networks of other seeds too."""
+    """Return the same experiment with a claim that extends to networks trained from other seeds."""
     return replace(experiment, analysis=replace(experiment.analysis, target="population x predictors"))
 
 
@@ -156,28 +157,29 @@ answer.draw().figure
 each = cg.estimate(cg.contrast(cg.run(copies, rbfox1, rng=0, progress=False)))["ace"].isel(task=0)
 print(each.sel(contrast=["1 copy", "2 copies", "3 copies"]).to_pandas().round(2).to_string())
 beyond = answer.decisions.isel(task=0).sel(contrast=["excess over single sites", "3 copies"])["ace"].values
-print(f"all copies beyond the sum of single sites: {100 * beyond[0] / beyond[1]:.1f} % of the effect of three")
+print(f"excess over the sum of single sites: {100 * beyond[0] / beyond[1]:.1f} % of the effect of three copies")
 
 # %% [markdown]
-# In every network the outcome rises with every copy. The excess over the effects of the same sites alone is half a percent of the total,
-# and its interval holds 0; but for newly trained networks it reaches beyond 0.2, so that the verdict leaves open whether copies are
-# additive in the strict sense. Judged by their number alone they would seem to saturate; but a site has a smaller effect the nearer it lies to
-# the 3' end, as seen above, and the arms with a single site at each place account for that. The published places (`at="published"`) leave
-# two bases between sites, and where those read CA there is one more UGCAUG across the gap, which neither site makes alone: a sixteenth of
-# all backgrounds has it, and it looks like cooperation. The design itself creates this effect; the default leaves four bases.
+# In every network the outcome rises with every copy. The excess over the sum of the same sites alone is half a percent of the effect of
+# three copies. Its interval includes 0 but also values beyond 0.2, so it remains undecided whether copies are additive within the ROPE.
+# Judged by their number alone, copies would seem to saturate; but the nearer a site lies to the 3' end, the smaller its effect, as seen
+# above, and the arms with a single site at each position account for that. The published positions (`at="published"`) leave two bases
+# between sites. Where these are CA, they complete one more UGCAUG across the gap, which neither site creates alone. This happens at a gap
+# in one background of sixteen, and it looks like cooperation although the design itself creates it; by default there are four bases between
+# sites.
 #
 # ## Does the distance of two sites matter?
 #
-# Two sites lie symmetrically about a center, and each of their places has an arm with one site alone. After these are subtracted, what
-# remains is the effect of the distance, and not of the position.
+# Two sites lie symmetrically about a center, and for each of their positions there is an arm with one site alone. After these are
+# subtracted, what remains depends on the distance and not on the positions.
 
 # %%
 answer = ask(of_retrained(cg.experiments.spacing(n_units=300, rope=SMALL)), rbfox1)
 answer.draw().figure
 
 # %% [markdown]
-# Near sites are sub-additive; nine bases apart they are additive. How much did the shared backgrounds help? The standard errors on one
-# network, paired, beside those that fresh backgrounds for every arm would have given:
+# Sites four and six bases apart are sub-additive; nine bases apart they are additive within the ROPE. How much did the shared backgrounds
+# help? The table compares the standard errors of one network, paired, with those that fresh backgrounds for every arm would give:
 
 # %%
 spacing = cg.experiments.spacing(n_units=300, rope=SMALL)
@@ -188,7 +190,7 @@ print(gain.isel(task=0).to_dataframe()[["se", "unpaired_se", "gain"]].round(3).t
 # %% [markdown]
 # ## Do effects track affinity?
 #
-# Seven words, whose dissociation constants were measured (Auweter et al. 2006,
+# The dissociation constants of seven words were measured by Auweter et al. (2006,
 # [doi:10.1038/sj.emboj.7600918](https://doi.org/10.1038/sj.emboj.7600918)).
 
 # %%
@@ -196,11 +198,11 @@ answer = ask(cg.experiments.affinity(log10_kd_se=0.1, n_units=300), network)
 answer.draw().figure
 
 # %% [markdown]
-# They do. The words scatter about the line by more than the errors of both explain, as expected: the network was not trained on affinities,
-# and nothing makes the relation exactly linear.
+# They do. The words scatter about the line by more than the errors of effects and affinities explain, as expected: the network was not
+# trained on affinities, and there is no reason for the relation to be exactly linear.
 #
-# An average may hide sequences that answer otherwise. The same seven words, sequence by sequence: each line is the distribution of a
-# word's effect over three hundred backgrounds.
+# An average may hide sequences on which the effect differs. In the next figure each line is the distribution of the effect of one of the
+# seven words over three hundred backgrounds.
 
 # %%
 ice = cg.contrast(cg.run(cg.experiments.affinity(n_units=300), network, rng=0, progress=False))["ice"].isel(task=0)
@@ -213,20 +215,22 @@ axes.legend(frameon=False, fontsize=7)
 figure
 
 # %% [markdown]
-# Each word shifts nearly all sequences by nearly as much. The tails are sequences where the word completes, or destroys, a site of its
-# background.
+# Each word has nearly the same effect on nearly all sequences. In the tails are sequences in which the word completes, or destroys, a site
+# of the background.
 #
 # ## Is there a bias for GC?
 #
-# GCGCGC at the 3' end and at the 5' end, with and without the word: a bias of one end, and whether it changes what the word does.
+# GCGCGC is written at the 3' end and at the 5' end, with and without the word. This shows whether either end has a bias, and whether the
+# bias changes the effect of the word.
 
 # %%
 answer = ask(of_retrained(cg.experiments.composition_bias(word="UGCAUG", at=[34, 2], n_units=300, rope=SMALL)), rbfox1)
 answer.draw().figure
 
 # %% [markdown]
-# The bias is at the 3' end, and that at the 5' end is negligible. It does not change the effect of the word. Whether it is larger than 0.2 in
-# newly trained networks remains undecided. The other protein was simulated without a bias, and has none:
+# There is a bias at the 3' end; at the 5' end it is negligible, and so are both interactions with the word. Whether the bias at the 3' end
+# is larger than 0.2 on average over such networks remains undecided. The other protein was simulated without a bias, and in its networks
+# the bias is negligible:
 
 # %%
 answer = ask(of_retrained(cg.experiments.composition_bias(word="GCUGG", at=34, n_units=300, rope=SMALL)), vts1)
@@ -234,8 +238,9 @@ answer = ask(of_retrained(cg.experiments.composition_bias(word="GCUGG", at=34, n
 # %% [markdown]
 # ### For how many proteins?
 #
-# The paper asked 244 networks, one for each experiment of RNAcompete. Here are 244 simulated factors, each with a word of its own; a
-# third of them answer less the more G and C lies in the last eight bases. An effect of GCGCGC beyond 0.2 counts.
+# The paper repeated this with 244 networks, one for each RNAcompete experiment. Here 244 factors are simulated, each with a word of its
+# own; in a third of them the outcome falls with the number of G and C in the last eight bases. A factor counts as biased if the effect of
+# GCGCGC is beyond 0.2.
 
 # %%
 generator = np.random.default_rng(3)
@@ -264,24 +269,25 @@ axes.axhspan(*SMALL, color="0.92", lw=0)
 ranks = np.arange(ordered.sizes["contrast"]) + 1
 axes.vlines(ranks, ordered["lower"], ordered["upper"], lw=0.8, color="#1f5fa8")
 axes.plot(ranks, ordered["ace"], ".", ms=2, color="#1f5fa8")
-axes.set(xlabel="244 simulated factors, by their bias", ylabel="bias of GC at the 3' end,\nlog intensity")
+axes.set(xlabel="244 simulated factors, ordered by their bias", ylabel="effect of GCGCGC at the 3' end,\nlog intensity")
 figure
 
 # %% [markdown]
 # ## Does the fold of the RNA matter?
 #
-# VTS1 binds GCUGG in a loop. The word is written in the open, into the loop of a hairpin, and into its stem; and because the stem lies
-# elsewhere, also in the open at that place. The effect in the fold is compared with the effect at the *same* place without it.
+# VTS1 binds GCUGG in a loop. The word is written into unstructured sequence ("in the open"), into the loop of a hairpin, and into its stem.
+# Because the stem lies at another position, the word is also written in the open at that position. Its effect in the fold is compared with
+# its effect at the *same* position without the fold.
 
 # %%
 answer = ask(of_retrained(cg.experiments.hairpin(n_units=300, rope=SMALL)), vts1)
 answer.draw().figure
 
 # %% [markdown]
-# ## Would other backgrounds have said the same?
+# ## Would other backgrounds give the same order?
 #
-# Everything above is about uniform random RNA. The order of the seven words under six null models, five of them made from sequences
-# rich in A and U; the profile and the shuffle of single bases are those of the paper:
+# Everything above is about uniform random RNA. Here the seven words are ordered by their effects under six null models, five of them made
+# from sequences rich in A and U; the profile and the mononucleotide shuffle are the null models of the paper:
 
 # %%
 letters = np.random.default_rng(2).choice(list("ACGU"), p=[0.32, 0.18, 0.18, 0.32], size=(300, 41))
@@ -301,13 +307,14 @@ print(table["tau"].isel(task=0).to_pandas().round(2).to_string())
 print(table.attrs["sentences"])
 
 # %% [markdown]
-# Where the order changed, `agreement` would warn. It does not.
+# If the order depended on the null model, `agreement` would warn. It does not.
 #
 # ## Do the filters look like the words?
 #
-# Networks whose first layer is followed by an exponential read words in single filters (Koo & Ploenzke 2021,
-# [doi:10.1038/s42256-020-00291-x](https://doi.org/10.1038/s42256-020-00291-x)). One of five such networks: what excites the
-# four filters with the most sites, in bits. (Thirty sites look informative by chance alone; these have more.)
+# Networks with an exponential activation after the first layer tend to learn whole motifs in single filters (Koo & Ploenzke 2021,
+# [doi:10.1038/s42256-020-00291-x](https://doi.org/10.1038/s42256-020-00291-x)). The figure shows, for one of five such networks, the logos
+# of the sites that activate the four filters with the most sites. (A logo of about thirty sites looks informative by chance alone; these
+# have more.)
 
 # %%
 exponential = cg.zoo.load("rbfox1_like", architecture="exponential", member=1)
@@ -323,7 +330,7 @@ for axes, row in zip(figure.subplots(2, 2).ravel(), busiest, strict=True):
 figure
 
 # %% [markdown]
-# A filter that looks like a word could be one that later layers ignore. Taken away, one by one, what becomes of the effect of UGCAUG?
+# Later layers could ignore a filter that looks like a word. How does the effect of UGCAUG change when each filter is removed in turn?
 
 # %%
 members = {"intact": exponential}
@@ -338,21 +345,22 @@ changes = cg.estimate(lost).isel(task=0)
 print(changes[columns[:3]].to_dataframe()[columns[:3]].round(2).to_string())
 
 # %% [markdown]
-# One filter carries the word: without filter 24 its whole effect is gone. Filter 10 reads the same word, and the network hardly needs it.
+# The network needs one filter for this word: without filter 24 the effect is lost. Filter 10 matches the same word, but the network hardly
+# depends on it.
 #
-# ## And was it right?
+# ## Were the networks right?
 #
-# The networks were trained on oracles, whose effects are known exactly. Spacing and structure once more, the truth beside what five
-# networks learnt:
+# The networks were trained on oracles, whose effects are known exactly. For spacing and structure, the true effects of the oracle are
+# compared with those that the five networks learned:
 
 
 # %%
 def beside_truth(experiment, story, names):
-    """Return what five networks say of some contrasts, and the truth of the oracle that they were trained on."""
+    """Return the effects in five networks for some contrasts, and those in the oracle that they were trained on."""
     outcomes = cg.run(experiment, cg.zoo.ensemble(story), rng=0, progress=False)
-    learnt = cg.estimate(cg.contrast(outcomes), target="population x predictors").isel(task=0).sel(contrast=names)
+    learned = cg.estimate(cg.contrast(outcomes), target="population x predictors").isel(task=0).sel(contrast=names)
     truth = cg.zoo.oracle(story).true_ace(experiment).isel(task=0).sel(contrast=names)
-    rows = learnt[["ace", "lower", "upper"]].to_dataframe()[["ace", "lower", "upper"]]
+    rows = learned[["ace", "lower", "upper"]].to_dataframe()[["ace", "lower", "upper"]]
     return rows.assign(truth=truth.values).round(2).to_string()
 
 
@@ -362,7 +370,8 @@ print(
 )
 
 # %% [markdown]
-# Directions and order of these effects are right, and the effects of single words are nearly right in size. The
-# interactions that the oracle has were learnt with the right sign, and that of a stem with the right size. The penalty for crowding is a fifth
-# too small, and two fifths of the effect of a loop were learnt. There the intervals over five networks are far from the truth. Agreement of retrained networks is no evidence about the RNA:
-# it says what this training, on these data, finds.
+# The networks have these effects in the right order, and the effects of single words in nearly the right size (the site of VTS1 is a tenth
+# too large). The interactions of the oracle were learned with the right sign, and that of the stem with the right size; at nine bases the
+# interaction is negligible in both. The penalty for crowding is about a fifth too small, and only two fifths of the effect of a loop were
+# learned: there the intervals over five networks are far from the truth. Agreement between retrained networks is no evidence about the RNA:
+# it shows what this training procedure learns from these data.

@@ -11,20 +11,20 @@
 # ---
 
 # %% [markdown]
-# # Knock-in, occlusion and pair syntax on a real network, from raw FASTA
+# # Knock-in, occlusion and pair syntax in a published network, from raw FASTA
 #
 # DeepSTARR (de Almeida et al. 2022, [doi:10.1038/s41588-022-01048-5](https://doi.org/10.1038/s41588-022-01048-5)) predicts the
-# developmental (`dev`) and housekeeping (`hk`) enhancer activity of 249 bp of fly DNA, in log2. Its paper says that motifs add to activity,
-# that instances of one motif are not equal, and that the distance between two motifs matters. Here these three claims are tested by
-# experiments on the published network, and on two networks of the same architecture that others trained, because the answer of one network
-# may be an accident of its training.
+# developmental (`dev`) and housekeeping (`hk`) enhancer activity of 249 bp of fly DNA, in log2. Its authors report that motifs add to
+# activity, that instances of one motif are not equivalent, and that the distance between two motifs matters. Here these three claims are
+# tested by experiments on the published network, and on two networks of the same architecture that others trained, because an effect in one
+# network may be an accident of its training.
 #
-# None of these files is part of causalgia, and nothing is downloaded. The published weights are at
+# None of the files is part of causalgia, and nothing is downloaded. The published weights are at
 # [doi:10.5281/zenodo.5502060](https://doi.org/10.5281/zenodo.5502060), the ten enhancers at
 # [github.com/bernardo-de-almeida/DeepSTARR](https://github.com/bernardo-de-almeida/DeepSTARR), the two other networks at
-# [github.com/aszymik/deep-starr](https://github.com/aszymik/deep-starr) (rows of their one-hot are A C T G). Copies as safetensors are read
-# from a folder `shared` beside the repository, where `SOURCE.md` files say commit, license and how each was converted; where that folder is
-# absent the notebook runs and shows nothing.
+# [github.com/aszymik/deep-starr](https://github.com/aszymik/deep-starr) (the channels of their one-hot input are A C T G). Copies as
+# safetensors are read from a folder `shared` beside the repository, where `SOURCE.md` files state the commit, the license and how each was
+# converted. If that folder is absent, the notebook runs and shows nothing.
 
 # %%
 # %matplotlib inline
@@ -37,7 +37,7 @@ from matplotlib.figure import Figure
 
 import causalgia as cg
 
-warnings.simplefilter("ignore", cg.errors.FewClustersWarning)  # ten parents, three networks: said in the text below
+warnings.simplefilter("ignore", cg.errors.FewClustersWarning)  # ten parents, three networks: see the text below
 NETWORKS = {"published": "deepstarr", "retrained 1": "deepstarr_retrained_1", "retrained 2": "deepstarr_retrained_2"}
 MOTIFS = {"AP-1": "ATGACTCAT", "GATA": "AGATAAGA", "Dref": "TATCGATA"}
 TASKS = ["dev", "hk"]
@@ -49,8 +49,8 @@ print("published networks found" if folder else "the folder 'shared' is absent: 
 # %% [markdown]
 # ## From raw FASTA
 #
-# `read_sequences` takes the files as they are. The backgrounds are 500 dinucleotide shuffles of ten enhancers; which enhancer each came from
-# stands in its name. The standard error depends on this: fifty shuffles of one enhancer are not fifty enhancers.
+# `read_sequences` reads the files as they are. The backgrounds are 500 dinucleotide shuffles of ten enhancers; the name of each shuffle
+# contains the enhancer that it was made from. The standard error depends on this: fifty shuffles of one enhancer are not fifty enhancers.
 
 
 # %%
@@ -78,9 +78,9 @@ if folder:
 # %% [markdown]
 # ## Knock-in
 #
-# Each motif is written at position 100 of every shuffle; its placebo, a fresh rearrangement for every background that does not carry the
-# motif, at the same place. A placebo also destroys what was there, so the claim is motif minus placebo, on the same background. First a
-# check of the arms: does a written word create another site together with the bases beside it?
+# Each motif is written at position 100 of every shuffle. Its placebo, a fresh rearrangement for every background that does not contain the
+# motif, is written at the same position. A placebo also overwrites what was there, so the estimand is motif minus placebo, on the same
+# background. First a check of the arms: does a written word create another site together with the bases beside it?
 
 # %%
 if folder:
@@ -89,17 +89,18 @@ if folder:
     made = pd.concat(
         {k: s["made"].sel(arm=["motif", "placebo"]).to_pandas() for k, s in zip(MOTIFS, seams, strict=True)}
     )
-    print("share of backgrounds in which an arm makes a site that was not meant:")
+    print("share of backgrounds in which an arm creates an unintended site:")
     print(made.round(3).to_string())
 
 # %% [markdown]
-# Hardly any. Now the effects. By default an experiment is answered for each network of an ensemble; with ``target="population x predictors"`` the answer is
-# about networks of this kind: each of the three is a draw, and the standard error counts ten parents *and* three networks.
+# Hardly ever. Now the effects. By default an experiment is analyzed for each network of an ensemble. With
+# `target="population x predictors"` the claim is about networks of this kind: each of the three counts as one draw, and the standard error
+# accounts for ten parents *and* three networks.
 
 
 # %%
 def over_networks(experiment):
-    """Return the experiment, asked about networks of this kind."""
+    """Return the experiment with a claim about networks of this kind."""
     return replace(experiment, analysis=replace(experiment.analysis, target="population x predictors"))
 
 
@@ -110,9 +111,9 @@ if folder:
         print(next(text for text in one.analyze(knocked[name], rng=0).sentences if text.startswith(f"Task {own}")))
 
 # %% [markdown]
-# Beside it, what each network says by itself, over the same population of shuffles. The spread between the networks (`between`) is several
-# times the error that each reports of itself: a paper with one network and its small error bar would have reported a digit that retraining
-# changes.
+# The next table has the estimates of each network by itself, over the same population of shuffles. The standard deviation between the
+# networks (`between`) is 1.2 to 2.2 times the standard error of a single network (`se of one`), and 2.5 to 5 times the one that treats all
+# 500 shuffles as independent: the error bar of one network does not include the variation between retrainings.
 
 # %%
 if folder:
@@ -158,13 +159,14 @@ figure if folder else None
 
 # %% [markdown]
 # AP-1 and GATA raise developmental activity and Dref housekeeping activity, in every network. The intervals over networks are wide because
-# three networks give the spread between them two degrees of freedom; they answer the question "what would a fourth network say?".
+# the variance between three networks has two degrees of freedom. They are intervals for the mean over all networks of this kind, not for
+# the effect in a fourth network (`target="next predictor"`).
 #
 # ## Occlusion
 #
-# The reverse question, in the enhancers themselves: what is lost when each GATAA is overwritten by random bases? Each instance has placebo spans in the
-# same enhancer, away from every instance, with the same fill; every draw has another one, so that no single place decides. Instances of one enhancer are one
-# cluster.
+# The reverse experiment, in the enhancers themselves: how much activity is lost when each GATAA is overwritten with random bases? Each
+# instance is compared with placebo spans in the same enhancer, away from every instance and overwritten in the same way; every draw uses
+# another span, so that the comparison does not depend on one position. The instances of one enhancer form one cluster.
 
 # %%
 if folder:
@@ -173,15 +175,15 @@ if folder:
     lost = over_networks(occlusion).analyze(occluded, rng=0)
     print(*lost.sentences, sep="\n")
     net = cg.estimate(cg.contrast(occluded)).sel(contrast="uniform minus placebo")
-    print("\nmotif minus placebo, each network:")
+    print("\nmotif minus placebo, in each network:")
     print(net[["ace", "lower", "upper"]].to_dataframe()[["ace", "lower", "upper"]].round(2).to_string())
 
 # %% [markdown]
-# Occluding a GATAA costs developmental activity in every network. So does overwriting five bases anywhere else, a third as much: an
-# enhancer has more than its GATA sites, so overwriting a placebo span has an effect as well. The effect of GATAA itself is the difference:
-# it lowers activity in every network, and in two of three by more than their own intervals. A random fill left GATAA in place, or made one
-# in a placebo span, rarely, and that is counted. Instance by instance: they are not equal, and on *which* of them matter most the networks
-# agree only in part.
+# Occluding a GATAA lowers developmental activity. So does overwriting five bases elsewhere, a third as much, since an enhancer has
+# functional sequence beyond its GATA sites. The effect of GATAA itself is the difference. Its estimate is negative in every network, and in
+# two of the three the interval excludes 0; over networks, with nine enhancers and three networks, the verdict is undecided. In about 2 % of
+# draws a random fill happened to be GATAA, or to create one in a placebo span; the output states how often. In the next figure the
+# instances differ in their effects, and the networks agree only in part on *which* of them matter most.
 
 # %%
 if folder:
@@ -197,22 +199,25 @@ if folder:
             label = f"{model}{', placebo span' if mark == 'x' else ''}"
             axes.errorbar(effect, range(len(order)), xerr=se, fmt=mark, ms=4, lw=0.8, color=COLORS[model], label=label)
     axes.axvline(0, color="0.6", lw=0.8)
-    axes.set(yticks=range(len(order)), xlabel="occluded minus untreated, dev (log2; one se over draws)")
+    axes.set(
+        yticks=range(len(order)), xlabel="occluded minus untreated, dev (log2; bars: one standard error over draws)"
+    )
     axes.set_yticklabels(names, fontsize="x-small")
     figure.legend(loc="outside lower center", ncols=3, fontsize="x-small", frameon=False)
     agreed = (
         instances["effect"].sel(contrast="uniform").to_dataframe()["effect"].unstack("model").corr(method="spearman")
     )
-    print("rank correlation of the instances' effects between networks:")
+    print("rank correlation between networks of the effects of instances:")
     print(agreed.round(2).to_string())
 figure if folder else None
 
 # %% [markdown]
 # ## Pair syntax
 #
-# Two sites on the same backgrounds, each distance with its own controls: both, the first alone, the second alone *at its place*, neither.
-# The interaction both − first − second + neither is the effect of the pair beyond the sum; on a log2 scale 0 means that activities
-# multiply. A second site that moves has other surroundings, which its own control subtracts, so distance is not confounded with position.
+# Two sites are written into the same backgrounds. Each distance has its own four arms: both sites, the first alone, the second alone *at
+# its own position*, and neither. The interaction both − first − second + neither is the effect of the pair beyond the sum of single
+# effects; on a log2 scale, 0 means that the effects on activity multiply. When the second site moves, its surroundings change; its own
+# control subtracts that, so distance is not confounded with position.
 
 
 # %%
@@ -268,13 +273,14 @@ figure if folder else None
 # %% [markdown]
 # ## What holds in every network
 #
-# A line for each question: the effect over networks with its interval, and whether the intervals of all three networks, each clustered by
-# parent, lie on one side of 0. That is a stricter criterion than the mean, and makes no claim about a fourth network.
+# The table has a row for each effect: the estimate over networks with its interval, and how many of the three intervals, one per network
+# and clustered by parent, lie above or below 0. That all three lie on one side is a statement about these networks and makes no claim about
+# a fourth.
 
 
 # %%
 def line(alone, together):
-    """Return the effect over networks, its interval, and what each network says."""
+    """Return the effect over networks, its interval, and in how many networks it lies above or below 0."""
     up, down = (alone["lower"] > 0).to_numpy(), (alone["upper"] < 0).to_numpy()
     said = "up in all" if up.all() else "down in all" if down.all() else f"{up.sum()} up, {down.sum()} down"
     ends = [together[name].item() for name in ("ace", "lower", "upper")]
@@ -294,9 +300,10 @@ if folder:
     print(pd.DataFrame(table).T.infer_objects().to_string(float_format="{:.2f}".format))
 
 # %% [markdown]
-# Each motif raises its own task. Two GATA sites are sub-additive ten bases apart, and additive or slightly synergistic farther apart. Two
-# Dref sites are strongly synergistic, most at short distances; even for developmental activity, which one alone hardly moves. And does that
-# hold elsewhere in the sequence? The pair of Dref sites once more, its first site at the center:
+# Each motif raises the activity that it is known for. Two GATA sites are sub-additive ten bases apart. Twenty bases apart, the interaction
+# in developmental activity is still negative in two of three networks; at 45 bases it is slightly synergistic in housekeeping activity. Two
+# Dref sites are strongly synergistic, most at short distances, and this holds even for developmental activity, on which one Dref site has
+# hardly any effect. Does it hold elsewhere in the sequence? Here is the pair of Dref sites once more, with its first site at the center:
 
 # %%
 if folder:
@@ -312,5 +319,5 @@ if folder:
     print(pd.DataFrame(rows).T.infer_objects().to_string(float_format="{:.2f}".format))
 
 # %% [markdown]
-# For developmental activity it does. For housekeeping activity the synergy is smaller there, and at ten bases it is no longer seen in every network: how far
-# a rule holds, over places as over networks, is part of the question.
+# For developmental activity it does. For housekeeping activity the synergy is smaller there, and at 10 and 45 bases it is no longer seen in
+# every network. Over which positions and networks a rule holds is part of the claim.

@@ -11,10 +11,11 @@
 # ---
 
 # %% [markdown]
-# # A large trial: kept on disk, killed, resumed, and carried by workers that die
+# # A large trial: stored on disk, killed, resumed, and run on workers that die
 #
-# A trial of a million sequences takes hours on a slow network. Machines are rebooted in that time, queues have limits,
-# disks fill up. This notebook does all of that to one trial on purpose, and ends each time with the same numbers.
+# A trial of a million sequences takes hours on a slow network. In that time machines are rebooted, queue limits are reached, and disks
+# corrupt data. In this notebook a trial is killed, one of its files is damaged, and one of its workers dies; each time the results are the
+# same.
 
 # %%
 import os
@@ -36,8 +37,8 @@ folder = Path(tempfile.mkdtemp())
 # %% [markdown]
 # ## The trial
 #
-# The predictor is a network that ships with the library. The design is an ordinary one: nothing in it depends on how a large trial is
-# stored. Predictor and design are written as a script, so that other processes can make the same trial.
+# The predictor is a network that ships with the library. The design is an ordinary one: nothing in it depends on how the trial is
+# stored. Predictor and design are written to a script, so that other processes can run the same trial.
 
 # %%
 script = folder / "trial.py"
@@ -48,7 +49,7 @@ import torch
 
 import causalgia as cg
 
-torch.set_num_threads(1)  # a sum over other numbers of threads may round its last bit otherwise
+torch.set_num_threads(1)  # with another number of threads, the last bit of a sum may round differently
 design = cg.Design(
     null=cg.Uniform(length=41),
     arms={
@@ -68,17 +69,17 @@ sys.path.insert(0, str(folder))
 from trial import design, predictor
 
 # %% [markdown]
-# `causalgia check` (here `cg.check`) shows what to expect: whether the predictor is accurate enough for a contrast, how fast it is, and how
-# much time and disk space the planned trial will take. Every line is explained in the guide to checking a predictor.
+# `causalgia check` (here `cg.check`) shows what to expect: whether the predictor's rounding error is small enough for each contrast, how
+# fast it is, and how much time and disk space the planned trial will take. Every line is explained in the guide to checking a predictor.
 
 # %%
 print(cg.check(design, predictor))
 
 # %% [markdown]
-# ## Kept on disk, and killed
+# ## Stored on disk, and killed
 #
-# With `store=` outcomes go to a zarr store as they are predicted. The script is started, and after a while it is killed: not
-# interrupted, not asked to stop, but `kill -9`.
+# With `store=`, outcomes are written to a zarr store as they are predicted. The script is started, and after a while it is killed with
+# `kill -9`, which gives it no chance to clean up.
 
 # %%
 store = folder / "trial.zarr"
@@ -103,7 +104,7 @@ print(f"the rest took {time.perf_counter() - start:.0f} s")
 outcomes
 
 # %% [markdown]
-# The result is lazy: values are read on first use. Every verb accepts it, with bit-identical results.
+# The result is lazy: values are read on first use. Every function of the library accepts it and gives bit-identical results.
 
 # %%
 in_memory = cg.run(design, predictor, rng=7)
@@ -114,7 +115,7 @@ xr.testing.assert_identical(estimates, cg.estimate(cg.contrast(in_memory)))
 print(estimates[["ace", "se"]].to_dataframe().round(4))
 
 # %% [markdown]
-# Another design is another trial, and is refused by this store:
+# A store belongs to one trial. A run with another design raises an error:
 
 # %%
 from dataclasses import replace
@@ -127,7 +128,8 @@ except cg.errors.CausalgiaError as error:
 # %% [markdown]
 # ## A bit flips
 #
-# Disks corrupt data, rarely. One bit of one file is flipped; the next run finds it by its hash and computes that part again.
+# Disks rarely corrupt data, but they do. Here one bit of one file is flipped; the next run detects it by the hash of the file and computes
+# that part again.
 
 # %%
 file = next(path for path in sorted((store / "outcome").glob("c/**/*")) if path.is_file())
@@ -144,8 +146,8 @@ xr.testing.assert_identical(mended.compute(), in_memory)
 # %% [markdown]
 # ## Moments alone
 #
-# A trial of 10^9 sequences has 4 GB of outcomes, which are not read one by one. `keep="moments"` keeps what the estimates need: means,
-# covariances, quantiles of the individual effects. Memory does not grow with the number of units.
+# A trial of 10^9 sequences has 4 GB of outcomes, which nobody reads one by one. `keep="moments"` keeps what the estimates need: means,
+# covariances, and quantiles of the individual effects. Memory does not grow with the number of units.
 
 # %%
 moments = cg.run(design, predictor, rng=7, keep="moments")
@@ -157,8 +159,9 @@ print(f"{moments.nbytes / 1e3:,.0f} kB instead of {outcomes.nbytes / 1e3:,.0f} k
 # %% [markdown]
 # ## On several workers, one of which dies
 #
-# Any Dask cluster works; this one is two processes on this machine. In the middle of the run one of them is killed. Dask gives its turns to
-# the other (and starts a new one), and the outcomes are the same again: units belong to the trial, not to who carries it out.
+# Any Dask cluster works; this one consists of two processes on this machine. In the middle of the run one of them is killed. Dask passes
+# its turns (ranges of units) to the other and starts a new process. The outcomes are the same again, since the random draws of a unit do
+# not depend on the worker that computes it.
 
 # %%
 import logging

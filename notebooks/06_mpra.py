@@ -13,9 +13,9 @@
 # %% [markdown]
 # # From the predictor to the bench and back
 #
-# A network says that a GATA1 site raises activity, and by how much in which background. Here the same design is ordered as an oligo
-# library, measured (by a simulation whose truth we know), analyzed with the same contrast, and compared with the virtual trial. The results
-# plan the next library.
+# A network predicts that a GATA1 site raises activity, and by how much in each background. Here the same design is ordered as an oligo
+# library, measured (in a simulation whose true effects are known), analyzed with the same contrast, and compared with the virtual trial.
+# The results are then used to plan the next library.
 
 # %%
 import json
@@ -32,8 +32,8 @@ folder = Path(tempfile.mkdtemp())
 # %% [markdown]
 # ## The design
 #
-# The predictor knows one word, which counts for more where a second one is near: so the effect differs between backgrounds. The control is a placebo, the
-# same letters in an order drawn anew for every background.
+# The predictor responds to one word, and more strongly if a second word is near, so the effect differs between backgrounds. The control is
+# a placebo: the same letters in an order drawn anew for every background.
 
 # %%
 predictor = cg.zoo.Oracle(
@@ -52,16 +52,16 @@ design = cg.Design(
 # %% [markdown]
 # ## The library
 #
-# A thousand backgrounds are deliberately more than we can pay for: all are predicted, and a random draw of them is ordered. Sites of the
-# enzymes that clone the library are looked for on whole oligos, junctions included; a background that has one in any arm is drawn anew
-# under every arm, and the report states how this changed the null model.
+# A thousand backgrounds are deliberately more than we can pay for: all are predicted, and a random sample of them is ordered. Whole oligos,
+# including their junctions, are searched for sites of the cloning enzymes. If a background has such a site under any arm, it is replaced
+# under all arms, and the report states how this changed the null model.
 
 # %%
 candidates = cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)
 print(cg.report(candidates))
 
 # %% [markdown]
-# The virtual trial asks for exactly these inserts.
+# The virtual trial predicts exactly these inserts.
 
 # %%
 virtual = cg.contrast(cg.mpra.virtual_trial(candidates, predictor))
@@ -71,8 +71,9 @@ print(
 )
 
 # %% [markdown]
-# How many of them should be ordered? The virtual trial knows the spread between backgrounds, on its own scale. Without an earlier library
-# its scale at the bench is unknown; with a slope of 1 (`slope=1`) and the noise of published libraries:
+# How many of them should be ordered? The virtual trial gives the spread between backgrounds, on the scale of the predictor. Without an
+# earlier library, the conversion to the scale of the measurement is unknown. The table has the half widths for a slope of 1 (`slope=1`) and
+# the noise of published libraries:
 
 # %%
 noise = cg.mpra.NoiseModel(sd_barcode=0.6, sd_replicate=0.15, sd_count=0.5)
@@ -82,8 +83,8 @@ plan = cg.mpra.power(
 print(plan["half_width"].squeeze(drop=True).to_pandas().round(3))
 
 # %% [markdown]
-# The number of backgrounds matters, that of barcodes hardly. A hundred backgrounds are drawn at random, *without* looking at their
-# predictions.
+# Four times as many backgrounds halve the interval; three times as many barcodes shorten it by a fifth. A hundred backgrounds are drawn at
+# random, *without* looking at their predictions.
 
 # %%
 rng = np.random.default_rng(1)
@@ -96,10 +97,11 @@ for path in cg.mpra.write_library(library, folder / "LIB"):
 print("\nto order:", *(folder / "LIB" / "oligos.csv").read_text().splitlines()[:3], sep="\n")
 
 # %% [markdown]
-# ## What comes back
+# ## The measurement
 #
-# On the bench an effect is 1.3 times the predicted one, and differs from it by effects that the predictor does not know. Each barcode has
-# its own activity, the same in every replicate, and barcodes share noise within a replicate. Counts come as a table of barcodes.
+# In this simulation a measured effect is 1.3 times the predicted one, plus a part that the predictor misses. Each barcode has its own
+# deviation in activity, the same in every replicate, and barcodes share noise within a replicate. The result is a table of counts by
+# barcode.
 
 # %%
 nature = pd.Series(-0.1 + 1.3 * ice + rng.normal(0, 0.25, len(ice)), index=units)
@@ -112,13 +114,13 @@ oligos["log2"] = background[oligos["element"]].to_numpy() + effect
 counts = cg.mpra.simulate(oligos, n_barcodes=15, n_replicates=4, rng=3)
 
 looked = cg.mpra.quality(counts)
-print(looked["barcodes"].to_series().to_dict(), "barcodes an oligo")
+print(looked["barcodes"].to_series().to_dict(), "barcodes per oligo")
 print("correlation of replicates", looked["correlation_activity"].to_numpy()[np.triu_indices(4, 1)].round(2))
 cg.plot.replicates(looked).figure
 
 # %% [markdown]
-# Replicates agree, but this says nothing about barcodes, which are the same in every replicate. The fit has both layers of noise, shared
-# over elements.
+# The replicates agree, but that says nothing about the noise of barcodes, which are the same in every replicate. The fit includes both
+# sources of noise and estimates their variances from all elements together.
 
 # %%
 counts = cg.mpra.filter(counts, min_dna=10, min_barcodes=3, arm_names=["placebo", "GATA1"])
@@ -129,7 +131,7 @@ inside = (fit["lower"].to_numpy().ravel() <= measured) & (measured <= fit["upper
 print(f"{100 * inside.mean():.0f} % of the true effects are inside their 95 % intervals")
 
 # %% [markdown]
-# ## Virtual against measured
+# ## Predicted and measured effects
 
 # %%
 agreement = cg.mpra.concordance(virtual, fit)
@@ -137,14 +139,15 @@ print(cg.report(agreement))
 cg.plot.concordance(agreement).figure
 
 # %% [markdown]
-# Two things keep the correlation from 1, and the report tells them apart: the noise of the measurement, which sets the ceiling beside it,
-# and the effects that the predictor misses, which also lower the correlation of the true effects. The slope says what one unit of the
-# predictor is worth on log2 (the truth is 1.3), the scatter is the part that it misses (0.25).
+# Two things keep the correlation below 1, and the report separates them: the noise of the measurement, which sets the ceiling given beside
+# the correlation, and the effects that the predictor misses, which also lower the correlation of the true effects. The slope converts one
+# unit of the predictor to log2 (its true value is 1.3); the scatter is the part that the predictor misses (true sd 0.25).
 #
 # ## Both together
 #
-# The average effect over the *population* of backgrounds is what the trial is about. A hundred were measured; of nine hundred more we have the prediction.
-# Prediction-powered inference corrects the predicted mean by how the predictor errs on the measured ones. Its conditions are checked, and named:
+# The trial is about the average effect over the *population* of backgrounds. A hundred backgrounds were measured; for nine hundred more
+# there is only the prediction. Prediction-powered inference corrects the predicted mean by the average error of the predictor on the
+# measured backgrounds. Its conditions are checked and listed:
 
 # %%
 both = cg.mpra.prediction_powered(virtual, fit, library=library, trained_on_measured=False)
@@ -159,7 +162,7 @@ print(
 print(cg.report(cg.decide(both, rope=(-0.2, 0.2))))
 
 # %% [markdown]
-# Had the backgrounds with the largest predictions been ordered, the answer would have been refused:
+# If the backgrounds with the largest predictions had been ordered instead, the function would raise an error:
 
 # %%
 strongest = units[np.argsort(-ice)[: fit.sizes["element"]]]
@@ -171,8 +174,8 @@ except cg.errors.CausalgiaError as error:
 # %% [markdown]
 # ## The next library
 #
-# The results inform the next trial. The slope converts its virtual effects into log2, the spread of the measured effects is the scale of
-# its prior, and the noise of this library plans the next one.
+# The results are used in the next trial: the slope converts its predicted effects to log2, the spread of the measured effects sets the
+# scale of its prior, and the noise of this library is used to plan the next one.
 
 # %%
 line = agreement.isel(contrast=0).sel(line="errors_and_scatter")
@@ -215,8 +218,8 @@ print(planned["half_width"].squeeze(drop=True).to_pandas().round(3))
 # %% [markdown]
 # ## A real library
 #
-# Friedman et al. (2021) measured 2,083 photoreceptor enhancers with and without their CRX sites, three barcodes an oligo. On average the sites seem to do
-# next to nothing:
+# Friedman et al. (2021) measured 2,083 photoreceptor enhancers with and without their CRX sites, with three barcodes per oligo. On average
+# the sites have a small effect:
 
 # %%
 real = next((p / "shared" / "reference" for p in Path.cwd().parents if (p / "shared" / "reference").is_dir()), None)
@@ -230,8 +233,8 @@ if real:
     print(cg.report(cg.mpra.average(effects, by=None)))
 
 # %% [markdown]
-# A mean can hide two groups. To find them, one looks for sequences with large effects; to estimate them from the same barcodes would be
-# biased by the selection. So the barcodes are split: one barcode of each oligo selects, the others estimate.
+# A mean can hide two groups. They are found by selecting sequences with large effects, but an estimate from the same barcodes would be
+# biased by the selection. So the barcodes are split: one barcode of each oligo is used for selection, the others for estimation.
 
 # %%
 if real:
@@ -249,10 +252,10 @@ if real:
         own, fresh = chooses[group], estimates[group[group].index]
         se = fresh.std(ddof=1) / np.sqrt(len(fresh))
         print(
-            f"{name}: {len(fresh):,} sequences, {own.mean():+.2f} on the barcode that chose, {fresh.mean():+.2f} ± {se:.2f} on others"
+            f"{name}: {len(fresh):,} sequences, {own.mean():+.2f} on the selecting barcode, {fresh.mean():+.2f} ± {se:.2f} on the others"
         )
 
 # %% [markdown]
-# Two large groups with opposite signs, both confirmed on barcodes that were not used for the selection. The selecting barcode overestimates
-# each. (± is a standard error over sequences. All barcodes are of the same three replicates: estimating in other ones than the choice was
-# made in changes these means by no more than that error.)
+# There are two large groups with opposite signs, both confirmed on barcodes that were not used for the selection. The selecting barcode
+# overestimates the effect in each. (± is the standard error over sequences. All barcodes come from the same three replicates; selecting in
+# one replicate and estimating in the others changes these means by no more than that error.)

@@ -11,15 +11,16 @@
 # ---
 
 # %% [markdown]
-# # Variants and splice sites, on five retrainings of one network
+# # Variants and splice sites in five retrainings of one network
 #
-# OpenSpliceAI (Chao et al. 2025, [doi:10.7554/eLife.107454](https://doi.org/10.7554/eLife.107454)) says for each base whether an exon ends or
-# begins there. Which variants of a list matter to it? A variant's effect in its own sequence is exact for a network, so it is compared with the
-# effects of *matched null variants*: the same substitution between the same neighbors, elsewhere in the genome. Five retrainings that differ in
-# their random seed alone show how much of an answer is an accident of training.
+# OpenSpliceAI (Chao et al. 2025, [doi:10.7554/eLife.107454](https://doi.org/10.7554/eLife.107454)) predicts for each base whether an exon
+# ends or begins there. Which variants in a list have large effects on its predictions? The effect of a variant in its own sequence has no
+# sampling error, so it is compared with the effects of *matched null variants*: the same substitution between the same neighbors, elsewhere
+# in the genome. Five retrainings that differ only in their random seed show how much of a result is an accident of training.
 #
-# The weights are at [github.com/Kuanhao-Chao/OpenSpliceAI](https://github.com/Kuanhao-Chao/OpenSpliceAI) under GPL-3.0 and are no part of
-# causalgia. Copies as safetensors are read from a folder `shared` beside the repository; where it is absent the notebook runs and shows nothing.
+# The weights are at [github.com/Kuanhao-Chao/OpenSpliceAI](https://github.com/Kuanhao-Chao/OpenSpliceAI) under GPL-3.0 and are not part of
+# causalgia. Copies as safetensors are read from a folder `shared` beside the repository; if it is absent, the notebook runs and shows
+# nothing.
 
 # %%
 # %matplotlib inline
@@ -40,8 +41,9 @@ print("published networks found" if shared else "the folder 'shared' is absent: 
 # %% [markdown]
 # ## A genome whose splice sites are known
 #
-# Random letters, and every 8,000 bases (about as often as in the human genome) a donor CAG|GTAAGT or an acceptor: a stretch of pyrimidines
-# before CAG|G. Of 300 variants, 45 change one of the two bases of a GT or AG; the others lie anywhere else.
+# The simulated genome is random, with a splice site every 8,000 bases (about as often as in the human genome): a donor CAG|GTAAGT or an
+# acceptor, a stretch of pyrimidines before CAG|G. Of 300 variants, 45 change one of the two bases of a GT or AG; the others lie more than
+# 30 bases away from these.
 
 # %%
 DONOR, ACCEPTOR, APART, N = "CAGGTAAGT", "TTTTCTTTTCTTTCTTTTGCAGG", 8_000, 400_000
@@ -63,11 +65,11 @@ for at in sorted(broken + others):
 is_broken = np.isin(sorted(broken + others), broken)
 
 # %% [markdown]
-# ## The read-out and the five networks
+# ## The readout and the five networks
 #
-# A window of 181 bases is centered on the variant. The network answers with a profile of log odds; the read-out is the probability of the
-# strongest site, donor or acceptor, within 20 bases of the variant. On the scale of log odds, changes between one in a million and one in a
-# thousand would count as much as the loss of a site, and a site's loss would not stand out.
+# A window of 181 bases is centered on the variant. The network predicts a profile of log odds; the readout is the probability of the
+# strongest site, donor or acceptor, within 20 bases of the variant. On the log odds scale, a change from one in a million to one in a
+# thousand would be as large as the loss of a site, and the loss of a site would not stand out.
 
 
 # %%
@@ -89,10 +91,11 @@ if shared:
     networks = cg.Ensemble([member(arch, at, seed) for seed in SEEDS], names=[f"seed {seed}" for seed in SEEDS])
 
 # %% [markdown]
-# ## Beside matched variants
+# ## Ranks among matched null variants
 #
-# Null variants lie at random loci of the same genome. The experiment says beforehand which keys its strata had to drop for want of null
-# variants, and what its p-values can resolve. With 15 % of the variants real, 1,500 null variants resolve them.
+# Null variants lie at random loci of the same genome. Before the run, the experiment states which matching keys were dropped because there
+# were too few null variants, and how small its p-values can be. Since 15 % of these variants are real, 1,500 null variants are enough for
+# discoveries at a false discovery rate of 5 %.
 
 # %%
 experiment = cg.experiments.variants(
@@ -113,11 +116,11 @@ if shared:
     print("\n\n".join(answer.sentences))
 
 # %% [markdown]
-# A site counts where the seed calls it (probability above .5 in the reference): one that it does not call has nothing to lose. Of the variants
-# found, few are elsewhere, as the false discovery rate of .05 says. Random loci of this genome hit a splice site now and then, so a few null
-# variants do as much as a broken GT, and with 1,500 of them it is a matter of chance how many: one seed may find far fewer sites than the
-# others. With 10,000 null variants and 1,000 variants, four seeds found .974, .971, .957 and .950 of the sites that they call
-# (`python benchmarks/validation/matched.py`).
+# In the next table a site counts only for a seed that calls it (probability above .5 in the reference); a site that is not called cannot be
+# lost. Of the variants found, 5 to 8 % are elsewhere, at a nominal false discovery rate of 5 %. Random loci of this genome hit a splice
+# site now and then, so a few null variants have effects as large as a broken GT. Among 1,500 null variants their number varies by chance,
+# and one seed may find far fewer sites than the others. With 10,000 null variants and 1,000 variants, four seeds found .974, .971, .957 and
+# .950 of the sites that they call (`python benchmarks/validation/matched.py`).
 
 # %%
 if shared:
@@ -127,16 +130,16 @@ if shared:
     table = pd.DataFrame(
         {
             "sites called": called.sum(1),
-            "of these found": (found & called).sum(1) / called.sum(1),
-            "found elsewhere, share of found": (found & ~is_broken).sum(1) / found.sum(1),
+            "share of these found": (found & called).sum(1) / called.sum(1),
+            "share of found that is elsewhere": (found & ~is_broken).sum(1) / found.sum(1),
         },
         index=[f"seed {seed}" for seed in SEEDS],
     )
     print(table.round(3))
 
 # %% [markdown]
-# The null distribution is why no z-score works here: nearly all null variants do nothing, and one in some hundred, which hit or make a site by
-# chance, do much.
+# The null distribution shows why a z-score would fail here: nearly all null variants have no effect, and a few, which hit or create a site
+# by chance, have large ones.
 
 # %%
 if shared:
@@ -151,23 +154,29 @@ if shared:
     ):
         size = np.sort(np.maximum(np.abs(values), 1e-6))
         ax.plot(size, 1 - np.arange(len(size)) / len(size), label=label, color=color)
-    ax.set(xscale="log", yscale="log", xlabel="|change of probability| (seed 10)", ylabel="share at least as large")
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel="|change in probability| (seed 10)",
+        ylabel="share of variants at least as large",
+    )
     ax.legend(frameon=False)
     excess = ((null - null.mean()) ** 4).mean() / null.var() ** 2 - 3
     print(f"excess kurtosis of the null effects: {excess:.0f}")
 figure if shared else None
 
 # %% [markdown]
-# ## Will the next retraining say the same?
+# ## Would another retraining give the same result?
 #
-# Seeds agree on most variants, and not on all: a site near the threshold is called by some. The mean effect of the broken sites has a
-# predictive interval for one more retraining (`target="next predictor"`), which is wider than any interval that backgrounds alone would give.
+# On about half of the broken sites all five seeds agree; the others are found by some seeds and missed by others. The mean effect of the
+# broken sites has a predictive interval for one more retraining (`target="next predictor"`), which includes the variation between
+# retrainings.
 
 # %%
 if shared:
     by_seeds = found[:, is_broken].sum(0)
     print(
-        "broken sites, by the number of seeds that find them:",
+        "number of broken sites, by how many seeds find them:",
         dict(enumerate(np.bincount(by_seeds, minlength=6).tolist())),
     )
     ice = cg.contrast(effects).isel(unit=np.flatnonzero(is_broken))
@@ -175,14 +184,14 @@ if shared:
     following = cg.estimate(ice, cluster="none", target="next predictor").squeeze()
     print("mean effect of each seed:", each["ace"].to_numpy().round(3))
     print(
-        f"in one more: {following['ace'].item():.3f} [{following['lower'].item():.3f}, {following['upper'].item():.3f}]"
+        f"in one more retraining: {following['ace'].item():.3f} [{following['lower'].item():.3f}, {following['upper'].item():.3f}]"
     )
 
 # %% [markdown]
 # ## Into files
 #
-# A tidy table, or the VCF with the values in its INFO fields, declared in the header. From the shell, `causalgia variants calls.vcf --genome
-# genome.fa --predictor net.toml --length 181 --out scored` does all of this.
+# The result can be written as a tidy table, or as the VCF with the values in INFO fields that its header declares. From the shell,
+# `causalgia variants calls.vcf --genome genome.fa --predictor net.toml --length 181 --out scored` does all of this.
 
 # %%
 if shared:

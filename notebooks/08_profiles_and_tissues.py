@@ -13,7 +13,8 @@
 # %% [markdown]
 # # Profiles and tissues
 #
-# A predictor that answers more than one number asks for more than one look: at where along the sequence an effect lies, and in which tissue.
+# Some predictors return more than one number per sequence: a profile along the sequence, or a prediction for each of many tissues. Then the
+# question is where along the sequence an effect lies, and in which tissue.
 
 # %%
 # %matplotlib inline
@@ -33,8 +34,8 @@ print(
 # %% [markdown]
 # ## A profile that is known
 #
-# The oracle answers accessibility at each base. Its word leaves a footprint between two shoulders, deeper or shallower by the bases
-# that follow the word; the true mean profile has a closed form.
+# The oracle predicts accessibility at each base. Its word leaves a footprint between two shoulders, whose depth depends on the bases
+# that follow the word. The true mean profile has a closed form.
 
 # %%
 WORD = "AGATAAG"
@@ -53,7 +54,8 @@ outcomes = cg.run(design, oracle, rng=7)
 outcomes["outcome"].sizes
 
 # %% [markdown]
-# The effect has an interval at every position. Two hundred intervals of 95 % miss ten times; the band holds at all of them together.
+# The effect has an estimate at every position. Of two hundred separate 95 % intervals, ten are expected to miss the true value; the 95 %
+# band covers the whole curve at once.
 
 # %%
 effects = cg.contrast(outcomes)
@@ -62,7 +64,7 @@ print(cg.report(band))
 cg.plot.band(band).figure
 
 # %% [markdown]
-# The truth lies inside.
+# The true curves lie inside their bands.
 
 # %%
 truth = oracle.true_curve(design)
@@ -70,9 +72,10 @@ inside = (band["lower"] <= truth) & (truth <= band["upper"])
 inside.all("position").to_series()
 
 # %% [markdown]
-# ## Numbers read out of it
+# ## Windows of a profile
 #
-# A window makes a number of a region, and with it every verb applies. On the profile itself they refuse, and say so.
+# A window summarizes a region as one number, to which every function of the library applies. Functions that need one number per task raise
+# an error when they are given a profile:
 
 # %%
 try:
@@ -93,10 +96,10 @@ totals = cg.run(design, read, rng=7, analysis=cg.Analysis(control="placebo", rop
 print(cg.report(cg.analyze(totals, rng=7)))
 
 # %% [markdown]
-# ## Shape alone
+# ## Change of shape
 #
-# The share of counts that lies elsewhere than under the control, whatever the total does. It is never negative, so that it is compared with
-# placebo words: forty other arrangements of the same letters.
+# This statistic is the share of counts that lies at other positions than under the control, whatever happens to the total. It is never
+# negative, so it cannot be tested against 0 and is compared with placebo words: forty rearrangements of the same letters.
 
 # %%
 arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed(WORD, at=96)}
@@ -108,8 +111,8 @@ shape[["ace", "lower", "upper", "p_placebo_above"]].sel(contrast="GATA1").to_dat
 # %% [markdown]
 # ## Two strands
 #
-# Starts of transcription belong to a strand. The oracle of a promoter answers both; `opposite=` of its track says which task is the other
-# strand's, so that averaging over strands turns the profile around and exchanges them.
+# Transcription starts belong to a strand. The promoter oracle predicts both strands; `opposite=` of its track states which task is the
+# other strand, so that averaging over strands reverses the profile and exchanges the two tasks.
 
 # %%
 promoter = cg.zoo.promoter("TATAAA")
@@ -124,12 +127,13 @@ print(cg.report(cg.simultaneous(cg.contrast(cg.run(starts, promoter, rng=7)), ov
 # %% [markdown]
 # ## 56 tissues
 #
-# MTSplice (Cheng et al. 2021, [doi:10.1186/s13059-021-02273-7](https://doi.org/10.1186/s13059-021-02273-7)) predicts for an exon how its inclusion
-# in each of 56 tissues departs from the mean over tissues, in log odds. RBFOX proteins bind TGCATG; downstream of an exon they promote its inclusion
-# where they are made: in brain, muscle and heart. Does the network say so, and is it *specific* to the brain?
+# MTSplice (Cheng et al. 2021, [doi:10.1186/s13059-021-02273-7](https://doi.org/10.1186/s13059-021-02273-7)) predicts how the inclusion of
+# an exon in each of 56 tissues differs from the mean over tissues, in log odds. RBFOX proteins bind TGCATG; bound downstream of an exon,
+# they promote its inclusion where they are expressed: in brain, muscle and heart. Does the network predict this, and is the effect
+# *specific* to the brain?
 #
-# The network is not part of causalgia, and nothing is downloaded: a copy is read from a folder `shared` beside the repository, whose `SOURCE.md`
-# says commit, license (MIT) and how it was converted. Where that folder is absent this section shows nothing.
+# The network is not part of causalgia, and nothing is downloaded: a copy is read from a folder `shared` beside the repository, whose
+# `SOURCE.md` states the commit, the license (MIT) and how it was converted. If that folder is absent, this section shows nothing.
 
 # %%
 if folder:
@@ -149,14 +153,14 @@ if folder:
         for i in range(4)
     ]
     network = cg.Ensemble(members, names=[f"member {i}" for i in range(4)])
-    print(f"{len(tissues)} tissues, {len(brain)} of the brain")
+    print(f"{len(tissues)} tissues, {len(brain)} of them in the brain")
 
 # %% [markdown]
-# Each background is a random sequence with the two splice sites of an exon of 200 bases. All arms have these. Two sites of RBFOX are written 30
-# bases downstream of the exon; the control writes the same letters, in an order drawn anew for each background.
+# Each background is a random sequence with the two splice sites of an exon of 200 bases, which all arms have. Two RBFOX sites are written
+# 30 bases downstream of the exon; the placebo is the same letters, in an order drawn anew for each background.
 #
-# The analysis is fixed first: three contrasts between tissues and a region. "Brain" is the mean over the brain's tissues minus the mean over all
-# others: one line of weights.
+# The analysis is fixed first: three contrasts between tissues, and a region of practical equivalence. "Brain" is the mean over the brain
+# tissues minus the mean over all others, given as one set of weights.
 
 # %%
 if folder:
@@ -180,10 +184,12 @@ if folder:
     print(cg.report(cg.analyze(outcomes, rng=0)))
 
 # %% [markdown]
-# Two sites promote inclusion in the brain more than elsewhere, and in muscle more than in liver. The standard error is of the *difference*: all tissues
-# saw the same backgrounds, and the four networks count as a sample of retrainings. The effect in every tissue, one by one, is asked after
-# the fact, and the result is marked as such. Of 56 tissues the report shows the 20 with the largest effects. None of them is decided: four
-# networks disagree about each tissue more than about the difference between two, and 56 questions cost more than three.
+# Two sites promote inclusion in the brain more than elsewhere, and in muscle more than in liver. The standard error is that of the
+# *difference*: all tissues are predicted for the same backgrounds, and the four networks count as a sample of retrainings.
+#
+# The effect in each tissue by itself was not part of the plan, and the result is marked as exploratory. Of 56 tissues the report shows the
+# 20 with the largest effects. All are undecided: the intervals are wider than those of the three contrasts above, since four networks are
+# few and 56 effects are adjusted together instead of three.
 
 # %%
 if folder:
@@ -196,7 +202,8 @@ if folder:
     print(cg.report(each).split("\n\n")[1])
 
 # %% [markdown]
-# A picture takes a selection of tasks: here the brain, by a pattern, and the tissues where RBFOX is known to act or to be absent.
+# A figure can be limited to a selection of tasks, here the brain tissues, by a pattern, and tissues in which RBFOX is known to act or to be
+# absent.
 
 # %%
 if folder:
@@ -205,8 +212,9 @@ if folder:
 chosen.figure if folder else None
 
 # %% [markdown]
-# And the question of specificity, for every tissue: each against the mean of the 55 others. These 56 contrasts are one family, and with four
-# networks none of them stands out: what is said about single tissues would have to be planned, or shared between tissues that are alike.
+# Is the effect specific to any one tissue? Each is compared with the mean of the 55 others. These 56 contrasts form one family, and with
+# four networks all are undecided. A claim about a single tissue would need a contrast planned beforehand, or a model in which similar
+# tissues borrow strength from each other.
 
 # %%
 if folder:

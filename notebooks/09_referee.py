@@ -11,16 +11,16 @@
 # ---
 
 # %% [markdown]
-# # Before a referee: one claim, from protocol to page
+# # For the referee: one claim, from protocol to report
 #
-# The claim: in the published DeepSTARR network (de Almeida et al. 2022,
-# [doi:10.1038/s41588-022-01048-5](https://doi.org/10.1038/s41588-022-01048-5)) an AP-1 site raises developmental enhancer activity. What is
-# asked is fixed before it is answered, the answer is attacked, and everything ends on one page. Then the same is done to a claim that is
-# false, because the network was loaded with two rows of its one-hot exchanged, and the attack finds it.
+# The claim is that in the published DeepSTARR network (de Almeida et al. 2022,
+# [doi:10.1038/s41588-022-01048-5](https://doi.org/10.1038/s41588-022-01048-5)) an AP-1 site raises developmental enhancer activity. The
+# question and its analysis are fixed beforehand, the result is tested by refutations, and everything is written to one page. Then the same
+# is done with a false claim, from a network that was loaded with its input channels in the wrong order; a refutation detects it.
 #
 # The weights are at [doi:10.5281/zenodo.5502060](https://doi.org/10.5281/zenodo.5502060), the ten enhancers at
-# [github.com/bernardo-de-almeida/DeepSTARR](https://github.com/bernardo-de-almeida/DeepSTARR). Copies are read from a folder `shared` beside
-# the repository; where it is absent the notebook runs and shows nothing.
+# [github.com/bernardo-de-almeida/DeepSTARR](https://github.com/bernardo-de-almeida/DeepSTARR). Copies are read from a folder `shared`
+# beside the repository; if it is absent, the notebook runs and shows nothing.
 
 # %%
 # %matplotlib inline
@@ -32,7 +32,7 @@ from IPython.display import HTML, display
 
 import causalgia as cg
 
-warnings.simplefilter("ignore", cg.errors.FewClustersWarning)  # ten parents: said in the report
+warnings.simplefilter("ignore", cg.errors.FewClustersWarning)  # ten parents: see the report
 folder = next((p / "shared" / "data" for p in Path.cwd().parents if (p / "shared" / "data").is_dir()), None)
 print("published network found" if folder else "the folder 'shared' is absent: the notebook has nothing to show")
 out = Path(tempfile.mkdtemp())
@@ -40,9 +40,9 @@ out = Path(tempfile.mkdtemp())
 # %% [markdown]
 # ## What is fixed beforehand
 #
-# The null model is dinucleotide shuffles of ten enhancers. In one arm the word stands in the middle of each shuffle; its control is a placebo,
-# a fresh rearrangement of the same letters at the same place. Effects within .2 of none are too small to matter. The lock holds all of this,
-# the fingerprint of the network and the time, under one SHA-256.
+# The null model is dinucleotide shuffles of ten enhancers. In one arm the word is written into the middle of each shuffle; its control is a
+# placebo, a fresh rearrangement of the same letters at the same position. Effects between -.2 and .2 are too small to matter. The lock file
+# contains all of this with the fingerprint of the network and the time, under one SHA-256.
 
 # %%
 WORD, AT = "TGACTCA", 120
@@ -72,7 +72,7 @@ if folder:
 # %% [markdown]
 # ## The trial
 #
-# It is run from the lock. `verify` compares what came with what was fixed: nothing was changed, and nothing has to be called exploratory.
+# The trial is run from the lock. `verify` compares the results with the protocol: nothing was changed, so nothing is exploratory.
 
 # %%
 if folder:
@@ -84,9 +84,9 @@ if folder:
 
 # %% [markdown]
 # AP-1 raises both activities, the developmental one more. The verdict on the untreated arm is "undecided" although its interval is narrow:
-# ten parents cannot exclude effects on a tenth of all enhancers.
+# with ten parents, effects that occur in fewer than 30 % of enhancers could be missed.
 #
-# A deviation is named. Here is the same trial, decided with another region of practical equivalence after the outcomes were seen:
+# Deviations are listed. Here is the same trial, decided with another region of practical equivalence after the outcomes were seen:
 
 # %%
 if folder:
@@ -96,9 +96,9 @@ if folder:
 # %% [markdown]
 # ## How could it be wrong?
 #
-# Every check that applies, within the predictions that the trial itself took. One fails, and it is true: all answers to shuffles lie below
-# those to real enhancers, so that these effects are far from the sequences on which the network was trained and is used. It does not say that
-# AP-1 is not read; it says where that was shown.
+# `refute` runs every check that applies, with no more predictions than the trial itself. One check fails, and rightly: the predictions for
+# all shuffles are below those for real enhancers, so these effects were measured far from the activities of real enhancers. That does not
+# mean that the network ignores AP-1 sites; it limits the backgrounds for which the effect was shown.
 
 # %%
 if folder:
@@ -106,8 +106,8 @@ if folder:
     print(cg.report(refutation))
 
 # %% [markdown]
-# The cure that is named is another null model: the enhancers themselves, in place of their shuffles. Ten sequences are ten units, and the
-# effect is there as well:
+# The suggested cure is another null model: the enhancers themselves instead of their shuffles. Ten sequences give ten units, and the effect
+# is found there as well:
 
 # %%
 if folder:
@@ -119,9 +119,9 @@ if folder:
 # %% [markdown]
 # ## A claim that is false
 #
-# The rows of a one-hot input are A C G T in this network. Others were trained with A C T G, and nothing in a file of weights says which.
-# Loaded with the wrong order, the network reads every G as T and every T as G, and a trial on it finds, with the same small error, that
-# GTACGCA raises developmental activity.
+# The channels of the one-hot input are A C G T in this network. Others were trained with A C T G, and nothing in a file of weights states
+# which. Loaded with the wrong order, the network reads every G as T and every T as G, and a trial finds, with an interval no wider than
+# that of AP-1, that GTACGCA raises developmental activity.
 
 # %%
 if folder:
@@ -131,8 +131,8 @@ if folder:
     print(cg.methods(false_claim, task="dev").results)
 
 # %% [markdown]
-# The interval is right: this is what this predictor does. What is wrong is the predictor. A word that every such network must know is missed,
-# and that is the check that says so:
+# The interval is correct for this predictor; the predictor is wrong. It does not respond to a word that every such network must know, and
+# the positive control detects that:
 
 # %%
 if folder:
@@ -145,8 +145,8 @@ if folder:
 # %% [markdown]
 # ## The page
 #
-# One file, which needs no network: the finding, the question, effects, checks, provenance. Sentences for the paper come from the same
-# attributes, and the checklist says what a referee would miss.
+# The page is one file that needs no internet connection: the finding, the question, the effects, the checks and the provenance. Sentences
+# for the paper are made from the same attributes, and the checklist lists what a referee would ask for.
 
 # %%
 if folder:

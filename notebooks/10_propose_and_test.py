@@ -13,10 +13,10 @@
 # %% [markdown]
 # # Maps propose, trials test
 #
-# A network was trained, and we want to know what it reads. A map of one sequence says which bases its answer depends on *there*. It is no
-# effect over sequences, and it has no p-value: scores away from a site rise in sequences that have one. So maps are where hypotheses come
-# from. A trial on other sequences tests them. The network here is one of the zoo's, trained on noisy answers of an oracle that reads
-# UGCAUG and weaker words; so we know what there is to find.
+# Which words does a trained network respond to? An attribution map shows which bases the prediction for one sequence depends on. It is not
+# an average effect over sequences, and it has no p-value: in a sequence with a site, scores rise even at bases away from it. So maps are a
+# source of hypotheses, and a trial on other sequences tests them. The network here is from the zoo, trained on an oracle's outputs with
+# added noise; the oracle responds to UGCAUG and weaker words, so we know what there is to find.
 
 # %%
 # %matplotlib inline
@@ -37,21 +37,21 @@ for row, word in zip(tokens, cg.sequences.encode(["TGCATG", "AGAATG"] * 150), st
 proposing, testing = tokens[:100], tokens[100:]
 
 # %% [markdown]
-# Three hundred random RNAs, half with UGCAUG and half with AGAAUG, anywhere. The split comes first: the sequences that propose a word would
-# confirm it for the reason that they proposed it.
+# The data are three hundred random RNAs, half with UGCAUG and half with AGAAUG at random positions. They are split first: on the sequences
+# from which a word was proposed, the test of that word would be circular.
 #
 # ## A map of one sequence
 #
-# In-silico mutagenesis asks the network for every single-base change: 124 answers for 41 bases. Each score is an individual causal effect,
-# exactly. The logo shows what each observed base contributes, against the mean of the other three.
+# In silico mutagenesis predicts every single-base change: 124 predictions for 41 bases (123 changes and the sequence itself). Each score is
+# exactly an individual causal effect. The logo shows the contribution of each observed base, relative to the mean of the other three.
 
 # %%
 maps = cg.attribute(proposing, network, method="ism")
 cg.plot.map_logo(maps, unit=0).figure
 
 # %% [markdown]
-# Many bases beside the site have scores too. How large are scores where nothing was planted? The largest score of each sequence, in those
-# with UGCAUG and AGAAUG, and in plain random ones, some of which hold a word by accident:
+# Many bases outside the site have scores as well. How large are scores where nothing was planted? The figure compares the largest score of
+# each sequence among those with UGCAUG, those with AGAAUG, and random ones, some of which contain a word by chance:
 
 # %%
 plain = cg.attribute(cg.Uniform(length=41).sample(100, rng=2), network, method="ism")
@@ -64,15 +64,15 @@ figure = Figure(figsize=(4.8, 3.0), layout="constrained")
 axes = figure.subplots()
 for name, each in largest.items():
     axes.plot(np.sort(abs(each.isel(task=0)).max("position")), np.linspace(0, 1, each.sizes["unit"]), label=name)
-axes.set(xlabel="largest score of a sequence", ylabel="share of sequences")
+axes.set(xlabel="largest absolute score of a sequence", ylabel="cumulative share of sequences")
 axes.legend(frameon=False)
 figure
 
 # %% [markdown]
 # ## From maps to words
 #
-# Windows whose scores are larger than those on maps of null sequences become proposals, trimmed to the bases that matter and merged.
-# `level` is a rate of proposing, and no error rate.
+# Windows whose scores are larger than those in maps of null sequences become proposals; they are trimmed to the bases with large scores and
+# merged. `level` sets how many windows are proposed; it is not an error rate.
 
 # %%
 proposed = cg.propose(maps, predictor=network, rng=0)
@@ -83,7 +83,8 @@ print(f"{len(words)} words:", *words)
 # ## The trial
 #
 # Each word is written into dinucleotide shuffles of the two hundred other sequences and compared with placebo words of the same width on
-# the same backgrounds. What any letters at this place do is part of the placebo words, so that a word holds only where it does more.
+# the same backgrounds. The placebo words show the effect of writing any letters at this position; a word is confirmed only if its effect
+# lies beyond theirs.
 
 # %%
 trial = cg.experiments.proposals(proposed, cg.DinucleotideShuffle(of=testing), n_units=200)
@@ -98,16 +99,18 @@ columns = ["ace", "lower", "upper", "q", "verdict"]
 print(holding[columns].to_dataframe()[columns].sort_values("ace").round(3).to_string())
 
 # %% [markdown]
-# Both planted words hold, and so do relatives of UGCAUG with one letter changed, which the oracle reads as well. Two placebo words lie
-# beyond the fences, too: CATGTATG holds UGUAUG, a weak word of the oracle, and becomes AGCAUG, CGCAUG or UGCAUG where the
-# background before it ends in AG, CG or UG; TAGCAT becomes AGCAUG where the background goes on with G. They were drawn at random, and the network does read them. Most proposals do not hold. That is what a trial is for: every one of them had a window on a map that looked as good as a site. `cg.discover(network, tokens)` does all of this
-# in one call, with maps of several networks where there are several.
+# Both planted words are confirmed, and so are two words that differ from UGCAUG in one letter, to which the oracle responds as well. Two
+# placebo words also lie beyond the fences: CATGTATG contains UGUAUG, a weak word of the oracle, and becomes AGCAUG, CGCAUG or UGCAUG where
+# the background before it ends in AG, CG or UG; TAGCAT becomes AGCAUG where the next base of the background is G. They were drawn at
+# random, and the network does respond to them. The other 27 of 31 proposals are not confirmed, although each had a window with large scores
+# on some map. That is why the trial is needed. `cg.discover(network, tokens)` does all of this in one call, and combines the maps if there
+# are several networks.
 #
-# ## What no map of single edits can see
+# ## What no map of single edits can show
 #
-# The oracle `gated` answers in three tasks: either of two words is enough (OR), both are needed (AND), or they add up. In a sequence with
-# both words, substitutions find both sites in AND and in the sum, and nothing in OR: whichever base is changed, the other word is still
-# there.
+# The oracle `gated` has three tasks: either of two words is enough (OR), both are needed (AND), or they add up. In a sequence with both
+# words, single substitutions detect both sites for AND and for the sum, and nothing for OR: whichever base is changed, the other word is
+# still there.
 
 # %%
 gate = cg.zoo.oracle("gated")
@@ -122,9 +125,9 @@ for name, place in sites.items():
         print(f"{name:6} {method:12}", *(f"{task} {value:5.2f}  " for task, value in score.to_series().items()))
 
 # %% [markdown]
-# Shapley values, which take many edits together, see the sites in every task, and their sizes cannot tell OR from AND or the sum. Four arms
-# can: neither word, each alone, and both, on the same hundred backgrounds. What both do beyond the sum of each is 2 where both are needed,
-# -2 where one is enough, and nothing where they add up.
+# Shapley values, which average over many combined edits, detect the sites in every task, but their sizes do not distinguish OR from AND or
+# the sum. Four arms do: neither word, each alone, and both, on the same hundred backgrounds. The interaction, the effect of both beyond the
+# sum of each alone, is about 2 if both are needed, -2 if one is enough, and 0 if they add up.
 
 # %%
 arms = cg.factorial({"GATA": cg.Embed("AGATAAGG", at=8), "CACCC": cg.Embed("CCACACCC", at=28)})
@@ -148,8 +151,9 @@ columns = ["ace", "lower", "upper"]
 print(interaction[columns].isel(contrast=0).to_dataframe()[columns].round(2).to_string())
 
 # %% [markdown]
-# Beside its trial, a map says itself where it is blind. `against_trial` compares what one substitution changes with the average effect of
-# the word alone: "redundant" where that is below 5 % of the effect, "saturated" below 25 %. Under AND the word alone has no effect to compare with.
+# The comparison of a map with a trial shows where the map is blind. `against_trial` compares the effect of single substitutions with the
+# average effect of the word alone: a site is "redundant" if the former is below 5 % of the latter, "saturated" if below 25 %. For AND, the
+# word alone has no effect to compare with.
 
 # %%
 alone = cg.estimate(cg.contrast(outcomes, contrasts=["GATA - untreated"]))

@@ -26,7 +26,6 @@ from causalgia.posterior.pattern_mixture import (
     log_densities,
     pattern_grid,
     signed_moments,
-    task_moments,
 )
 from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.posterior.shared_effects import (
@@ -93,7 +92,7 @@ def enumerated(effect, covariance, law):
 @pytest.mark.once
 def test_the_posterior_is_that_of_enumeration():
     effect, covariance, law, errors = small_problem()
-    found, density = task_moments(effect, errors, law), log_densities(effect, errors, law)
+    found, density = averaged_moments([signed_moments(effect, errors, law)]), log_densities(effect, errors, law)
     for j, (x, v) in enumerate(zip(effect, covariance, strict=True)):
         densities, mean, spread, lfsr, zero = enumerated(x, v, law)
         assert density[j] - len(x) / 2 * np.log(2 * np.pi) == pytest.approx(densities, abs=1e-10)
@@ -147,11 +146,13 @@ def test_weights_and_posterior_are_those_of_r():
     fitted = PatternLaw(patterns, place, law.scale, weight)
     loglik = np.log(np.exp(density) @ weight).sum() - n * 2 * np.log(2 * np.pi)
     assert loglik + 9 * np.log(weight[0]) == pytest.approx(r["penalised_loglik"], abs=1e-6)
-    found = task_moments(effect, errors, fitted)
+    found = averaged_moments([signed_moments(effect, errors, fitted)])
     columns = zip((found.mean, found.sd, found.lfsr), ("posterior_mean", "posterior_sd", "lfsr"), strict=True)
     for mine, theirs in columns:
         np.testing.assert_allclose(mine, r[theirs], atol=1e-4)
-    exact = task_moments(effect, errors, PatternLaw(patterns, place, law.scale, np.array(r["weights"])))
+    exact = averaged_moments(
+        [signed_moments(effect, errors, PatternLaw(patterns, place, law.scale, np.array(r["weights"])))]
+    )
     np.testing.assert_allclose(exact.mean, r["posterior_mean"], atol=1e-9)
     np.testing.assert_allclose(exact.sd, r["posterior_sd"], atol=1e-7)
 
@@ -358,7 +359,7 @@ def test_ignoring_the_correlation_of_errors_gives_false_signs():
 
         weight = fitted_weights(log_densities(effect, errors, grid), grid.scale)
         law = PatternLaw(grid.patterns, grid.pattern, grid.scale, weight)
-        clear.append(int((task_moments(effect, errors, law).lfsr <= 0.05).sum()))
+        clear.append(int((averaged_moments([signed_moments(effect, errors, law)]).lfsr <= 0.05).sum()))
     assert clear[0] == 0
     assert clear[1] > 500  # of 5,000, all of them false
 

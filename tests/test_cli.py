@@ -560,7 +560,11 @@ def test_warnings_are_lines(trial, tmp_path):
 
 
 def test_every_mistake_is_one_line(trial, results, tmp_path):
-    refused("shw", said=["No such command 'shw'", "see `causalgia --help`"])
+    refused("shw", said="No such command 'shw'; did you mean 'show'? See `causalgia --help`")
+    refused("zzz", said="No such command 'zzz'; see `causalgia --help`")
+    refused("demo", "--seed", "3", said="No such option: --seed; did you mean --rng? See `causalgia demo --help`")
+    refused("analyze", results, "--ci_prb", "0.9", said="No such option: --ci_prb; did you mean --ci-prob? See")
+    refused("--versio", said="No such option: --versio; did you mean --version? See `causalgia --help`")
     refused("estimate", said=["Missing argument 'DIR'", "see `causalgia estimate --help`"])
     refused("run", trial, said="--out")
     refused("run", trial, "--out", tmp_path / "x", "--fast", said="No such option")

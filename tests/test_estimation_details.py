@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ import xarray as xr
 from scipy import optimize, special, stats
 
 import causalgia as cg
+import causalgia.estimation.request as estimation_request
 from causalgia.errors import EstimateError
 from causalgia.estimation._heterogeneity import quantile_of
 from causalgia.estimation.crossover_estimates import (
@@ -20,7 +23,7 @@ from causalgia.estimation.crossover_estimates import (
 from causalgia.estimation.parallel import _rounding_bounds, fit_arms_by_stratum
 from causalgia.estimation.parallel_estimates import _clusters_of_blocks, rounded_block_effects
 from causalgia.estimation.ratios import _check_equal_blocks, _single_arms, check_means_are_units
-from causalgia.estimation.request import Grouping, Request
+from causalgia.estimation.request import Grouping, Request, with_clusters
 from causalgia.estimation.standard_errors import Moderated, _fit_prior, _orthonormal, wald_htz
 
 AUTO = Request("auto", None, (), "population", "units")
@@ -171,7 +174,7 @@ def test_clusters_that_cross_blocks_are_seen_however_their_numbers_combine() -> 
             {"outcome": (("unit", "task"), np.zeros((len(parent), 1)))}, {"parent": ("unit", parent.astype(str))}
         )
         grouped = Grouping("block", block, np.unique(block).astype(str))
-        return _clusters_of_blocks(effects, grouped, AUTO)
+        return _clusters_of_blocks(grouped, with_clusters(effects, AUTO))
 
     for parents, blocks in (([0, 1, 1, 2], [1, 0, 1, 0]), ([0, 0, 1, 1], [0, 1, 0, 1])):
         with pytest.raises(EstimateError, match="parents and blocks cross"):
@@ -179,6 +182,28 @@ def test_clusters_that_cross_blocks_are_seen_however_their_numbers_combine() -> 
     assert of([0, 0, 1, 1, 2, 2], [0, 0, 0, 0, 1, 1]).name == "block"  # parents lie in one block each
     shared = of([0, 0, 0, 1, 1], [0, 1, 1, 2, 2])  # blocks lie in one parent each
     assert (shared.name, shared.codes.tolist()) == ("parent", [0, 0, 1])
+
+
+@pytest.mark.parametrize("asked", [{"block": "parent"}, {"scale": "ratio"}], ids=["blocks", "ratio"])
+def test_the_clusters_of_a_parallel_trial_are_found_once(
+    asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of a crossover; parents as blocks, and each mean that a ratio divides by, looked for them again."""
+    found: list[str] = []
+    checked = estimation_request._check_names_groups
+    monkeypatch.setattr(
+        estimation_request, "_check_names_groups", lambda *given: (found.append(given[1]), checked(*given))
+    )
+    rng = np.random.default_rng(0)
+    arms, parents = np.array(["0", "A"])[np.arange(240) % 2], np.arange(240) // 6
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "task"), rng.normal(5, 1, (240, 1)))},
+        coords={"arm": ["0", "A"], "task": ["t"], "assigned": ("unit", arms), "parent": ("unit", parents)},
+        attrs={"scale": "counts"},
+    )
+    effects = cg.contrast(outcomes, control="0", scale=asked.get("scale", "identity"))
+    cg.estimate(effects, block=asked.get("block"))
+    assert found == ["parent"]
 
 
 def test_the_error_of_means_adjusted_in_clusters_has_the_sampling_of_covariates_with_its_sign() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from causalgia.posterior.density_grids import (
 from causalgia.posterior.engines import _regress_on_sum, draw_errors, over_predictors
 from causalgia.posterior.error_covariance import Noise, spiked_noise
 from causalgia.posterior.exact import TAIL, Design, Exact, log_prior_tau
-from causalgia.posterior.normal import _tau_upper_bound, cache_blocks, normal, tau_posterior, weighted_regression
+from causalgia.posterior.normal import _scaled_problem, _tau_upper_bound, cache_blocks, normal, weighted_regression
 
 HERE = Path(__file__).parent / "reference"
 FLAT = Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf)
@@ -73,6 +74,12 @@ def agrees(post: Exact, tau: HalfLine, theirs: Any, probabilities: list[float], 
         [w @ t, np.sqrt(w @ (t - w @ t) ** 2)], [theirs["tau"][x] for x in ("mean", "sd")], atol=atol
     )
     np.testing.assert_allclose(tau.quantile(np.array(probabilities)), theirs["tau"]["quantiles"], atol=atol)
+
+
+def tau_posterior(effect: np.ndarray, noise: Noise, prior: Prior) -> HalfLine:
+    """Return the marginal posterior of tau that `normal` averages over."""
+    unit, _, tau, _ = _scaled_problem(effect, noise, prior, None)
+    return replace(tau, value=tau.value * unit, scale=tau.scale * unit)
 
 
 @pytest.mark.parametrize("which", ["mu_flat_tau_flat", "mu_flat_tau_half_cauchy", "mu_normal_tau_half_cauchy"])

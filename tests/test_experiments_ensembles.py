@@ -155,7 +155,7 @@ def test_the_logo_draws_what_letters_change_and_the_finding_keeps_the_word() -> 
         assert [found.sel(model=model, position=i, base=b).item() for i, b in enumerate("UGCAUG")] == [whole] * 6
     axes = answer.draw()
     assert axes.get_title("left").replace("\n", " ").startswith("word_mutagenesis, outcome, mean over 2 models")
-    assert "less the mean of the position" in axes.get_ylabel()
+    assert "minus the mean at the position" in axes.get_ylabel()
     mean = found.mean("model").to_numpy()
     tall = np.abs(mean - mean.mean(axis=1, keepdims=True)).sum(axis=1)
     assert tall[0] < 0.2 * tall[1:].min()
@@ -301,7 +301,7 @@ def test_an_order_is_called_the_same_where_it_is() -> None:
     assert "every null model gives the same order (" in said([1.0, 2.0, 3.0, 4.0], 0.01)
     assert "the same order within error (" in said([1.0, 2.0, 4.0, 3.9], 0.1)
     assert "nearly the same order (" in said([1.0, 2.0, 4.0, 3.0], 0.01)
-    assert re.search(r"may be largest for '[23]', 0\.71 \[0\.\d+, \d", said([1.0, 2.0, 4.0, 3.0], 0.01))
+    assert re.search(r"has its largest upper limit for '[23]', 0\.71 \[0\.\d+, \d", said([1.0, 2.0, 4.0, 3.0], 0.01))
 
 
 def test_effects_of_exactly_zero_under_every_null_model_overflow_nothing() -> None:

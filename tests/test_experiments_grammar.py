@@ -80,7 +80,7 @@ def placed(name: str, at=None):
 @pytest.mark.parametrize("name", ["single_n6000", "single_n12000"])
 def test_a_single_site_raises_the_logit_wherever_it_lies_and_on_either_strand(name):
     answer = placed(name)
-    assert " is flat: it increases the outcome at every place; " in answer.sentences[0]
+    assert " is flat: the word increases the outcome at every place; " in answer.sentences[0]
     site = word("TAL1_known4")
     arms = {"none": cg.Untreated(), **{s: cg.Embed(site, at=240, strand=s) for s in "+-"}}
     design = cg.Design(null=backgrounds(name), arms=arms, n_units=200)
@@ -111,7 +111,7 @@ def test_letters_of_the_site_matter_and_no_change_makes_it_much_better():
 @pytest.mark.parametrize("name", COUNTING)
 def test_the_logit_rises_with_the_number_of_sites_and_crosses_0_between_two_and_three(name):
     outcomes, answer = counted(name)
-    assert "1 to 5 copies are additive relative to the same sites alone, " in answer.sentences[0]
+    assert "1 to 5 copies are additive relative to the sum of the same sites alone, " in answer.sentences[0]
     assert verdict(answer, "rise") == "increases"
     effect = answer.decisions["ace"].squeeze().sel(contrast=["1 copy", *(f"{n} copies" for n in range(2, 6))])
     assert (np.diff(effect, prepend=0) > 1).all()
@@ -122,7 +122,7 @@ def test_the_logit_rises_with_the_number_of_sites_and_crosses_0_between_two_and_
 
 @pytest.mark.parametrize("name", COUNTING[1:])
 def test_where_the_counted_sites_are_does_not_matter(name):
-    assert " is flat: it increases the outcome at every place; " in placed(name).sentences[0]
+    assert " is flat: the word increases the outcome at every place; " in placed(name).sentences[0]
 
 
 # --- place ------------------------------------------------------------------------------------------------------------
@@ -135,7 +135,8 @@ def test_a_site_in_the_center_raises_the_logit_and_one_outside_lowers_it(name):
     answer = placed(name, places)
     for at in places:
         assert verdict(answer, f"at {at}") == ("increases" if low <= at < high - 10 else "decreases"), at
-    assert " is uneven: it increases the outcome at 450, 500 and 550, decreases it at 50, 150, " in answer.sentences[0]
+    said = " is uneven: the word increases the outcome at 450, 500 and 550, decreases it at 50, 150, "
+    assert said in answer.sentences[0]
 
 
 # --- two motifs -------------------------------------------------------------------------------------------------------
@@ -176,8 +177,8 @@ def test_a_pair_raises_the_logit_in_one_order_at_gaps_of_2_to_5_alone(name):
     if name in SHARP:
         said = answer.sentences[0]
         assert (
-            "together the two increase the outcome ++ downstream at 16 to 19, -- upstream at 16 to 19, decrease "
-            in said
+            "together the two motifs increase the outcome in ++ downstream at 16 to 19, -- upstream at 16 to 19, "
+            "decrease " in said
         )
     assert verdict(answer, "direction ++") == "increases"
     assert verdict(answer, "direction --") == "decreases"
@@ -256,7 +257,10 @@ def test_nothing_is_found_in_networks_that_learned_nothing(name):
 def test_no_pair_is_found_in_a_network_that_learned_nothing():
     answer = paired("heterodimer_n1000", distances=[16, 19, 34])
     assert together(answer) == {}
-    assert "together the two increase the outcome nowhere; of 24 interactions 24 negligible" in answer.sentences[0]
+    assert (
+        "together the two motifs increase the outcome in no arrangement; of 24 interactions, 24 negligible"
+        in answer.sentences[0]
+    )
 
 
 def _motif(name: str) -> cg.sequences.Motif:

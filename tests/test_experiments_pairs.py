@@ -61,8 +61,8 @@ def test_sites_that_lower_the_outcome_are_above_their_sum_and_the_pair_still_low
     experiment = small(distances=[15, 20, 30], orders=["downstream"], orientations=["++"], rope=(-0.5, 0.5))
     answer = assert_recovers(experiment, oracle, unseen=0.02)
     assert answer.sentences[0].startswith(
-        "Task outcome: together the two increase the outcome ++ downstream at 20, decrease it ++ downstream at 15 and "
-        "30; of 3 interactions 3 synergistic; "
+        "Task outcome: together the two motifs increase the outcome in ++ downstream at 20, decrease it in ++ "
+        "downstream at 15 and 30; of 3 interactions, 3 synergistic; "
     )
 
 
@@ -359,7 +359,7 @@ def test_the_figures(tmp_path):
     answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("pairs_like"), rng=0, progress=False), rng=0)
     axes = answer.draw()  # one strand of Sox2 helps Nanog, from upstream the most
     assert answer.clearest_task == "Nanog"
-    said = "orientation ++, of 2 the one with the largest interaction; task 3 of 4, with the largest effect"
+    said = "orientation ++, with the largest interaction of 2; task 3 of 4, with the largest effect"
     heading = " ".join(axes.get_title("left").split())
     assert heading.startswith("motif_pair, Nanog, network ")
     assert heading.endswith(f", n = 30: {said}")
@@ -388,7 +388,7 @@ def verdicts_of(*verdicts):
     ],
 )
 def test_interactions_are_counted_verdict_by_verdict(verdicts, said):
-    assert _interaction_counts(verdicts_of(*verdicts)) == f"of 6 interactions {said}"
+    assert _interaction_counts(verdicts_of(*verdicts)) == f"of 6 interactions, {said}"
 
 
 @pytest.mark.parametrize(("evidence", "clear"), [(0.9, False), (1.1, True), (1.9, True)])

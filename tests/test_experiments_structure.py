@@ -521,5 +521,6 @@ def test_an_undecided_order_of_loop_open_and_stem_is_said_in_words():
         answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0, progress=False), rng=0)
     assert answer.sentences[0].startswith("Task VTS1: loop and open undecided; open and stem undecided: ")
     assert answer.sentences[-1].startswith(
-        "4 effects do not vary and have no verdict: that takes 60 units, more for several contrasts, and there are 2"
+        "4 effects do not vary between units and are undecided: a verdict takes 60 units, more "
+        "for several contrasts, and there are 2"
     )

@@ -241,8 +241,8 @@ def test_an_ensemble_is_answered_model_by_model() -> None:
     given = sequences()
     needed = necessity(given, tile_width=60, n_draws=2, rope=(-1.0, 1.0))
     answer = needed.analyze(cg.run(needed, both, rng=0), rng=0)
-    assert "model and: of 4 tiles 2 are needed" in answer.sentences[0]
-    assert "model or: of 4 tiles 4 are negligible" in answer.sentences[1]
+    assert "model and: of 4 tiles, 2 are needed" in answer.sentences[0]
+    assert "model or: of 4 tiles, 4 are negligible" in answer.sentences[1]
     context = context_dependence(given, element=TILES[0], n_draws=2, rope=(-1.0, 1.0))
     index = context.analyze(cg.run(context, both, rng=0), rng=0)
     assert [sentence.split(":")[0][-3:] for sentence in index.sentences[:2]] == ["and", " or"]
@@ -546,5 +546,6 @@ def test_sentence_and_table_of_context_dependence_agree_on_exact_effects():
     assert "may or may not depend on its context (undecided)" in answer.sentences[0]
     assert "the element alone minus the wild type -4.000 [-4.000, -4.000] (undecided)" in answer.sentences[0]
     assert answer.sentences[1] == (
-        "1 effect does not vary and has no verdict: that takes 60 units, more for several contrasts, and there are 20."
+        "1 effect does not vary between units and is undecided: a verdict takes 60 units, more "
+        "for several contrasts, and there are 20."
     )

@@ -93,7 +93,7 @@ def test_own_contexts_give_each_variant_its_exact_effect(files, genome):
     frame = table.to_dataframe()
     assert len(frame) == 6 * 2
     assert {"chromosome", "position", "reference", "alternate", "effect", "verdict"} <= set(frame.columns)
-    assert "6 variants in their own contexts 1 increases (insertion: 0.9), 4 decrease (" in answer.sentences[0]
+    assert "6 variants in their own contexts, 1 increases (insertion: 0.9), 4 decrease (" in answer.sentences[0]
     assert answer.draw() is not None
 
 
@@ -260,7 +260,10 @@ def test_the_dose_response_is_recovered(oracle):
 @EXACT
 def test_saturating_copies_are_seen():
     answer = assert_recovers(dose_response(n_units=300), cg.zoo.oracle("saturating"), unseen=0.02)
-    assert "copies of the strongest word are saturating relative to the same sites alone, -" in answer.sentences[0]
+    assert (
+        "copies of the strongest word are saturating relative to the sum of the same sites alone, excess -"
+        in answer.sentences[0]
+    )
     assert answer.draw() is not None
 
 
@@ -308,13 +311,13 @@ def test_rises_are_least_squares_over_the_range_tested():
 
 @EXACT
 def test_a_rise_that_is_small_for_one_bit_is_judged_over_the_ladder():
-    """0.1 a bit is inside a region of 0.3, and over 11 bits it is 1.1."""
+    """0.1 per bit is inside a region of 0.3, and over 11 bits it is 1.1."""
     oracle = cg.zoo.Oracle(cg.zoo.Word("UGCAUG", 0.9), cg.zoo.Word("UGCAYG", 0.2), cg.zoo.Word("GGG", 0.2))
     answer = assert_recovers(dose_response(copies=1, n_units=300, rope=(-0.3, 0.3)), oracle, unseen=0.02)
     row = answer.decisions.sel(contrast="weak to strong, 1 copy").squeeze()
     assert row["verdict"].item() == "increases"
     assert 0 < row["ace"].item() / 11.3 < 0.3
-    assert " a bit)" in answer.sentences[0]
+    assert " per bit)" in answer.sentences[0]
 
 
 @EXACT

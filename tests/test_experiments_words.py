@@ -355,7 +355,8 @@ def test_words_of_one_effect_have_no_line_in_words():
         answer = experiment.analyze(cg.run(experiment, constant, rng=0, progress=False), rng=0)
     assert answer.sentences == (
         "Task outcome: all words have the one effect 0, whatever their K_D.",
-        "3 effects do not vary and have no verdict: that takes 60 units, more for several contrasts, and there are 50.",
+        "3 effects do not vary between units and are undecided: a verdict takes 60 units, more "
+        "for several contrasts, and there are 50.",
     )
 
 
@@ -398,8 +399,8 @@ def test_affinity_refuses(settings, said):
 def test_copies_add_or_saturate(oracle, word, shape):
     experiment = cg.experiments.copies(word=word, at=[4, 13, 22], n_units=2_000, rope=(-0.15, 0.15))
     answer = assert_recovers(experiment, oracle)
-    assert f"1 to 3 copies are {shape} relative to the same sites alone, " in answer.sentences[0]
-    assert f"by number they are {shape}: " in answer.sentences[0]
+    assert f"1 to 3 copies are {shape} relative to the sum of the same sites alone, " in answer.sentences[0]
+    assert f"judged by number they are {shape}: " in answer.sentences[0]
 
 
 def test_trends_over_copies_are_effects_over_their_whole_range():
@@ -419,7 +420,7 @@ def test_trends_over_copies_are_effects_over_their_whole_range():
     assert _verdict(answer, "1 copy") == "negligible"
     assert _verdict(answer, "rise") == "increases"  # 0.08 for each copy would have been inside the region
     assert "; from none to 5 the outcome changes by 0.3478 [" in answer.sentences[0]
-    assert " (0.0696 a copy); " in answer.sentences[0]
+    assert " (0.0696 per copy); " in answer.sentences[0]
 
 
 def test_default_places_do_not_make_a_further_site():
@@ -455,9 +456,9 @@ def test_a_repressor_saturates_where_its_curvature_is_above_zero():
 def test_copies_at_unequal_places_add_up_beside_single_sites():
     oracle = Oracle(Word("UGCAUG", 3.0, gain=Slope(-0.05)), Word("GGG", 0.3), scale="score")
     answer = assert_recovers(cg.experiments.copies(at=[4, 20, 34], n_units=400), oracle)
-    assert "copies are additive relative to the same sites alone" in answer.sentences[0]
+    assert "copies are additive relative to the sum of the same sites alone" in answer.sentences[0]
     assert " short of 3 times the first; the sites differ, so place explains this." in answer.sentences[0]
-    assert "by number they are" not in answer.sentences[0]  # the later places are worth less
+    assert "judged by number they are" not in answer.sentences[0]  # the later places are worth less
 
 
 @pytest.mark.parametrize(
@@ -481,12 +482,12 @@ def test_copies_at_unequal_places_add_up_beside_single_sites():
         (
             "increases",
             "increases",
-            "by number they are more than additive: 3 copies exceed 3 times the first by 0.500 [0.400, 0.600]",
+            "judged by number they are more than additive: 3 copies exceed 3 times the first by 0.500 [0.400, 0.600]",
         ),
         (
             "undecided",
             "negligible",
-            "by number they are not clearly additive or otherwise: 3 copies exceed 3 times",
+            "judged by number they are not clearly additive or otherwise: 3 copies exceed 3 times",
         ),
     ],
 )
@@ -561,7 +562,7 @@ def test_two_different_sites_at_a_distance():
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"distances": [2, 9]}, "collide at distance 2"),
+        ({"distances": [2, 9]}, "^sites collide at distance 2: '"),
         ({"distances": [5]}, "collide at distance 5"),
         ({"distances": [0]}, "distance 0"),
         ({"distances": [6, 6]}, "twice"),

@@ -20,7 +20,7 @@ from causalgia.estimation import estimate, from_effects
 from causalgia.posterior import infer, posterior_predictive, prior_predictive
 from causalgia.posterior._infer import _check_magnitude, _law_note
 from causalgia.posterior.engines import _regress_on_sum, draw_errors, over_predictors
-from causalgia.posterior.error_covariance import Noise, noise_of, spiked_noise
+from causalgia.posterior.error_covariance import Noise, noises_of, spiked_noise
 from causalgia.posterior.labeled_data import family_data, result_coordinates, shared_patterns
 from causalgia.posterior.model_checks import (
     _is_skewed,
@@ -489,7 +489,7 @@ def test_the_fewest_degrees_of_freedom_say_whether_a_covariance_is_used_whole() 
     del table.attrs["errors"]
     for fewest, whole in ((29.0, False), (30.0, True)):
         known = table.assign(df=(("contrast", "task"), np.array([[1e3], [fewest], [1e3]])))
-        assert (noise_of(known, known["task"].item()).whole is not None) == whole
+        assert (noises_of(known)[0].whole is not None) == whole
 
 
 def test_predictors_as_a_level_are_decided_with_what_was_measured() -> None:

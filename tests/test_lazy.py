@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
@@ -493,6 +494,32 @@ def test_effects_beyond_the_largest_float_are_refused_as_in_memory() -> None:
             cg.contrast(outcomes, control="0")
         messages.append(str(refused.value))
     assert len(set(messages)) == 1
+
+
+class Counted:
+    """An array that counts how many of its rows are read."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values, self.n_read = values, 0
+        self.shape, self.dtype, self.ndim = values.shape, values.dtype, values.ndim
+
+    def __getitem__(self, at: Any) -> np.ndarray:
+        rows = self.values[at]
+        self.n_read += len(rows)
+        return rows
+
+
+def test_the_sd_of_the_untreated_arm_takes_no_reading_of_its_own() -> None:
+    """It was measured once to see whether the arm varies, and once more as the unit of effects."""
+    outcomes, n_read = crossover(), {}
+    for control in ("0", None):
+        rows = Counted(outcomes["outcome"].to_numpy())
+        y = da.from_array(rows, chunks=(40, -1, -1))
+        asked = {"control": control} if control else {"contrasts": {arm: {arm: 1, "0": -1} for arm in ("A", "B", "AB")}}
+        effects = cg.contrast(outcomes.assign(outcome=(outcomes["outcome"].dims, y)), **asked)
+        n_read[control] = rows.n_read
+        np.testing.assert_array_equal(effects["control_sd"], cg.contrast(outcomes, **asked)["control_sd"])
+    assert n_read[None] == n_read["0"]  # and it was 8.5 rather than 5.3 readings of all rows
 
 
 def test_no_units_are_refused_as_in_memory() -> None:

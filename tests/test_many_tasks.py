@@ -13,7 +13,7 @@ from scipy.special import ndtr
 import causalgia as cg
 from causalgia.estimation import _from_effects
 from causalgia.posterior import two_scales as law
-from causalgia.posterior.error_covariance import Noise, noise_of, noises_of
+from causalgia.posterior.error_covariance import Noise, noises_of
 
 _TESTED = ("ace", "se", "p", "log_p", "lower", "upper", "df")
 
@@ -61,7 +61,7 @@ def test_noise_of_all_tasks_is_the_noise_of_each(with_covariance):
     if not with_covariance:
         estimates = estimates.drop_vars(["covariance", "factor"], errors="ignore")
     for task, noise in zip("vwxyz", noises_of(estimates, factors=4), strict=True):
-        alone = noise_of(estimates, task, factors=4)
+        alone = noises_of(estimates.sel(task=[task]), factors=4)[0]
         np.testing.assert_allclose(noise.marginal, alone.marginal, rtol=1e-12)
         assert (noise.loadings is None) == (alone.loadings is None) == (not with_covariance)
 

@@ -488,6 +488,36 @@ def test_contrasts_none_of_which_has_spread_are_refused(rng):
         cg.mpra.concordance(virtual.assign(effect=0.0), measured)
 
 
+def test_contrasts_whose_virtual_effects_vary_less_than_their_errors_are_left_out_by_name(rng):
+    """One such contrast stopped the comparison of all, with an error that named none."""
+    vertical, y = np.tile([-1.0, 1.0], 20), np.repeat([-1.0, 1.0], 20)
+    virtual, measured = several({k: rng.normal(size=40) for k in "abc"}, rng)
+    of_b = virtual["contrast"] == "b"
+    virtual.loc[of_b, "effect"], virtual["se"] = vertical, np.where(of_b, 1.5, 0.1)
+    measured.loc[of_b, "effect"] = y
+    alone = cg.mpra.concordance(virtual, measured, pairs={"a": "a", "c": "c"})
+    said = "not compared, because virtual effects do not vary beyond their own standard errors: 'b'"
+    with pytest.warns(DegenerateWarning) as caught:
+        found = cg.mpra.concordance(virtual, measured)
+    assert [str(warning.message) for warning in caught] == [said]
+    assert caught[0].filename == __file__
+    assert notes_of(found) == [said]
+    xr.testing.assert_equal(found, alone)
+    assert list(json.loads(found.attrs["lost"])) == ["a", "c"]
+    why = "contrast 'b': the virtual effects do not vary beyond their own standard errors, .* more precisely"
+    with pytest.raises(EstimateError, match=f"{why}, or name the others: pairs="):
+        cg.mpra.concordance(virtual, measured, pairs={"a": "a", "b": "b"})
+    with pytest.raises(EstimateError, match=f"{why}$"):
+        cg.mpra.concordance(virtual[of_b], measured[of_b])
+
+
+def test_other_errors_of_a_contrast_name_it(rng):
+    virtual, measured = several({"a": rng.normal(size=40), "b": rng.normal(size=40)}, rng)
+    measured.loc[measured["contrast"] == "b", "se"] = 0.0
+    with pytest.raises(EstimateError, match="contrast 'b': measured: the se of element 'e0' is 0"):
+        cg.mpra.concordance(virtual, measured)
+
+
 @pytest.mark.parametrize("scatter", [False, True])
 def test_measured_effects_that_are_all_equal_lie_on_a_level_line(scatter):
     x = np.array([0.0, 1.0, 2.0, 5.0])

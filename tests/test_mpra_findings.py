@@ -18,13 +18,8 @@ from test_cli import call, refused
 import causalgia as cg
 from causalgia.errors import CountsError
 from causalgia.mpra.counts._quality import dna_floors
-from causalgia.mpra.counts.replicate_faults import (
-    ALSO_DEEP,
-    TOO_ALIKE,
-    _binomial_masses,
-    _truncated_moments,
-    split_index,
-)
+from causalgia.mpra.counts.replicate_faults import ALSO_DEEP, TOO_ALIKE
+from causalgia.mpra.counts.split_index import _binomial_masses, _truncated_moments, split_index
 
 
 def simulated(n: int = 60, spread: float = 0.8, **settings: object) -> xr.Dataset:

@@ -314,3 +314,90 @@ def test_a_tensor_that_a_hook_leaves_outside_the_network_is_predicted_by_full_pa
     predictor = cg.TorchPredictor(Hooked().eval(), tasks=["t"], scale="s", incremental=True)
     arms = {"placebo": cg.Placebo("AGATAAG", at=20), "G": cg.Embed("AGATAAG", at=20)}
     cg.check(cg.Design(null=cg.Uniform(length=64), arms=arms, n_units=64), predictor)  # raised AttributeError
+
+
+class Kept(Plain):
+    """A network whose forward reads from its dict what a hook wrote there."""
+
+    def __init__(self, hook):
+        super().__init__()
+        self.kept = {}
+        self.c.register_forward_hook(hook(self, self.kept))
+
+    def forward(self, x):
+        self.c(x)
+        return torch.relu(self.kept["c"]).mean((1, 2))[:, None]
+
+
+def recorder(kept, _module, _args, out):
+    kept["c"] = out
+
+
+def by_default(net, kept):
+    def hook(module, args, out, into=kept, *, also=net):
+        assert also.kept is into
+        into["c"] = out
+
+    return hook
+
+
+def in_turn(net, kept):
+    count, write = 0, functools.partial(recorder, kept)
+
+    def hook(*args):
+        nonlocal count
+        count += 1
+        write(*args)
+
+    return functools.wraps(hook)(lambda *args: hook(*args))
+
+
+HOOKS = {
+    "a dict": lambda net, kept: lambda _module, _args, out: kept.update(c=out),
+    "the network": lambda net, kept: lambda _module, _args, out: net.kept.update(c=out),
+    "defaults": by_default,
+    "functions in turn": in_turn,
+    "a global name": lambda net, _kept: by_global_name(net),
+}
+NAMED = {}
+
+
+def by_global_name(net):
+    globals()["NAMED"] = net.kept
+    return lambda _module, _args, out: NAMED.update(c=out)
+
+
+@pytest.mark.parametrize("hook", HOOKS.values(), ids=HOOKS)
+def test_rounding_is_not_measured_on_a_copy_whose_hooks_write_into_the_original(hook):
+    torch.manual_seed(0)
+    predictor = cg.TorchPredictor(Kept(hook), tasks=["t"], device="cpu")
+    floor = cg.run(DESIGN, predictor, rng=0)["answer_floor"].to_numpy()
+    assert floor.max() < 1e-4  # from the digits of float32; .02 by what the dict held when the copy was made
+    with pytest.raises(PredictorError, match="Kept cannot be copied: a hook or another function uses a part of it"):
+        predictor.reference()
+
+
+def test_a_hook_that_is_copied_or_uses_no_part_of_its_network_leaves_rounding_measured():
+    kept = {}
+    copied = Kept(lambda _net, own: functools.partial(recorder, own))
+    assert cg.TorchPredictor(copied, tasks=["t"], device="cpu").reference() is not None
+
+    class Both(Kept):
+        def forward(self, x):
+            self.c(x)
+            return torch.relu(kept["c"]).mean((1, 2))[:, None]
+
+    network = Both(lambda _net, _kept: lambda _module, _args, out: kept.update(c=out))
+    assert cg.TorchPredictor(network, tasks=["t"], device="cpu").reference() is not None
+
+
+def test_a_network_whose_hooks_use_its_parts_is_not_copied_for_a_worker_an_onnx_file_or_shuffled_parameters(tmp_path):
+    """A copy with shuffled parameters answered by what the network's hook had written last."""
+    predictor = cg.TorchPredictor(Kept(HOOKS["a dict"]), tasks=["t"], device="cpu")
+    with pytest.raises(PredictorError, match="Kept cannot be copied: a hook.*; build it anew"):
+        cg.attribution.randomized(predictor, n_draws=2, rng=0)
+    with pytest.raises(PredictorError, match="Kept cannot be copied: a hook"):
+        cg.predict.export_onnx(predictor, tmp_path / "net.onnx", length=30)
+    predictor.device = types.SimpleNamespace(type="cuda")  # where it is copied to the host before it is sent
+    with pytest.raises(PredictorError, match="Kept cannot be copied: a hook"):
+        predictor.__getstate__()

@@ -17,12 +17,16 @@ from causalgia.posterior.error_covariance import (
     _shrink_loadings,
     as_one_factor,
     as_usable_se,
-    noise_of,
     noise_unit,
+    noises_of,
     normal_scores,
     rescale_noise,
     spiked_noise,
 )
+
+
+def noise_of(estimates: xr.Dataset, task: str, *, factors: int | None = None) -> Noise:
+    return noises_of(estimates.sel(task=[task]), factors=factors)[0]
 
 
 def screen(n: int, k: int, *, shared: float = 1.0, own: float = 1.0, seed: int = 0) -> xr.Dataset:

@@ -212,7 +212,7 @@ def test_pictures_of_pairs_say_what_was_chosen():
     pair = cg.experiments.motif_pair(distances=[12, 20], n_units=10, rope=(-0.1, 0.1))
     answer = pair.analyze(cg.run(pair, cg.zoo.oracle("pairs_like"), rng=0))
     title = " ".join(answer.draw().get_title("left").split())
-    assert "of 4 the one with the largest interaction" in title
+    assert "with the largest interaction of 4" in title
     if len(answer.tasks) > 1:
         assert "with the largest effect" in title
         assert "with the largest effect" not in " ".join(answer.draw(task=answer.tasks[0]).get_title("left").split())

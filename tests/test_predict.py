@@ -567,11 +567,12 @@ def test_one_that_fails_alone_is_refused():
     [
         (lambda y: y.astype("f2"), "^the predictor answers in float16 after float32; .* always answer in float32$"),
         (lambda y: 1 / len(y[:0]), "^the callable failed on an input of .*ZeroDivisionError"),
-        (lambda y: y + np.nan, "asked twice: something random is left on.*a finite answer, then nan"),
+        (lambda y: y + np.nan, "asked twice: its answers changed midway.*'outcome': a finite answer, then nan"),
+        (lambda y: y + 1, "asked twice: its answers changed midway.*'outcome': [0-9], then [0-9]"),
     ],
-    ids=["float16", "raises", "nan"],
+    ids=["float16", "raises", "nan", "others"],
 )
-@pytest.mark.parametrize("call", [3, 4])
+@pytest.mark.parametrize("call", [2, 3, 4, 5])
 def test_one_that_breaks_meanwhile_says_why(broken, reason, call):
     """At the fourth call, which asks alone, batch norm was blamed, and what had happened came last."""
     calls = []
@@ -584,6 +585,20 @@ def test_one_that_breaks_meanwhile_says_why(broken, reason, call):
     with pytest.raises(PredictorError, match=reason) as caught:
         check_batch_mates(FunctionPredictor(fn), TOKENS)
     assert "batch mates" not in str(caught.value)
+
+
+@pytest.mark.parametrize("call", [3, 5])
+def test_answers_that_are_nan_now_and_then_are_random(call):
+    """The batch was asked a third time, and had an answer again."""
+    calls = []
+
+    def fn(x):
+        calls.append(len(x))
+        return x[:, 0].sum(-1) + (np.nan if len(calls) == call else 0.0)
+
+    reason = {3: "asked twice: something random is left on", 5: "differently when the batch is in another order"}
+    with pytest.raises(PredictorError, match=f"{reason[call]}.*a finite answer, then nan"):
+        check_batch_mates(FunctionPredictor(fn), TOKENS)
 
 
 def test_what_an_error_says_comes_before_batch_mates():

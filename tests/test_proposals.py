@@ -153,7 +153,7 @@ def test_modisco_is_an_extra(monkeypatch):
     [
         ({"method": "kmer"}, "method='kmer' calls its own"),
         ({"width": 8}, "width=8 is of windows on null maps.*leave width= out"),
-        ({"level": 0.1}, "level=0.1 is of windows.*leave level= out"),
+        ({"null_share": 0.1}, "null_share=0.1 is of windows.*leave null_share= out"),
     ],
 )
 def test_settings_of_windows_do_not_go_with_given_seqlets(options, says):
@@ -192,19 +192,19 @@ def test_a_word_and_its_reverse_complement_are_one_across_tasks():
     assert sum(word in ("AGATAAG", "CTTATCT") for word in found) == 1
 
 
-def test_the_level_is_the_share_of_windows_of_null_maps():
+def test_the_limits_are_passed_by_that_share_of_windows_of_null_maps():
     sample = cg.Uniform(length=41).sample(150, rng=5)
     loose, strict = (
-        cg.propose(sequences=sample, predictor=rbfox1, null=cg.Uniform(length=41), level=level, n_patterns=1, rng=0)
-        for level in (0.2, 0.02)
+        cg.propose(sequences=sample, predictor=rbfox1, null=cg.Uniform(length=41), null_share=most, n_patterns=1, rng=0)
+        for most in (0.2, 0.02)
     )
     assert (loose["threshold"].sel(side="above") < strict["threshold"].sel(side="above")).all()
     drawn = cg.attribution.contributions(cg.attribute(cg.Uniform(length=41).sample(400, rng=9), rbfox1))
     sums = drawn.rolling(position=8).sum().dropna("position")
-    for level, of in ((0.2, loose), (0.02, strict)):
+    for most, of in ((0.2, loose), (0.02, strict)):
         above, below = (of["threshold"].sel(side=side, task="RBFOX1").item() for side in ("above", "below"))
         share = float(((sums > above) | (sums < below)).mean())
-        assert share <= level * 1.5  # ties at the limits count for neither side
+        assert share <= most * 1.5  # ties at the limits count for neither side
 
 
 def test_half_words_that_backgrounds_complete_become_the_word():
@@ -558,7 +558,11 @@ def test_natural_sequences_as_null_overlap_with_themselves():
             AttributionError,
             "4 to 8",
         ),
-        (lambda s: cg.propose(sequences=s, predictor=rbfox1, level=1.0, rng=0), AttributionError, "level=1.0"),
+        (
+            lambda s: cg.propose(sequences=s, predictor=rbfox1, null_share=1.0, rng=0),
+            AttributionError,
+            "null_share=1.0",
+        ),
         (lambda s: cg.propose(sequences=s, predictor=rbfox1, method="kmers", rng=0), AttributionError, "'kmer'"),
         (
             lambda s: cg.propose(sequences=s, predictor=rbfox1, null=cg.Uniform(length=40), rng=0),
@@ -594,7 +598,7 @@ def test_copies_on_either_strand_count_once():
     assert found.n_proposing + found.n_fresh == 60
     assert "40 of 100 sequences are copies of others" in str(found)
     assert "TGCATG" in set(found.confirmed["consensus"])
-    with pytest.raises(SequenceError, match="20 different sequences are too few"):
+    with pytest.raises(SequenceError, match="too few different sequences .20. to propose"):
         cg.discover(rbfox1, np.concatenate([rows[:20]] * 3), rng=0)
 
 

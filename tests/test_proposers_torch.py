@@ -132,9 +132,9 @@ def test_filters_need_layers():
         cg.propose(sequences=planted(40, WORD), predictor=plain, method=("seqlets", "filters"), rng=0)
 
 
-def test_level_is_of_null_maps():
-    with pytest.raises(AttributionError, match="'filters' has no null maps; leave level= out"):
-        cg.propose(sequences=planted(4, WORD), predictor=predictor(nn.ReLU()), method="filters", level=0.1, rng=0)
+def test_the_null_share_is_of_null_maps():
+    with pytest.raises(AttributionError, match="'filters' has no null maps; leave null_share= out"):
+        cg.propose(sequences=planted(4, WORD), predictor=predictor(nn.ReLU()), method="filters", null_share=0.1, rng=0)
 
 
 def test_a_discovery_says_what_proposed_each_word_and_what_was_left_out():

@@ -38,7 +38,7 @@ from causalgia.posterior import prior_predictive
 from causalgia.posterior._profile import gaussian_process
 from causalgia.posterior.density_grids import gauss_rule, resolve_density, support_grid
 from causalgia.posterior.engines import over_predictors
-from causalgia.posterior.error_covariance import Noise, noise_of
+from causalgia.posterior.error_covariance import Noise, noises_of
 from causalgia.posterior.labeled_data import average_over_predictors
 from causalgia.posterior.lattice import adaptive_cells
 from causalgia.posterior.normal import normal
@@ -145,7 +145,7 @@ REFUSED: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
         InferenceError,
         "contrast c: covariate 'x' is nan",
     ),
-    (lambda: noise_of(ESTIMATES.expand_dims("model"), "effect"), InferenceError, "the dim 'model'"),
+    (lambda: noises_of(ESTIMATES.expand_dims("model")), InferenceError, "the dim 'model'"),
     (
         lambda: cg.posterior.profile(
             ESTIMATES.expand_dims("model", axis=-1).assign_coords(x=("contrast", np.arange(4.0))), along="x", rng=0

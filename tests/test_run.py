@@ -482,6 +482,28 @@ def test_rows_that_are_permuted_midway_are_refused(n_units):
         cg.run(design(n_units=n_units), cg.FunctionPredictor(answer, tasks=["y"], scale="counts"), rng=0)
 
 
+@pytest.mark.parametrize("batch_size", [None, 1, 64])
+@pytest.mark.parametrize("call", range(3, 20))
+def test_answers_that_become_nan_midway_are_not_blamed_on_batch_mates(call, batch_size):
+    """From the fifth call, that is in the probe, in a turn, or where rounding is measured."""
+    calls = 0
+
+    def answer(x):
+        nonlocal calls
+        calls += 1
+        share = x[:, 0].sum(-1).astype(np.float64)
+        return share if calls < call else share + np.nan
+
+    some = {} if batch_size is None else {"batch_size": batch_size}
+    function = cg.FunctionPredictor(answer, tasks=["y"], scale="counts", **some)
+    with pytest.raises(PredictorError, match=r"^arm '\w+', unit \d+: .* a finite answer, then nan") as caught:
+        cg.run(design(n_units=30), function, rng=0)
+    said = str(caught.value)
+    assert "its answers changed midway" in said or "y': the predictor answered nan; the predictor answers oth" in said
+    assert "batch mates" not in said
+    assert "logarithm" not in said
+
+
 def test_a_predictor_that_changes_midway_leaves_no_complete_store(tmp_path):
     with pytest.raises(PredictorError, match="otherwise than when the trial"):
         cg.run(design(n_units=300), changing("answers", after=900), rng=0, store=tmp_path / "trial")

@@ -237,6 +237,8 @@ def test_what_the_file_may_say_is_what_the_verbs_take():
 
 UNKNOWN_KEYS = [
     (with_line("n_unit = 5"), "no key 'n_unit' at the top; did you mean 'n_units'?"),
+    (with_line("seed = 5"), "no key 'seed' at the top; did you mean 'rng'?"),
+    (MINIMAL + "[analysis]\nalpha = 0.05\n", "[analysis] has no key 'alpha'; did you mean 'level'?"),
     (with_line("zzz = 5"), "no key 'zzz' at the top; it takes name, n_units, rng"),
     (with_line("of = 'x.fa'", after="length = 60"), "[null] has no key 'of'; it takes kind, length"),
     (with_line("lenght = 60", after="length = 60"), "[null] has no key 'lenght'; did you mean 'length'?"),

@@ -44,6 +44,8 @@ cg.plot.sharing(cg.infer(table, rng=0))
 cg.tidy(xr.DataTree())
 cg.Decided(rope=0, contrasts="a - b")
 cg.from_effects([1.0], [0.1], names=table.index)
+cg.from_effects(table["effect"], table["se"], names=table["effect"])
+reveal_type(cg.TorchPredictor)
 print(cg.experiments.variants([], "genome.fa").notes)
 x = xr.Dataset()
 """
@@ -96,6 +98,7 @@ def test_mypy_knows_the_public_names(mine):
     assert re.search(r"def \(.*effects.*cluster.*\) -> .*Dataset", revealed[0])
     assert re.search(r"def \(.*counts.*method.*\) -> .*Dataset", revealed[1])
     assert "causalgia.design.design.Design" in revealed[2]
+    assert "causalgia.predict.torch_predictor.TorchPredictor" in revealed[3]
     for n, message in enumerate(WRONG.values(), FIRST):
         assert any(line.startswith(f"{n}: error: {message}") for line in lines), (message, lines)
     errors = {int(line.partition(":")[0]) for line in lines if "error" in line}
@@ -133,6 +136,7 @@ def test_no_public_argument_of_data_is_of_any_type():
     [
         (cg, "estimat", "estimate"),
         (cg, "Desgn", "Design"),
+        (cg, "Estimate", "estimate"),
         (cg.experiments, "hairpn", "hairpin"),
         (cg.mpra, "fitt", "fit"),
         (cg.mpra, "libary", "library"),

@@ -14,6 +14,7 @@ from scipy import stats
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 from validate import CHECKS, FIGURES, page, table
+from validation.checks import SEEDS
 
 from causalgia.calibration import Row
 
@@ -49,6 +50,12 @@ def holds(row: Row) -> bool:
 
 def test_names_are_different() -> None:
     assert len({check.name for check in CHECKS}) == len(CHECKS)
+
+
+def test_seeds_are_those_of_rows() -> None:
+    """A row that is renamed keeps its trials; a seed without a row is left over."""
+    assert set(SEEDS) <= set(KEPT)
+    assert len(SEEDS) == len(set(SEEDS.values()))
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)

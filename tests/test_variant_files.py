@@ -125,7 +125,7 @@ def test_mismatches_are_listed_or_skipped(folder, tmp_path):
     ("more", "message"),
     [
         (("--null", "nowhere.fa"), "--null nowhere.fa is neither a file"),
-        (("--match", "gc"), "match: 'gc' is not one of"),
+        (("--match", "gc"), "error: --match: 'gc' is not one of"),
         (("--n-null", 3), "--n-null"),
         (("--schema", "bed"), "schema"),
         (("--rope", "1,0"), "--rope 1,0: effects too small to matter are matched"),
@@ -229,7 +229,7 @@ def test_a_population_of_null_variants_may_be_a_null_model(folder, tmp_path):
         ),
         (('of = "genome"', 'of = {kind = "uniform"}'), (), "[null.of] of kind 'uniform' needs 'length'"),
         (('of = "genome"', 'of = "nowhere.fa"'), (), "nowhere.fa"),
-        (('match = ["length"]', 'match = ["gc"]'), (), "match: 'gc' is not one of"),
+        (('match = ["length"]', 'match = ["gc"]'), (), "flawed.toml: match: 'gc' is not one of"),
         (('kind = "matched_variants"', 'kind = "matched"'), (), "did you mean 'matched_variants'?"),
         (('kind = "variants"\n', 'kind = "variants"\nread_out = "none.bed"\n'), (), "none.bed"),
         (('kind = "variants"\n', 'kind = "variants"\nschema = "excel"\n'), (), "schema"),

@@ -63,7 +63,7 @@ def _long(n: int = 24, length: int = 240) -> dict[str, str]:
 def _tiled(name: str, oracle: Oracle, spelled: str, **settings: Any) -> Callable[[], Case]:
     def made() -> Case:
         experiment = build(name, _long(), settings={"rope": (-0.5, 0.5)} | settings)
-        return Case(experiment=experiment, oracle=oracle, spelled=f"{spelled}, in sequences that have both")
+        return Case(experiment=experiment, oracle=oracle, spelled=f"{spelled}, in sequences with both")
 
     return made
 
@@ -133,7 +133,7 @@ _CASES: dict[str, Callable[[], Case]] = {
     "tile_placement": _tiled(
         "tile_placement",
         Oracle(Pair(FIRST, SECOND, bonus=4.0, decay=60.0, reach=300), *_WEAK, scale="activity"),
-        "an oracle in which one word acts on the other, less from afar",
+        "an oracle in which one word acts on the other, less at larger distances",
         at=[0, 60, 160, 210],
         rope=(-0.2, 0.2),
         **_PLACED,
@@ -141,7 +141,7 @@ _CASES: dict[str, Callable[[], Case]] = {
     "tile_copies": _tiled(
         "tile_copies",
         Oracle(Saturating((Word(FIRST, 1.0),), Hill(top=4.0, half=1.0)), *_WEAK, scale="activity"),
-        "an oracle in which copies saturate, half at one",
+        "an oracle in which copies saturate (half of the maximum at one copy)",
         at=[30, 160, 200],
         rope=(-0.25, 0.25),
         **_PLACED,

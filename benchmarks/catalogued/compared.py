@@ -34,8 +34,9 @@ def found(case: Case, *, n: int = 8_000) -> tuple[xr.Dataset, cg.experiments.Ans
 def design_in_words(case: Case) -> str:
     """Return arms, contrasts, units and where they are from, in a line."""
     made = case.experiment
+    n = len(made.named_contrasts or ())
     return (
-        f"{len(made.named_arms):,} arms, {len(made.named_contrasts or ()):,} contrasts, {made.n_units:,} units of "
+        f"{len(made.named_arms):,} arms, {n:,} contrast{'' if n == 1 else 's'}, {made.n_units:,} units of "
         f"{made.drawn.describe()}; on {case.spelled}"
     )
 

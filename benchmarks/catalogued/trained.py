@@ -16,7 +16,7 @@ from causalgia.experiments import Answer, Experiment, agreement, null_models
 Results = dict[str, Any]
 RBFOX1, VTS1 = "rbfox1_like", "vts1_like"
 SCREEN = "word_screen"
-ROPE = (-0.2, 0.2)  # log intensity: an eighteenth of what one site does
+ROPE = (-0.2, 0.2)  # log intensity: an eighteenth of the effect of one site
 _SHOWN = 12
 
 
@@ -162,10 +162,14 @@ def findings(results: Mapping[str, Any]) -> list[Results]:
 
 
 def _agreed(one: Results) -> Results:
-    said = f"least Kendall tau of {len(one['nulls'])} null models {one['least']:.2f}"
+    said = f"smallest Kendall tau between {len(one['nulls'])} null models {one['least']:.2f}"
     holds = one["least"] >= 0.8 or bool(one["warned"])
-    said += "; it warns" if one["warned"] else ""
-    return {"finding": "the same with every null model, or a warning", "holds": holds, "by": said}
+    said += "; a warning is given" if one["warned"] else ""
+    return {
+        "finding": "the order of effects is the same under every null model, or a warning is given",
+        "holds": holds,
+        "by": said,
+    }
 
 
 def _effect(row: Results) -> str:
@@ -178,35 +182,36 @@ def _first_of_all(one: Results) -> Results:
     said = f"in {n} of {each} networks, and on average ({best['ace']:.2f}; next {one['rows'][1]['contrast']}, "
     said += f"{one['rows'][1]['ace']:.2f})"
     return {
-        "finding": f"UGCAUG is first of {one['n_words']:,} words",
+        "finding": f"UGCAUG has the largest effect of {one['n_words']:,} words",
         "holds": best["contrast"] == "UGCAUG" and n == each,
         "by": said,
     }
 
 
 def _copies(rows: Mapping[str, Results], word: str) -> Results:
-    """Monotone in every member; near additive: what copies do beyond single sites is under a tenth of what they do."""
+    """Monotone in every member; near additive: the excess over single sites is under a tenth of the total effect."""
     steps = np.array([rows[name]["members"] for name in ("1 copy", "2 copies", "3 copies")])
     excess, three = rows["excess over single sites"], rows["3 copies"]["ace"]
     share = max(abs(excess["lower"]), abs(excess["upper"])) / three
     holds = bool((np.diff(steps, axis=0) > 0).all() and (steps[0] > 0).all() and share < 0.1)
     doses = ", ".join(_effect(rows[name]) for name in ("1 copy", "2 copies", "3 copies"))
-    said = f"{doses}; excess over single sites {_effect(excess)}, {100 * share:.1f} % of three copies at most"
-    return {"finding": f"copies of {word} are monotone, near additive", "holds": holds, "by": said}
+    most = f"at most {100 * share:.1f} % of the effect of three"
+    said = f"{doses}; excess over single sites {_effect(excess)}, {most}"
+    return {"finding": f"the outcome rises with every copy of {word}, nearly additively", "holds": holds, "by": said}
 
 
 def _spacing(rows: Mapping[str, Results]) -> Results:
     near, far = rows["interaction at 4"], rows["interaction at 9"]
     holds = near["verdict"] == "decreases" and far["verdict"] == "negligible"
     said = f"interaction at 4: {_effect(near)}, {near['verdict']}; at 9: {_effect(far)}, {far['verdict']}"
-    return {"finding": "two near sites pay for it, two far ones do not", "holds": holds, "by": said}
+    return {"finding": "two sites are sub-additive at distance 4 and additive at 9", "holds": holds, "by": said}
 
 
 def _hairpin(rows: Mapping[str, Results]) -> Results:
     loop, stem = rows["word x loop"], rows["word x stem"]
     holds = loop["verdict"] == "increases" and stem["verdict"] == "decreases"
     said = f"loop minus open {_effect(loop)}, {loop['verdict']}; stem minus open {_effect(stem)}, {stem['verdict']}"
-    return {"finding": "loop > open > stem", "holds": holds, "by": said}
+    return {"finding": "effect of a site of VTS1: loop > open > stem", "holds": holds, "by": said}
 
 
 def _bias(mine: Mapping[str, Results], other: Mapping[str, Results]) -> Results:
@@ -217,4 +222,8 @@ def _bias(mine: Mapping[str, Results], other: Mapping[str, Results]) -> Results:
         f"GCGCGC at the 3' end {_effect(end)}, {end['verdict']}; at the 5' end {_effect(start)}, {start['verdict']}; "
         f"at the 3' end of the protein without a bias {_effect(none)}, {none['verdict']}"
     )
-    return {"finding": "GC matters at the 3' end, and only where it was simulated", "holds": holds, "by": said}
+    return {
+        "finding": "GC lowers the outcome at the 3' end, and only if this bias was simulated",
+        "holds": holds,
+        "by": said,
+    }

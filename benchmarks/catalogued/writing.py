@@ -64,7 +64,7 @@ def _interval(row: Results) -> str:
 
 
 def _overview(oracle: Results) -> str:
-    head = ["experiment", "contrasts", "largest |z|", "bound", "verdicts judged", "wrong"]
+    head = ["experiment", "effects", "largest |z|", "bound", "verdicts checked", "wrong"]
     rows = [
         [
             f"[{name}](#catalogue-{name})",
@@ -81,14 +81,15 @@ def _overview(oracle: Results) -> str:
 
 def _findings(found: list[Results]) -> str:
     rows = [[one["finding"], "yes" if one["holds"] else "**NO**", one["by"]] for one in found]
-    return f"## What the papers found, on trained networks\n\n{_TRAINED}\n\n{table(['finding', '', 'by'], rows)}"
+    evidence = table(["finding", "found", "evidence"], rows)
+    return f"## Findings of the papers, on trained networks\n\n{_TRAINED}\n\n{evidence}"
 
 
 def _section(name: str, entry: Entry, results: Results) -> str:
     one = results["oracle"][name]
     parts = [
         f"(catalogue-{name})=\n## {name}",
-        f"**{entry.question}** First asked in [doi:{entry.doi}](https://doi.org/{entry.doi}).",
+        f"**{entry.question}** After [doi:{entry.doi}](https://doi.org/{entry.doi}).",
         f"- Estimand: {entry.estimand}\n- Design: {one['design']}.",
         f"![{name}: {entry.question}](catalogue/{name}.png)",
         _said(one["sentences"]),
@@ -124,22 +125,23 @@ def _against_truth(one: Results) -> str:
         ]
         for row in one["rows"]
     ]
-    more = one["n_contrasts"] - len(rows)
-    said = f"Largest |z| of all {one['n_contrasts']:,} effects {one['largest_z']:.2f} (bound {one['limit']:.2f}); "
+    of = f"of all {one['n_contrasts']:,} effects" if one["n_contrasts"] > 1 else "of the one effect"
+    said = f"Largest |z| {of} {one['largest_z']:.2f} (bound {one['limit']:.2f}); "
     said += f"wrong verdicts {one['n_wrong']} of {one['n_clear']:,}; truth by {' and '.join(one['truth_by'])}."
-    if more:
-        said = f"The largest {len(rows)}; {more:,} more. " + said
+    if len(rows) < one["n_contrasts"]:
+        said = f"The {len(rows)} largest of {one['n_contrasts']:,} effects are shown. " + said
     if one["n_exact"]:
+        are = "effect is" if one["n_exact"] == 1 else "effects are"
         said += (
-            f" {one['n_exact']:,} are the same in every unit and have no z: they miss the truth by "
-            f"{_short(one['largest_exact_miss'])} at most."
+            f" {one['n_exact']:,} {are} the same in every unit and without a z; the largest distance from the truth is "
+            f"{_short(one['largest_exact_miss'])}."
         )
-    warned = "".join(f"\n\nIt warns: {text}" for text in one["warned"][:2]).replace("_", r"\_").replace("*", r"\*")
+    warned = "".join(f"\n\nIts warning: {text}" for text in one["warned"][:2]).replace("_", r"\_").replace("*", r"\*")
     return f"{table(head, rows)}\n\n{said}{warned}"
 
 
 def _members(key: str, one: Results) -> str:
-    head = ["contrast", "truth", "mean", "95 % interval", "members", "between sd", "paired SE", "verdict"]
+    head = ["contrast", "truth", "mean", "95 % interval", "members", "sd between", "paired SE", "verdict"]
     rows = [
         [
             row["contrast"],
@@ -162,13 +164,13 @@ def _members(key: str, one: Results) -> str:
 
 def _null_models(one: Results) -> str:
     rows = [[name, f"{tau:.3f}"] for name, tau in zip(one["nulls"], one["tau"], strict=True)]
-    warned = f"\n\nIt warns: {one['warned'][0]}" if one["warned"] else ""
+    warned = f"\n\nIts warning: {one['warned'][0]}" if one["warned"] else ""
     asked = table(["null model", "Kendall's tau with uniform"], rows)
     return f"## Null models\n\n{_NULLS}\n\n{asked}\n\n{_said(one['sentences'])}{warned}"
 
 
 def _pairing(oracle: Results) -> str:
-    head = ["experiment", "contrast", "SE paired", "SE unpaired", "gain", "in units"]
+    head = ["experiment", "contrast", "SE paired", "SE unpaired", "gain", "times as many units"]
     rows = [
         [
             name,
@@ -190,12 +192,12 @@ def _controls(controls: Results) -> str:
         [f"member {i}", f"{row['inside']} of {words['n_words']}", str(row["claimed"]), str(row["wrong"])]
         for i, row in enumerate(words["members"])
     ]
-    placebo = table(["network", "inside the placebo words", "claimed", "claimed wrongly"], members)
+    placebo = table(["network", "estimates inside the central 95 %", "claims", "wrong claims"], members)
     again = (
-        f"Two arms that are the same, {same['n_units']} fresh units in each, on a trained network: in "
-        f"{same['n_trials']:,} trials {same['rejected']} have p < 0.05 (by chance alone {same['band'][0]} to "
-        f"{same['band'][1]}, at 0.001); "
-        f"the p-values are uniform, Kolmogorov-Smirnov p = {same['uniform_p']:.2f}."
+        f"Two identical arms, with {same['n_units']} fresh units in each, on a trained network: of "
+        f"{same['n_trials']:,} trials, {same['rejected']} have p < 0.05 (99.9 % range of chance: {same['band'][0]} to "
+        f"{same['band'][1]}). "
+        f"A Kolmogorov-Smirnov test of uniform p-values has p = {same['uniform_p']:.2f}."
     )
     none = table(
         ["experiment", "interaction", "effect", "region", "verdict"],
@@ -221,27 +223,29 @@ _HEAD = """# The catalogue of experiments
 Written by `python benchmarks/catalogue_page.py`. Each experiment is one function, `cg.experiments.<name>(...)`,
 with the settings of its paper as defaults; `outcomes = cg.run(experiment, predictor, rng=0)` runs it, and
 `experiment.analyze(outcomes, rng=0)` gives the tables, sentences and figures below."""
-_OVERVIEW = """Each experiment is run on an oracle of the zoo, whose effects are known. z is (estimate - truth) /
-SE; the bound is the quantile, at 1 in 10,000, of the largest |z| of that many contrasts. Verdicts are checked where
-the truth lies more than five standard errors from both bounds of the region of practical equivalence; if the region
-comes from placebo words, the mean error common to all words is subtracted first."""
-_TRAINED = """Five small networks were trained on noisy answers of each oracle, from different seeds, and disagree
-as retrained networks do (`cg.zoo.ensemble("rbfox1_like")`, `("vts1_like")`). Intervals and verdicts are about a
-network that would be trained again (`target="population x predictors"`): they include the disagreement of the five,
-which is several times the paired standard error of each. The region of practical equivalence is 0.2 log intensity,
-an eighteenth of the effect of one site."""
-_NULLS = """All 18 single-letter changes of UGCAUG, its effect, and their differences, on one trained network,
-under five null models of which four are made from sequences rich in A and U. Do they give the same order of effects?"""
-_PAIRING = """Interactions, trends and all other contrasts of more than two arms, on the oracles. Paired: all arms
-on the same backgrounds. Unpaired: as many fresh backgrounds in every arm, `sqrt(sum w^2 var / n)`. The gain is the
-ratio of the two standard errors (`cg.experiments.pairing_gain`); its square says how many times more backgrounds an
-unpaired trial needs in each arm. It is largest for interactions, where most of the variation between backgrounds
-cancels. It can be below 1 for a mean over many arms, which an unpaired trial takes over that many times more
-backgrounds. Contrasts that do not vary at all are left out: their gain has no bound."""
-_PLACEBOS = """{n_words} random words, judged as if they were treatments, against 100 placebo words ({n_units:,}
-units, false discovery rate 5 %). A claim is wrong where the word's true effect lies inside the central 95 % of
-the placebo words."""
-_NONE = """The oracle `additive` adds words and has no interactions. Every experiment that estimates one must call
-it negligible, with a region of 0.2 sd of the control. The last line is a true interaction: copies at 4, 12 and 20,
-as published, are two bases apart, and where these read CA there is one more UGCAUG across the gap, which neither
-copy makes alone."""
+_OVERVIEW = """Each experiment is run on an oracle of the zoo, whose effects are known. An effect is a
+contrast in one task. z is (estimate - truth) / SE; by chance, the largest |z| of that many effects exceeds the bound
+with a probability of at most 1 in 10,000. A verdict is checked if the truth lies more than five standard errors from
+both bounds of the region of practical equivalence; if the region comes from placebo words, the mean error that all
+words share is subtracted first."""
+_TRAINED = """Five small networks were trained on the outputs of each oracle with added noise, from different seeds
+(`cg.zoo.ensemble("rbfox1_like")` and `("vts1_like")`). Intervals and verdicts are about the mean over networks
+trained in this way (`target="population x predictors"`): they include the disagreement between the five, which is
+usually several times the paired standard error within one. The region of practical equivalence is -0.2 to 0.2 log
+intensity, an eighteenth of the effect of one site of RBFOX1."""
+_NULLS = """Do five null models, four of them made from sequences rich in A and U, give the same order of effects?
+The effects are those of UGCAUG, of its 18 single-base changes, and their differences, on one trained network."""
+_PAIRING = """The table has the interactions, trends and all other contrasts of more than two arms, on the oracles.
+In a paired trial all arms are on the same backgrounds; in an unpaired one every arm has as many fresh backgrounds, and
+the standard error is `sqrt(sum w^2 var / n)`. The gain is the ratio of the two standard errors
+(`cg.experiments.pairing_gain`); its square is the factor by which an unpaired trial needs more backgrounds in each arm.
+It is largest for interactions, in which most of the variation between backgrounds cancels. It can be below 1 for a mean
+over many arms, since an unpaired trial averages over that many times more backgrounds. Contrasts that do not vary at
+all are left out, because their gain is infinite."""
+_PLACEBOS = """{n_words} random words are tested as if they were treatments, against 100 placebo words ({n_units:,}
+units, false discovery rate 5 %). A claim is wrong if the true effect of the word lies inside the central 95 % of the
+placebo words."""
+_NONE = """The oracle `additive` adds the effects of words and has no interactions. Every experiment that estimates an
+interaction must find it negligible, with a region of 0.2 sd of the control. The last row is a true interaction:
+copies at 4, 12 and 20, as published, leave two bases between them, and where these are CA they complete one more
+UGCAUG across the gap, which neither copy creates alone."""

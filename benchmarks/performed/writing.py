@@ -12,10 +12,11 @@ from performed.reasons import REASONS
 HERE = Path(__file__).resolve().parents[1]
 _HEAD = """# Performance
 
-Written by `python benchmarks/performance_page.py`. Every row is a ratio of two quantities measured in one process,
-alternating (the median over repeats of the ratio within a repeat), so that it is comparable between machines.
-Processor time, one thread, unless threads, disks or workers are what is measured. The time of a command as a fresh
-process is in seconds on this machine, the minimum of repeats.
+Written by `python benchmarks/performance_page.py`. Most rows are ratios of two quantities that are measured in one
+process, in alternation (the median over repeats of the ratio within a repeat), so that they can be compared between
+machines; the others are seconds, sizes or counts on the machines listed below. Times are processor times of one thread,
+except where threads, disks or workers are measured. The time of a command is that of a fresh process, the minimum of
+repeats.
 
 | what | against | target | measured | |
 |---|---|---|---:|---|
@@ -25,7 +26,7 @@ _HOW = """
 
 A benchmark is run again by its name: `python benchmarks/performance_page.py --only NAME`.
 
-| name | | load at the start | minutes |
+| name | what it measures | load at the start | minutes |
 |---|---|---:|---:|
 """
 

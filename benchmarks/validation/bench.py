@@ -28,7 +28,7 @@ ROPE = 0.5
 #: on the ends of the region, inside, far and near outside: where false verdicts are likeliest, and where none are
 TRUTHS = np.array([0.5, 0.0, 5.0, -0.5, 0.8, -0.2])
 FEW, MANY = (1, 2, 6, 12, 29), (30, 100, 400)
-MEASURES = ("printed interval: coverage", "false among negligible", "false among directions")
+MEASURES = ("coverage of intervals", "false share of negligible verdicts", "false share of directions")
 
 
 # --- what is printed from counts
@@ -88,7 +88,7 @@ LIBRARIES: dict[str, tuple[Callable[[Rng], np.ndarray], float]] = {  # true effe
     "60 negatives, 60 effects of 2": (half_of_them(120, 2.0), 0.0),
     "60 negatives, 60 effects of 2, barcodes skewed": (half_of_them(120, 2.0), 0.6),
 }
-OF_ANALYZE = ("false among called", "coverage")
+OF_ANALYZE = ("false share of calls", "coverage of intervals")
 
 
 @cache
@@ -233,11 +233,11 @@ def beside_the_classical(law: str, r: float, n: int) -> Trials:
     return trials
 
 
-_PRINTED = "Verdicts and intervals printed from fits of barcode counts, truths on the ends of the ROPE"
-_ANALYZED = "Printed by `mpra analyze` by default: hierarchical fit, Benjamini-Hochberg at .05, no region"
+_PRINTED = "Verdicts and intervals from fits of barcode counts, true effects on the bounds of the ROPE"
+_ANALYZED = "Default of `mpra analyze`: hierarchical fit, Benjamini-Hochberg at .05, no ROPE"
 _NOISY = "Negative binomial fits of counts without effects: p below .05"
 _NOISY_LOGS = "Fits by mean log ratios of counts without effects, reads of one arm more dispersed: p below .05"
-_DRAW = "Prediction-powered means: is a random draw refused?"
+_DRAW = "Prediction-powered means: measured units that are not taken as a random sample"
 _POWERED = "Prediction-powered means: coverage of 95 % intervals"
 _BOUND = (0.90, 0.05, 0.05)
 _SENSE = ("at least", "at most", "at most")
@@ -245,7 +245,7 @@ CHECKS = [
     *(
         Check(
             _PRINTED,
-            f"{method}, {K} element{'s' * (K > 1)}, {measure}",
+            f"{method}, {K} element{'s' * (K > 1)}: {measure}",
             what_is_printed(method, K, 0.3, m),
             _BOUND[m],
             _SENSE[m],
@@ -259,7 +259,7 @@ CHECKS = [
     *(
         Check(
             _PRINTED,
-            f"precision, barcodes alike, {K} element{'s' * (K > 1)}, {measure}",
+            f"precision, equal barcodes, {K} element{'s' * (K > 1)}: {measure}",
             what_is_printed("precision", K, 0.0, m),
             _BOUND[m],
             _SENSE[m],
@@ -271,7 +271,7 @@ CHECKS = [
     ),
     Check(
         _PRINTED,
-        f"precision, barcodes differ by .8, 100 elements, {MEASURES[0]}",
+        f"precision, barcodes with sd .8, 100 elements: {MEASURES[0]}",
         what_is_printed("precision", 100, 0.8, 0),
         0.90,
         "fails",
@@ -294,7 +294,7 @@ CHECKS = [
     *(
         Check(
             _NOISY,
-            f"dispersion {one:g} and {other:g}, barcodes differ by {sd:g}, {R} replicates",
+            f"dispersion {one:g} and {other:g}, barcodes with sd {sd:g}, {R} replicates",
             noisier((one, other), sd, R),
             0.07 if sd else 0.06,
             "at most",
@@ -307,7 +307,7 @@ CHECKS = [
     *(
         Check(
             _NOISY_LOGS,
-            f"{method}, dispersion 0.1 and 0.4, barcodes differ by 0.5, 4 replicates",
+            f"{method}, dispersion 0.1 and 0.4, barcodes with sd 0.5, 4 replicates",
             noisier((0.1, 0.4), 0.5, 4, method=method),
             0.05,
             "fails",
@@ -319,7 +319,7 @@ CHECKS = [
     *(
         Check(
             _DRAW,
-            f"random draw of {n}, predictions {law}: refused",
+            f"random sample of {n} units, predictions {law}: rejected",
             refused(law, n),
             0.001,
             "at most",
@@ -332,7 +332,7 @@ CHECKS = [
     *(
         Check(
             _DRAW,
-            f"random draw of 40, predictions {law} in 30 contrasts: refused",
+            f"random sample of 40 units, predictions {law} in 30 contrasts: rejected",
             refused_of_many(law, 40, 30),
             0.001,
             "at most",
@@ -344,7 +344,7 @@ CHECKS = [
     *(
         Check(
             _DRAW,
-            f"{n} of the upper quarter, predictions {law}: refused",
+            f"{n} units from the upper quarter, predictions {law}: rejected",
             found_out(law, n),
             0.95,
             "at least",
@@ -364,7 +364,7 @@ CHECKS = [
     *(
         Check(
             _POWERED,
-            f"{law}, r = {r:g}, n = {n}: less the classical interval's",
+            f"{law}, r = {r:g}, n = {n}: minus the coverage of the classical interval",
             beside_the_classical(law, r, n),
             -0.01,
             "at least",

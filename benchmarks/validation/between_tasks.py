@@ -10,7 +10,7 @@ import xarray as xr
 import causalgia as cg
 from validation.checks import Check, Rng
 
-_SECTION = "Contrasts between two tasks, errors correlate .9: 95 % intervals"
+_SECTION = "Contrasts between two tasks, errors correlated at .9: 95 % intervals"
 Draw = Callable[[Rng, tuple[int, ...]], np.ndarray]
 
 
@@ -85,14 +85,14 @@ CHECKS = [
     ),
     Check(
         _SECTION,
-        "K562 - HepG2 in sd, lognormal control, 200 units: a note says that the control is skewed",
+        "K562 - HepG2 in sd, lognormal control, 200 units (a note reports the skewness of the control)",
         covers(200, _lognormal, scale="sd"),
         0.95,
         "reported",
     ),
     Check(
         _SECTION,
-        "K562 - HepG2 in sd, the sd as if known, 200 units",
+        "K562 - HepG2 in sd, the sd taken as known, 200 units",
         covers(200, _normal, scale="sd", as_if_known=True),
         0.95,
         "fails",

@@ -135,15 +135,14 @@ TRUTHS: dict[str, tuple[Truth, float]] = {
     "10 % N(0, 4), the rest N(0, .3), ROPE 3": (wide_and_narrow, 3.0),
     "exponential, mean 2, ROPE 1": (one_sided, 1.0),
 }
+_LABELS = {"on the bounds of 1": "all at +-1, ROPE 1", "on the bounds of 4": "all at +-4, ROPE 4"}
 LAWS: dict[str, draws.Draw] = {"normal": draws.normal, "exponential": draws.exponential, "lognormal": draws.lognormal}
-_TABLE = "Printed by default from tables: K effects with standard error 1 under one control"
-_POSTERIOR = "Printed by default from tables of 30 effects and more, independent: the posterior, on average"
-_POSTERIOR_UNITS = "Printed by default from units: 30 arms and more under one control, the posterior, on average"
-_TESTS_OF_MANY = (
-    "Printed by default from units: 40 arms whose errors no posterior may take for unrelated to the effects"
-)
+_TABLE = "Default analysis of tables: K effects with standard error 1 under one control"
+_POSTERIOR = "Default analysis of tables of 30 or more independent effects: a posterior, right on average over effects"
+_POSTERIOR_UNITS = "Default analysis of units: 30 or more arms, one control, a posterior, right on average over effects"
+_TESTS_OF_MANY = "Default analysis of units: 40 arms whose standard errors depend on the effects, so that tests decide"
 _ATTRS = {"scale": "log", "assignment": "crossover", "predictor_fingerprint": "simulated"}
-_UNITS = "Printed by default from units: K arms under one control, every truth on a bound of the ROPE"
+_UNITS = "Default analysis of units: K arms under one control, every true effect on a bound of the ROPE"
 
 
 @cache
@@ -163,14 +162,14 @@ def _of_units(law: str, n_units: int, k: int, n: int) -> Printed:
 def _rows(
     section: str, cell: str, count: Callable[[int], Printed], *, covers: float, false: Claim, full: int, quick: int
 ) -> list[Check]:
-    """Return three rows on one cell: coverage of what is printed, false directions, false negligibles."""
+    """Return three rows on one cell: coverage of intervals, false directions, false negligible verdicts."""
     return [
         Check(
-            section, f"{cell}: printed intervals cover", lambda _, n: count(n).coverage, covers, "at least", full, quick
+            section, f"{cell}: coverage of intervals", lambda _, n: count(n).coverage, covers, "at least", full, quick
         ),
         Check(
             section,
-            f"{cell}: false directions of those given",
+            f"{cell}: false share of directions",
             lambda _, n: count(n).directions,
             0.05,
             false,
@@ -179,7 +178,7 @@ def _rows(
         ),
         Check(
             section,
-            f"{cell}: false negligibles of those given",
+            f"{cell}: false share of negligible verdicts",
             lambda _, n: count(n).negligibles,
             0.05,
             false,
@@ -193,7 +192,7 @@ def _table_rows(name: str, k: int) -> list[Check]:
     covers = 0.90 if TRUTHS[name][1] > 1 else 0.94  # the interval of a negligible effect is at .90 or more
     return _rows(
         _TABLE,
-        f"K = {k}, {name}",
+        f"K = {k}, {_LABELS.get(name, name)}",
         lambda n: _of_table(name, k, n),
         covers=covers,
         false="at most",
@@ -236,7 +235,7 @@ def _of_spread_units(name: str, k: int, n: int) -> Printed:
 
 
 def _spread_rows(name: str, k: int) -> list[Check]:
-    cell = f"printed of a table, K = {k}, {name}, ROPE 1"
+    cell = f"table, K = {k}, {name}, ROPE 1"
     full, quick = {30: (500, 20), 100: (300, 12), 400: (150, 5)}[k]
     return _rows(
         _POSTERIOR, cell, lambda n: _of_spread(name, k, n), covers=0.85, false="at most", full=full, quick=quick
@@ -244,7 +243,7 @@ def _spread_rows(name: str, k: int) -> list[Check]:
 
 
 def _spread_unit_rows(name: str, k: int) -> list[Check]:
-    cell, full, quick = f"printed of 400 units, K = {k}, {name}, ROPE 1", 200, 8
+    cell, full, quick = f"400 units, K = {k}, {name}, ROPE 1", 200, 8
     count = lambda n: _of_spread_units(name, k, n)  # noqa: E731
     return _rows(_POSTERIOR_UNITS, cell, count, covers=0.85, false="at most", full=full, quick=quick)
 
@@ -270,13 +269,13 @@ def _of_rare_words(law: str, n: int) -> Printed:
 
 
 def _rare_word_rows(law: str) -> list[Check]:
-    cell, count = f"20 of 40 words {law}, mean 1, the rest 0, 800 units, ROPE 0.9", lambda n: _of_rare_words(law, n)
+    cell, count = f"20 of 40 effects {law}, mean 1, the rest 0, 800 units, ROPE 0.9", lambda n: _of_rare_words(law, n)
     return _rows(_TESTS_OF_MANY, cell, count, covers=0.90, false="at most", full=400, quick=20)
 
 
 _SHARED = Check(
     _POSTERIOR,
-    "K = 100, N(0, .5), half of the error variance shared, no covariance given: printed intervals cover",
+    "K = 100, N(0, .5), half of the error variance shared, no covariance given: coverage of intervals",
     lambda _, n: _of_spread("N(0, .5)", 100, n, 0.5).coverage,
     0.90,
     "fails",

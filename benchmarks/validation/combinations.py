@@ -14,8 +14,8 @@ from validation.checks import Check, Rng
 from validation.draws import normal
 
 Trials = Callable[[Rng, int], np.ndarray]
-_SECTION = "Linear hypotheses of contrasts on shared units: 95 % intervals of a difference"
-_CROSSED = "Crossed tables with missing cells, 30 units, equal components, by REML: 95 % intervals"
+_SECTION = "Linear combinations of contrasts on the same units: 95 % intervals of a difference"
+_CROSSED = "Crossed tables with missing cells, 30 units, equal variance components, by REML: 95 % intervals"
 _PARENTS = np.repeat(np.arange(30), 4)
 
 

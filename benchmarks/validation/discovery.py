@@ -86,7 +86,7 @@ def more_than_one_word(epochs: int, method: Method) -> Callable[[Rng], bool]:
     return one
 
 
-_SECTION = "Words found by cg.discover, in networks of known truth and in networks that read none"
+_SECTION = "Words found by cg.discover, in networks with known words and in networks that respond to none"
 CHECKS = [
     Check(_SECTION, f"{name}{words}", each(of), promised, "at most", full=full, quick=quick)
     for method, words in (("seqlets", ""), ("all", ", by all methods"))

@@ -160,12 +160,12 @@ EXACT: dict[str, Trials] = {
     "CR2, 40 unequal parents, normal": cr2([3, 5, 7, 9] * 10, normal),
     "CR2, 40 unequal parents, exponential units": cr2([3, 5, 7, 9] * 10, exponential),
     "mean of 40 unequal parents' means": cr2([3, 5, 7, 9] * 10, exponential, weigh_parents=True),
-    "these parents, 10 of 5 shuffles": these_parents,
+    "target parents, 10 parents with 5 shuffles each": these_parents,
     "Welch, 12 and 25, sd 1 and 3": two_arms(normal, 12, 25, 3.0),
     "Welch, 200 and 150, exponential": two_arms(exponential, 200, 150, 2.0),
     "CR2, arms inside 40 parents": arms_inside_parents(40),
-    "20 blocks drawn": blocks(normal, 20),
-    "150 blocks drawn, exponential effects": blocks(exponential, 150),
+    "20 random blocks": blocks(normal, 20),
+    "150 random blocks, exponential effects": blocks(exponential, 150),
     "8 predictors crossed with 30 units": retrainings(30, 8),
 }
 AS_FOUND: dict[str, tuple[float, Trials]] = {
@@ -179,23 +179,25 @@ AS_FOUND: dict[str, tuple[float, Trials]] = {
 }
 AT_LEAST: dict[str, Trials] = {
     "5 predictors, no variance between them": lambda rng, n: covered(crossed_mean(normal(rng, (30, 5, n)))),
-    "Neyman for these units, effects vary": these_units,
+    "Neyman's SE, target units, effects vary": these_units,
 }
 FAILING: dict[str, Trials] = {
-    "naive SE: units of 12 parents as if independent": cr2([6] * 12, normal, naive=True),
-    "fixed-block SE for blocks that were drawn": blocks(normal, 20, naive=True),
-    "one predictor's units for all retrainings": retrainings(30, 5, naive=True),
+    "naive SE: units of 12 parents taken as independent": cr2([6] * 12, normal, naive=True),
+    "fixed-block SE for random blocks": blocks(normal, 20, naive=True),
+    "SE over units alone, for a claim over retrainings": retrainings(30, 5, naive=True),
     "paired t, exponential, n = 20": paired(exponential, 20),
 }
-_IN, _OUT = "Coverage of 95 % intervals", "Coverage of 95 % intervals: what fails"
+_IN, _OUT = "Coverage of 95 % intervals", "Coverage of 95 % intervals: methods that fail"
 CHECKS = [
     *(Check(_IN, name, trials, 0.95, quick=5_000) for name, trials in EXACT.items()),
     *(
-        Check(_IN, f"{name} (as found)", trials, level, "known", quick=5_000)
+        Check(_IN, f"{name} (approximate)", trials, level, "known", quick=5_000)
         for name, (level, trials) in AS_FOUND.items()
     ),
     *(Check(_IN, name, trials, 0.95, "at least", quick=2_000) for name, trials in AT_LEAST.items()),
-    Check(_IN, "Lin's regression, for the population", lin(population=True), 0.95, quick=2_000),
+    Check(_IN, "Lin's regression, target population", lin(population=True), 0.95, quick=2_000),
     *(Check(_OUT, name, trials, 0.95, "fails", quick=5_000) for name, trials in FAILING.items()),
-    Check(_OUT, "Lin's HC2 read as the population's", lin(population=False), 0.95, "fails", quick=2_000),
+    Check(
+        _OUT, "HC2 SE of Lin's regression, used for the population", lin(population=False), 0.95, "fails", quick=2_000
+    ),
 ]

@@ -11,7 +11,7 @@ import xarray as xr
 import causalgia as cg
 from validation.checks import Check, Rng
 
-_SECTION = "Effects below the arithmetic: a network in float32, 4 arms, 200 units"
+_SECTION = "Effects below the rounding error: a network in float32, 4 arms, 200 units"
 
 
 def _estimates(rng: Rng, interaction: float) -> xr.Dataset:
@@ -46,7 +46,7 @@ def called(interaction: float) -> Callable[[Rng, int], np.ndarray]:
     return trials
 
 
-_LONG = "Effects below the arithmetic: one sequence of 51,200 bases at a time, 4 arms, 60 units"
+_LONG = "Effects below the rounding error: one sequence of 51,200 bases at a time, 4 arms, 60 units"
 
 
 def _long_estimates(rng: Rng, interaction: float, *, exact: bool) -> xr.Dataset:
@@ -98,7 +98,7 @@ def long_called(interaction: float, *, exact: bool) -> Callable[[Rng, int], np.n
 
 
 CHECKS = [
-    Check(_SECTION, "no interaction but rounding: given a direction", called(0.0), 0.001, "at most", 500, 40),
+    Check(_SECTION, "only rounding: given a direction", called(0.0), 0.001, "at most", 500, 40),
     Check(_SECTION, "an interaction of .01: given a direction", called(0.01), 0.99, "at least", 500, 40),
     Check(
         _LONG,

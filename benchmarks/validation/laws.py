@@ -155,9 +155,9 @@ def relative_error(name: str, k: int, others: tuple[str, ...]) -> Measure:
     return trials
 
 
-_COVERAGE = "Law of effects, K effects with standard error 1: coverage of 90 % intervals"
-_VERDICTS = "Law of effects: verdicts by the local rule, truths that no law was drawn from"
-_ERROR = "Law of effects: root mean squared error of the posterior mean, over that of other laws"
+_COVERAGE = "Default law of effects, K effects with standard error 1: coverage of 90 % intervals"
+_VERDICTS = "Default law of effects: verdicts by the local rule, true effects of other laws"
+_ERROR = "Default law of effects: RMSE of the posterior mean relative to that of other laws"
 _FULL = {30: 300, 100: 300, 400: 60}
 _QUICK = {30: 12, 100: 6, 400: 2}
 
@@ -204,7 +204,7 @@ def _over_the_truths(k: int) -> Check:
         return np.array([_answered(names[i % len(names)], k, i // len(names)).coverage for i in range(n)])
 
     counts = (10 * _FULL[k], {30: 20, 100: 10, 400: 5}[k])
-    return _check(_COVERAGE, k, "the ten truths together", trials, 0.89, "at least", counts)
+    return _check(_COVERAGE, k, "the ten laws of true effects together", trials, 0.89, "at least", counts)
 
 
 def _verdict_rows(name: str, k: int) -> list[Check]:
@@ -215,7 +215,7 @@ def _verdict_rows(name: str, k: int) -> list[Check]:
             _check(
                 _VERDICTS,
                 k,
-                f"{what}: false negligibles of those given",
+                f"{what}: false share of negligible verdicts",
                 lambda _, n, at=place: measured(name, k, n).negligibles[:, at],
                 0.05,
                 "at most",
@@ -223,7 +223,7 @@ def _verdict_rows(name: str, k: int) -> list[Check]:
             _check(
                 _VERDICTS,
                 k,
-                f"{what}: false directions of those given",
+                f"{what}: false share of directions",
                 lambda _, n, at=place: measured(name, k, n).directions[:, at],
                 0.05,
                 "at most",
@@ -233,7 +233,7 @@ def _verdict_rows(name: str, k: int) -> list[Check]:
 
 
 def _average_row(name: str, k: int) -> Check:
-    what = f"{name}, ROPE 1: false directions where their mean error is held at .05 (error='bayes_fdr')"
+    what = f"{name}, ROPE 1: false share of directions with error='bayes_fdr'"
     return _check(_VERDICTS, k, what, lambda _, n: measured(name, k, n).by_average[:, 1], 0.05, "reported")
 
 
@@ -243,7 +243,7 @@ def _error_rows(k: int) -> list[Check]:
         _check(
             _ERROR,
             k,
-            f"{name}: over the better of normal and Student-t",
+            f"{name}: relative to the better of normal and Student t",
             relative_error(name, k, ("normal", "student_t")),
             1.05,
             "at most",
@@ -251,7 +251,7 @@ def _error_rows(k: int) -> list[Check]:
         )
         for name in TRUTHS
     ]
-    sparse = f"{SPARSE}: over the law with an atom at 0"
+    sparse = f"{SPARSE}: relative to the law with an atom at 0"
     return [*rows, _check(_ERROR, k, sparse, relative_error(SPARSE, k, ("atom",)), least, "at most", (300, 5))]
 
 

@@ -284,10 +284,10 @@ def _each(one: Callable[[Rng], float]) -> Callable[[Rng, int], np.ndarray]:
     return lambda rng, n: np.array([one(rng) for _ in range(n)])
 
 
-_RANKS = "Ranks of effects among 10,000 matched nulls, heavy-tailed effects"
+_RANKS = "P-values from ranks among 10,000 matched nulls, heavy-tailed effects"
 _FOUND = "False discoveries among 1,000 effects, 5 % of them planted, ranked among matched nulls at q < .05"
-_POOLED = "Ranks in strata that are pooled: 600 effects of 60 kinds of unlike sizes, 6,000 matched nulls"
-_TAIL = "Extrapolated p-values beyond the largest of the matched nulls, by a generalized Pareto law"
+_POOLED = "P-values from ranks in pooled strata: 600 effects of 60 kinds that differ in size, 6,000 matched nulls"
+_TAIL = "P-values extrapolated beyond the largest matched null, by a generalized Pareto tail"
 _LAWS: dict[str, Callable[[Rng, int], np.ndarray]] = {
     "heavy-tailed effects": heavy,
     "exponential effects": lambda rng, n: rng.exponential(size=n),
@@ -314,7 +314,7 @@ CHECKS = [
     ),
     Check(
         _FOUND,
-        "one matched null a sequence, mean share of false discoveries",
+        "one matched null per sequence, mean share of false discoveries",
         _each(lambda rng: false_share(rng, 1_000)),
         0.055,
         "at most",
@@ -323,7 +323,7 @@ CHECKS = [
     ),
     Check(
         _FOUND,
-        "one matched null a sequence, trials with more than 12 % false",
+        "one matched null per sequence, trials with more than 12 % false discoveries",
         lambda rng, n: np.array([false_share(rng, 1_000) > 0.12 for _ in range(n)]),
         0.05,
         "at most",
@@ -332,7 +332,7 @@ CHECKS = [
     ),
     Check(
         _FOUND,
-        "ten matched nulls in each of 1,000 sequences, correlated .99, mean share of false discoveries",
+        "ten matched nulls in each of 1,000 sequences, correlated at .99, mean share of false discoveries",
         _each(lambda rng: false_share(rng, 1_000, _shared)),
         0.055,
         "at most",
@@ -341,7 +341,7 @@ CHECKS = [
     ),
     Check(
         _FOUND,
-        "ten matched nulls in each of 100 sequences, correlated .99 (refused), mean share of false discoveries",
+        "ten matched nulls in each of 100 sequences, correlated at .99 (not allowed), mean share of false discoveries",
         _each(lambda rng: false_share(rng, 1_000, _shared, m=1_000)),
         0.05,
         "fails",
@@ -378,8 +378,8 @@ CHECKS = [
         for m, a in ((2_000, 1e-4), (M, 1e-5))
     ),
     Check(
-        "Local false discovery rate by two groups on ranks, 2,000 effects of which 10 % are real",
-        "share of nulls among effects with lfdr <= .2, less their mean lfdr",
+        "Local false discovery rate from a two-group model of ranks, 2,000 effects of which 10 % are real",
+        "share of nulls among effects with lfdr <= .2, minus their mean lfdr",
         _each(local_rate_off),
         0.01,
         "at most",

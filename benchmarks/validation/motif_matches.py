@@ -11,7 +11,7 @@ import causalgia as cg
 from validation.checks import Check
 from validation.draws import Rng
 
-_SECTION = "Filters of random columns that match a motif of JASPAR, cg.attribution.match"
+_SECTION = "Random filters that match a JASPAR motif, cg.attribution.match"
 _WIDTH, _Q = 19, 0.1
 #: of the weights of a filter, whose columns are their softmax; and the mean bits of a position
 _STRENGTHS = {0.5: 0.12, 1.0: 0.39, 1.5: 0.66, 2.5: 1.06}
@@ -33,7 +33,7 @@ def matches(strength: float) -> Callable[[Rng, int], np.ndarray]:
 CHECKS = [
     Check(
         _SECTION,
-        f"normal weights of sd {strength:g}, {bits:.2g} bits a position: q <= {_Q} with some motif",
+        f"normal weights of sd {strength:g}, {bits:.2g} bits per position: q <= {_Q} with any motif",
         matches(strength),
         _Q,
         "at most",

@@ -124,7 +124,11 @@ def tost_at_the_bound(n: int = 50) -> Trials:
     return trials
 
 
-_BAND, _FLIP, _FDR = "Family-wise error of 95 % bands", "Sign flips: a test under symmetry", "False discoveries at 5 %"
+_BAND, _FLIP, _FDR = (
+    "Family-wise error of 95 % bands",
+    "Sign-flip tests, which assume symmetric effects: family-wise error at 5 %",
+    "False discovery rate at 5 %",
+)
 _DRAWS = {"normal": normal, "exponential": exponential, "lognormal": lognormal, "3 % rare": rare}
 CHECKS = [
     *(
@@ -167,7 +171,7 @@ CHECKS = [
     Check(_BAND, "multivariate t, one control, n = 1,000", bands_of_one_control(dunnett, 1_000), LEVEL, quick=300),
     Check(
         _BAND,
-        "multivariate t, one control, n = 60 (one variance for all is an approximation)",
+        "multivariate t, one control, n = 60 (assumes a common variance)",
         bands_of_one_control(dunnett, 60),
         LEVEL,
         "reported",
@@ -175,7 +179,7 @@ CHECKS = [
     ),
     Check(
         _BAND,
-        "one control, as if independent, n = 200",
+        "one control, taken as independent, n = 200",
         bands_of_one_control(as_if_independent, 200),
         LEVEL,
         "fails",
@@ -190,7 +194,14 @@ CHECKS = [
     Check(_FDR, "BH, one control", false_discoveries(bh, shared=True), LEVEL, "at most"),
     Check(_FDR, "BY, one control", false_discoveries(by, shared=True), LEVEL, "at most"),
     Check(_FDR, "Storey q, independent", false_discoveries(storey, shared=False), LEVEL, "reported"),
-    Check(_FDR, "Storey q, one control (refused)", false_discoveries(storey, shared=True), LEVEL, "fails", quick=2_000),
+    Check(
+        _FDR,
+        "Storey q, one control (not allowed)",
+        false_discoveries(storey, shared=True),
+        LEVEL,
+        "fails",
+        quick=2_000,
+    ),
     Check(_FDR, "Benjamini-Bogomolov over selected families", each(hierarchical), LEVEL, "at most"),
-    Check("Equivalence", "TOST at the bound, level 5 %", tost_at_the_bound(), LEVEL, "at most", quick=5_000),
+    Check("Equivalence tests", "TOST at the bound, level 5 %", tost_at_the_bound(), LEVEL, "at most", quick=5_000),
 ]

@@ -13,10 +13,12 @@ from causalgia.verdicts import decide
 from validation.checks import Check
 from validation.draws import Rng
 
-_SECTION = "False discoveries against placebo words, among 400 effects of which some are new words of the same law"
+_SECTION = (
+    "False discoveries against placebo words: 400 effects, some planted, the others distributed like placebo words"
+)
 K = 400
 
-_TAIL = "False discoveries beyond a Student t tail fitted to placebo words, among effects of which some are planted"
+_TAIL = "False discoveries by a Student t tail fitted to placebo words, among effects of which some are planted"
 _LAWS: dict[str, Callable[[Rng, int], np.ndarray]] = {  # each of sd 1
     "normal": lambda rng, n: rng.normal(size=n),
     "t5": lambda rng, n: rng.standard_t(5, n) / np.sqrt(5 / 3),
@@ -24,7 +26,7 @@ _LAWS: dict[str, Callable[[Rng, int], np.ndarray]] = {  # each of sd 1
     "exponential": lambda rng, n: rng.exponential(size=n) - 1,
     "5 % with sd 4": lambda rng, n: np.where(rng.random(n) < 0.05, 4, 1) * rng.normal(size=n) / np.sqrt(1.75),
 }
-_CHOSEN = "The winners of a search among random words: a word or more beyond the fences of 100 placebo words"
+_CHOSEN = "The 20 largest of many random words: whether any lies beyond the fences of 100 placebo words"
 _RARE = "5 % with sd 4"  # a t fitted to the bulk is no bound on such a tail
 
 

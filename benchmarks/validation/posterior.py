@@ -164,13 +164,19 @@ def standard(rng: Rng, shape: tuple[int, int]) -> np.ndarray:
     return rng.standard_normal(shape)
 
 
-_SBC = "Simulation-based calibration: p-value that ranks are uniform"
-_SIGN, _FEW = "Signs and sizes from units", "90 % intervals of the top 2 % of 400 effects, 100 units, one control"
+_SBC = "Simulation-based calibration: p-value of a test for uniform ranks"
+_SIGN, _FEW = "False sign rates", "90 % intervals of the top 2 % of 400 effects, 100 units, one control"
+_FORMS = {"diagonal": "independent errors", "low rank": "errors of low rank", "whole": "full error covariance"}
+_COVARIANCES = {
+    "oracle": "true covariance",
+    "low rank + diagonal": "low rank + diagonal",
+    "whole estimated covariance": "full estimated covariance",
+}
 CHECKS = [
     *(
         Check(
             _SBC,
-            f"normal family, {form}: {what}",
+            f"normal law, {_FORMS[form]}: {what}",
             rank_of(what, form, by_normal, standard_normal),
             0.5,
             full=500 if form == "low rank" else 4_000,
@@ -183,7 +189,7 @@ CHECKS = [
     *(
         Check(
             _SBC,
-            f"Student-t family: {what}",
+            f"Student t law: {what}",
             rank_of(what, "diagonal", by_student, student_t4),
             0.5,
             n_draws=RANKED,
@@ -193,12 +199,18 @@ CHECKS = [
         for what in ("mu", "tau", "effect")
     ),
     Check(
-        _SBC, "smooth profile with a period: effect", each(rank_on_a_profile), 0.5, full=1_000, quick=20, n_draws=RANKED
+        _SBC,
+        "smooth profile with a periodic part: effect",
+        each(rank_on_a_profile),
+        0.5,
+        full=1_000,
+        quick=20,
+        n_draws=RANKED,
     ),
     *(
         Check(
             _SIGN,
-            f"mixture, {share:.0%} not 0: lfsr less wrong signs",
+            f"mixture, {share:.0%} not 0: mean lfsr minus share of wrong signs",
             lfsr_less_wrong_signs(share),
             0.0,
             "at least",
@@ -218,10 +230,10 @@ CHECKS = [
             quick=100,
         )
         for n in (20, 50)
-        for words, scores, claim in (("normal score of p", True, "at most"), ("plain SE", False, "fails"))
+        for words, scores, claim in (("SE by the normal score of p", True, "at most"), ("plain SE", False, "fails"))
     ),
     *(
-        Check(_FEW, f"{which}", from_few_units(which, standard, 100, 400), level, claim, full=1_000, quick=60)
+        Check(_FEW, _COVARIANCES[which], from_few_units(which, standard, 100, 400), level, claim, full=1_000, quick=60)
         for which, level, claim in (
             ("oracle", 0.9, "exact"),
             ("low rank + diagonal", 0.87, "at least"),

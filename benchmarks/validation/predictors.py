@@ -31,11 +31,9 @@ FLY = {
 }
 DEEPSTARR = ("deepstarr", "deepstarr_retrained_1", "deepstarr_retrained_2")
 N_UNITS, N_BACKGROUNDS, CI_PROB = 40, 100, 0.9
-_SIMULATED = "The effect in the next network: normal effects, 40 units, 90 % intervals"
-_OTHERS = (
-    "The effect in the next network: leave-one-network-out, three DeepSTARR networks and ten small ones, 90 % intervals"
-)
-_REAL = "The effect in the next network: leave-one-seed-out, five retrainings of two splicing networks, 90 % intervals"
+_SIMULATED = "Predictive intervals for the next network, 90 %: normal effects, 40 units"
+_OTHERS = "Predictive intervals for the next network, 90 %: leave-one-out, three DeepSTARR networks and ten small ones"
+_REAL = "Predictive intervals for the next network, 90 %: leave-one-out, five retrainings of two splicing networks"
 
 
 def half_width(ice: np.ndarray, *, moderated: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -211,8 +209,8 @@ def _covering(section: str, name: str, networks: Callable[[], list[np.ndarray]],
     """Return the rows of the plain interval: neither too narrow nor too wide."""
     trials = printed(networks, n_networks)
     return [
-        Check(section, f"{name}, printed interval", trials, 0.87, "at least", 10_000, 300),
-        Check(section, f"{name}, printed interval: not too wide", trials, 0.93, "at most", 10_000, 300),
+        Check(section, f"{name}, reported interval", trials, 0.87, "at least", 10_000, 300),
+        Check(section, f"{name}, reported interval: not too wide", trials, 0.93, "at most", 10_000, 300),
     ]
 
 
@@ -223,7 +221,7 @@ CHECKS = [
 CHECKS += [
     Check(
         _SIMULATED,
-        f"next network, {J} retrainings, {K} contrasts, moderated: mean over contrasts",
+        f"next network, {J} retrainings, {K} contrasts, moderated sd: mean over contrasts",
         covers(J, K, moderated=True),
         0.86,
         "at least",
@@ -236,7 +234,7 @@ CHECKS += [
 CHECKS += [
     Check(
         _SIMULATED,
-        f"next network, {J} retrainings, one contrast, units answered differently by each",
+        f"next network, {J} retrainings, one contrast, effects of units differ between networks",
         covers(J, 1, residual=1.0),
         CI_PROB,
         "at least",
@@ -248,14 +246,18 @@ CHECKS += [
 if find_spec("torch") is not None and all((FOLDER / folder).is_dir() for folder in SERIES.values()):
     for _J in (2, 3, 4):
         CHECKS += _covering(_REAL, f"{_J} seeds", splicing, _J)
-        CHECKS.append(Check(_REAL, f"{_J} seeds, part between networks", given_units(_J), 0.87, "at least"))
+        CHECKS.append(Check(_REAL, f"{_J} seeds, part for networks alone", given_units(_J), 0.87, "at least"))
     for _J, _most in ((3, 0.75), (4, 0.85)):
-        _name = f"{_J} seeds, moderated"
+        _name = f"{_J} seeds, moderated sd"
         CHECKS.append(Check(_REAL, _name, printed(splicing, _J, moderated=True), 0.86, "at least", 10_000, 300))
         _widest = printed(splicing, _J, moderated=True, widest=True)
-        CHECKS.append(Check(_REAL, f"{_name}: fifth with the largest sd", _widest, 0.9, "reported", 10_000, 300))
+        CHECKS.append(
+            Check(_REAL, f"{_name}: the fifth of contrasts with the largest sd", _widest, 0.9, "reported", 10_000, 300)
+        )
         _less = narrower(splicing, _J)
-        CHECKS.append(Check(_REAL, f"{_name}: width over that of the plain one", _less, _most, "at most", 1_000, 100))
+        CHECKS.append(
+            Check(_REAL, f"{_name}: width relative to the unmoderated interval", _less, _most, "at most", 1_000, 100)
+        )
     CHECKS += _covering(_OTHERS, "DeepSTARR, 2 of 3 trainings", lambda: [deepstarr()], 2)
 if find_spec("torch") is not None:
     for _J in (2, 3, 4):

@@ -136,10 +136,13 @@ def misses_of_mean(n_predictors: int) -> Trials:
     return trials
 
 
-_BAND, _SHAPE = "95 % bands of curves: misses at any of 200 positions", "Change of shape of a profile: misses of 95 %"
+_BAND, _SHAPE = (
+    "95 % bands of curves: truth outside the band at any of 200 positions",
+    "Change in shape of a profile: misses of 95 % intervals",
+)
 _CASES = {"n = 200": {"n": 200}, "40 parents of 5": {"n": 200, "parents": 40}}
 _LONG, _SHORT, _ACCIDENTAL = list(_ORACLES)[:2], list(_ORACLES)[2], list(_ORACLES)[3:]
-_RARE = "Curves with rare effects: what 95 % bands say of them"
+_RARE = "95 % bands of curves with rare effects"
 CHECKS = [
     *(
         Check(
@@ -164,7 +167,7 @@ CHECKS = [
     *(
         Check(
             _RARE,
-            f"few units carry a position, said of a {name}, n = {n}",
+            f"note that few units carry a position, {name}, n = {n}",
             rare(name, n, "flag"),
             0.05,
             "at most" if name in _LONG else "reported",
@@ -177,7 +180,7 @@ CHECKS = [
     *(
         Check(
             _RARE,
-            f"{how} of the band miss a {name}, n = {n}",
+            f"truth outside the band{how}, {name}, n = {n}",
             rare(name, n, counted),
             0.05,
             "reported" if counted == "band" else "at most",
@@ -186,7 +189,7 @@ CHECKS = [
         )
         for name in _ACCIDENTAL
         for n in (80, 300, 1_000)
-        for how, counted in (("limits", "band"), ("limits and what is unseen", "beyond"))
+        for how, counted in (("", "band"), (" widened for unseen effects", "beyond"))
     ),
     *(
         Check(

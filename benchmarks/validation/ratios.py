@@ -42,6 +42,8 @@ def covers(*, parallel: bool) -> Callable[[Rng, int], np.ndarray]:
 
 
 CHECKS = [
-    Check(_SECTION, "ratio of four means, crossover, outcomes correlate .9", covers(parallel=False), 0.95, "at least"),
+    Check(
+        _SECTION, "ratio of four means, crossover, outcomes correlated at .9", covers(parallel=False), 0.95, "at least"
+    ),
     Check(_SECTION, "ratio of four means, parallel", covers(parallel=True), 0.95, "at least"),
 ]

@@ -60,7 +60,7 @@ def band_misses(rng: Rng) -> bool:
     return bool((np.abs(ice.mean(axis=0)) > answer.half_width).any())
 
 
-_REAL = "Resamples of the ICE of a real network (DeepSTARR, 10 words, 2 tasks), 100 units"
+_REAL = "Resampled individual effects of a real network (DeepSTARR, 10 words, 2 tasks), 100 units"
 CHECKS = (
     [
         Check(_REAL, "paired t, one of the 20 contrasts", each(one_is_covered), 0.95, quick=500),

@@ -213,17 +213,17 @@ _OF_CHANCE: dict[Literal["crossover", "parallel"], list[str]] = {
     "crossover": ["identical arms", "subset of units"],
     "parallel": ["identical arms", "subset of units", "balance"],
 }
-_SECTION = "Refutations: checks that fail in sound trials, and planted faults that they find"
+_SECTION = "Refutations: checks that fail in sound trials, and planted faults that they detect"
 CHECKS = [
     Check(_SECTION, "sound trials: any check fails", fails(None), 0.05, "at most", full=200, quick=6),
     *(
-        Check(_SECTION, f"sound trials: {check} fails", fails(check), 0.0025, "at most", full=200, quick=6)
+        Check(_SECTION, f"sound trials: check '{check}' fails", fails(check), 0.0025, "at most", full=200, quick=6)
         for check in _CHECKED
     ),
     *(
         Check(
             _SECTION,
-            f"sound {assignment} trials: {check}, p <= {level}",
+            f"sound {assignment} trials: check '{check}', p <= {level}",
             chance(check, assignment, level),
             level,
             "at most",
@@ -235,7 +235,9 @@ CHECKS = [
         for level in (0.05, 0.0025)
     ),
     *(
-        Check(_SECTION, f"planted {fault}: {FINDS[fault]} fails", finds(fault), 0.95, "at least", full=20, quick=2)
+        Check(
+            _SECTION, f"planted {fault}: check '{FINDS[fault]}' fails", finds(fault), 0.95, "at least", full=20, quick=2
+        )
         for fault in FAULTS
     ),
 ]

@@ -146,8 +146,8 @@ def unseen(n: int) -> Trials:
 
 
 _AVERAGE = "Averages of measured effects over elements: coverage of 95 % intervals, 4 replicates"
-_QUALITY = "Verdicts on replicates of counts: 60 elements, 8 barcodes, 4 replicates"
-_FEW = "Negative binomial fits of few elements: unequal spread of barcodes that goes unseen"
+_QUALITY = "Faults of replicates, from their counts: 60 elements, 8 barcodes, 4 replicates"
+_FEW = "Negative binomial fits of few elements: unequal variances of barcodes that are not detected"
 CHECKS = [
     *(
         Check(
@@ -168,7 +168,9 @@ CHECKS = [
         )
     ),
     *(
-        Check(_QUALITY, f"sound counts{what}: any verdict", sound(**settings), 0.01, "at most", full=full, quick=20)
+        Check(
+            _QUALITY, f"sound counts{what}: any fault reported", sound(**settings), 0.01, "at most", full=full, quick=20
+        )
         for what, full, settings in (
             ("", 500, {}),
             (", few reads", 500, {"depth_dna": 6.0, "depth_rna": 6.0}),
@@ -179,19 +181,21 @@ CHECKS = [
         )
     ),
     *(
-        Check(_QUALITY, f"{what}: found, and nothing else", found(name, change), 0.99, "at least", full=full, quick=20)
+        Check(
+            _QUALITY, f"{what}: detected, and nothing else", found(name, change), 0.99, "at least", full=full, quick=20
+        )
         for what, full, name, change in (
-            ("RNA of one replicate noisier by 3 of log2 an oligo", 500, "outlier", _noisy(3.0)),
+            ("RNA of one replicate noisier, sd 3 (log2) per oligo", 500, "outlier", _noisy(3.0)),
             ("RNA of one replicate copied from another", 500, "copied", _made_of_another(lambda x, _: x)),
-            ("RNA of one replicate another's, halved", 200, "copied", _made_of_another(lambda x, _: np.rint(x / 2))),
-            ("RNA of one replicate another's, tripled", 200, "copied", _made_of_another(lambda x, _: 3 * x)),
-            ("RNA of one replicate another's, thinned to .3", 200, "copied", _made_of_another(_thinned(0.3))),
+            ("RNA of one replicate half of another's", 200, "copied", _made_of_another(lambda x, _: np.rint(x / 2))),
+            ("RNA of one replicate three times another's", 200, "copied", _made_of_another(lambda x, _: 3 * x)),
+            ("RNA of one replicate another's, thinned to 30 %", 200, "copied", _made_of_another(_thinned(0.3))),
             ("DNA and RNA of one replicate swapped", 500, "swapped", _swapped),
         )
     ),
     Check(
         _QUALITY,
-        "RNA of one of two replicates shuffled: disagreement found, and nothing else",
+        "RNA of one of two replicates shuffled: disagreement detected, and nothing else",
         found("disagree", _shuffled, replicates=2),
         0.95,
         "at least",
@@ -199,7 +203,7 @@ CHECKS = [
         quick=20,
     ),
     *(
-        Check(_FEW, f"{n} elements, sd .3 and .6 of log2: taken as alike", unseen(n), 0.1, claim, full=200, quick=20)
+        Check(_FEW, f"{n} elements, sd .3 and .6 (log2): taken as equal", unseen(n), 0.1, claim, full=200, quick=20)
         for n, claim in ((8, "fails"), (20, "at most"))
     ),
 ]

@@ -100,14 +100,14 @@ def _decided(
     return {str(name): found[name].to_numpy() for name in found.data_vars}
 
 
-_ATOM = "Spike and slab: the interval printed for an effect if it is not 0"
-_BEYOND = "Effects just beyond the ROPE of 3 standard errors, by a posterior: false negligibles"
-_KNOWN = "What a screen's posterior takes for known: standard errors"
+_ATOM = "Spike and slab: interval of an effect, given that it is not 0"
+_BEYOND = "Effects just beyond a ROPE of 3 standard errors: false negligible verdicts of a posterior"
+_KNOWN = "Standard errors that a posterior takes as known"
 CHECKS = [
     *(
         Check(
             _ATOM,
-            f"K = {k}, {share:.0%} not 0, these {size}: share inside of 90 %",
+            f"K = {k}, {share:.0%} not 0, these {size}: coverage of 90 % intervals",
             interval_without_the_atom(share, size, k),
             least,
             "at least",
@@ -120,7 +120,7 @@ CHECKS = [
     *(
         Check(
             _BEYOND,
-            f"K = {k}, {share:.0%} just beyond, the rest 0: of {'those given' if given else 'the effects beyond'}",
+            f"K = {k}, {share:.0%} just beyond, the rest 0: as a share of {of}",
             just_beyond(share, k, of_those_given=given),
             0.05,
             "fails",
@@ -129,12 +129,12 @@ CHECKS = [
         )
         for k in (30, 100)
         for share in (0.5, 1.0)
-        for given in (False, True)
+        for given, of in ((False, "the effects beyond"), (True, "negligible verdicts"))
     ),
     *(
         Check(
             _KNOWN,
-            f"{df:g} degrees of freedom: false negligibles of those given by a posterior",
+            f"{df:g} degrees of freedom: false share of negligible verdicts of a posterior",
             false_negligibles(df),
             0.05,
             claim,
@@ -146,7 +146,7 @@ CHECKS = [
     *(
         Check(
             _KNOWN,
-            f"standard errors of .2 and {slope:g} of the effect, K = {k}: noticed, and tests decide",
+            f"standard errors of .2 plus {slope:g} times the effect's size, K = {k}: detected, so that tests decide",
             growing_errors(slope, k),
             promised,
             claim,
@@ -161,7 +161,7 @@ CHECKS = [
     ),
     Check(
         _KNOWN,
-        "standard errors unrelated to the effects, K = 100: tests decide",
+        "standard errors unrelated to the effects, K = 100: tests decide (a false alarm)",
         growing_errors(0.0),
         0.02,
         "at most",
@@ -170,7 +170,7 @@ CHECKS = [
     ),
     Check(
         _KNOWN,
-        "standard errors of .2 and 1 of the effect, K = 100: share inside of 90 % by a posterior all the same",
+        "standard errors of .2 plus 1 times the effect's size, K = 100: coverage of 90 % intervals of a posterior",
         coverage_where_errors_grow(1.0),
         0.9,
         "fails",

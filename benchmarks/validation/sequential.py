@@ -291,7 +291,7 @@ _SHOWN_FAILING = (_BELOW, "on 1 % of backgrounds", "on 2 % of backgrounds")
 _FALSE = "Stopping once verdicts are clear: false verdicts on an effect at the bound of the ROPE, up to 4,000 units"
 _MORE = "Stopping once verdicts are clear: several effects, shared parents, directions, and the reported interval"
 _COST = "Stopping once verdicts are clear: mean number of units where the effect is truly negligible"
-_WIDTH = "Stopping once intervals are short"
+_WIDTH = "Stopping once intervals are short: coverage of 95 % intervals"
 
 
 def _claim(method: str, law: str) -> str:
@@ -328,7 +328,7 @@ CHECKS = [
     ),
     Check(
         _FALSE,
-        "Decided, on 1 % of backgrounds in exponential sizes, others vary by 0.03",
+        "Decided, on 1 % of backgrounds of exponential size, others vary by 0.03",
         false_verdicts(on_few_of_any_size(0.01, noise=0.03), by_rule(RULE), LOOKS),
         1 - LEVEL,
         "reported",
@@ -336,7 +336,7 @@ CHECKS = [
     ),
     Check(
         _FALSE,
-        "Decided(largest=4), on 1 % of backgrounds in exponential sizes, others vary by 0.03",
+        "Decided(largest=4), on 1 % of backgrounds of exponential size, others vary by 0.03",
         false_verdicts(on_few_of_any_size(0.01, noise=0.03), by_rule(Decided(rope=0, largest=4)), LOOKS),
         1 - LEVEL,
         "at most",
@@ -349,7 +349,7 @@ CHECKS = [
             "lognormal": on_the_bound(lognormal, LOGNORMAL_SD, n_contrasts=5),
         }.items()
     ),
-    _false(_MORE, "five effects, one on 1 % of backgrounds and four none: any false verdict", one_of_five(0.01)),
+    _false(_MORE, "five effects, one on 1 % of backgrounds, four zero: any false verdict", one_of_five(0.01)),
     Check(
         _MORE,
         "five effects, each lognormal: all reported intervals cover",
@@ -359,7 +359,7 @@ CHECKS = [
         quick=200,
     ),
     *(
-        _false(_MORE, f"direction alone, {name}: false verdicts", at_zero(draw))
+        _false(_MORE, f"directions only, {name}: false verdicts", at_zero(draw))
         for name, draw in {
             "normal": normal,
             "exponential": exponential,
@@ -376,7 +376,8 @@ CHECKS = [
         for name, draw in {"normal": normal, "exponential": exponential}.items()
     ),
     Check(
-        _MORE, "400 parents in turn, counted by unit: false verdicts", of_parents(normal, n_parents=400, by_unit=True),
+        _MORE, "400 parents in turn, counted by unit and not by parent: false verdicts",
+        of_parents(normal, n_parents=400, by_unit=True),
         1 - LEVEL, "fails", full=5_000, quick=200,
     ),
     *(
@@ -391,9 +392,9 @@ CHECKS = [
         for name, setting in NEGLIGIBLE.items()
         for method in METHODS
     ),
-    Check(_WIDTH, "half-width of .08, normal: coverage", covered_when_short(normal, 0.08), 0.95, quick=400),
+    Check(_WIDTH, "half width of .08, normal: coverage", covered_when_short(normal, 0.08), 0.95, quick=400),
     Check(
-        _WIDTH, "half-width of .08, lognormal: coverage", covered_when_short(lognormal, 0.08 * LOGNORMAL_SD),
+        _WIDTH, "half width of .08, lognormal: coverage", covered_when_short(lognormal, 0.08 * LOGNORMAL_SD),
         0.95, "reported", quick=400,
     ),
 ]  # fmt: skip

@@ -94,7 +94,7 @@ _BOUNDS = {
 CHECKS = [
     Check(
         _SECTION,
-        f"{kind}, {tasks} tasks, errors correlated by {r:g}{words}",
+        f"{kind}, {tasks} tasks, errors correlated at {r:g}{words}",
         trials(kind, tasks, r, which),
         bound if which == 0 else 0.05,
         "at most",
@@ -102,5 +102,5 @@ CHECKS = [
         quick=1,
     )
     for (kind, tasks, r), bound in _BOUNDS.items()
-    for which, words in ((0, ": rmse over that of each task by itself"), (1, ": false signs at lfsr <= .05"))
+    for which, words in ((0, ": RMSE relative to each task by itself"), (1, ": false signs at lfsr <= .05"))
 ]

@@ -78,12 +78,12 @@ AS_FOUND: dict[str, tuple[float, Trials]] = {
 _SECTION = "Coverage of 95 % intervals under a tilted null model"
 CHECKS = [
     *(
-        Check(_SECTION, f"tilt: {name} (as found)", trials, level, "known", quick=1_000)
+        Check(_SECTION, f"tilt: {name} (approximate)", trials, level, "known", quick=1_000)
         for name, (level, trials) in AS_FOUND.items()
     ),
     Check(
-        f"{_SECTION}: what fails",
-        "tilt: linear, 400 units, 1 sd, the error of the ratio alone",
+        f"{_SECTION}: methods that fail",
+        "tilt: linear, 400 units, 1 sd, weights taken as known",
         tilted(400, 1.0, normal, ratio_alone=True),
         0.95,
         "fails",

@@ -217,8 +217,7 @@ class Check:
     def __str__(self) -> str:
         return "\n".join([self.about, "", *map(str, self.findings), "", self.verdict])
 
-    def __repr__(self) -> str:
-        return str(self)
+    __repr__ = __str__
 
 
 _BIASED = 0.1

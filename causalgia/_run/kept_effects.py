@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import NamedArrays
 
 
+@dataclass(frozen=True, eq=False)
 class EffectsReduction:
     """Reduces a unit to its ICE and its outcomes in the arms whose sd is the unit of the contrasts.
 
@@ -38,36 +40,27 @@ class EffectsReduction:
     ----------
     reduction
         Computes the contrasts of a turn.
+    ranges
+        Whether to add the ranges of all units of the turn, which `SharedRanges` takes out again.
     """
 
     name = "effects"
-
-    def __init__(self, reduction: ContrastReduction) -> None:
-        self._reduction = reduction
+    reduction: ContrastReduction
+    ranges: bool = False
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
         """The dims of the reduced arrays."""
-        last = self._reduction.dims
-        measured = tuple("measured_task" if dim == "task" and self._reduction.over else dim for dim in last)
+        last = self.reduction.dims
+        measured = tuple("measured_task" if dim == "task" and self.reduction.over else dim for dim in last)
         return {"ice": ("unit", "contrast", *last), "measured": ("unit", "measured", *measured)}
 
     def reduce(self, outcome: NDArray[Any]) -> NamedArrays:
-        """Reduce outcomes (units, arms, tasks[, models])."""
-        return {name: part for name, part in self._taken(outcome).items() if name in self.dims}
-
-    def _taken(self, outcome: NDArray[Any]) -> NamedArrays:
-        effects = self._reduction.effects(outcome)
-        measured = np.take(self._reduction.of_tasks(outcome), self._reduction.measured, axis=1)
-        return {**effects, "measured": measured, **self._reduction.extremes(outcome)}
-
-
-class EffectsAndRanges(EffectsReduction):
-    """The same, with the ranges of all units of the turn, which `SharedRanges` takes out again."""
-
-    def reduce(self, outcome: NDArray[Any]) -> NamedArrays:
-        """Reduce outcomes, with ``low, high, least, most``."""
-        return self._taken(outcome)
+        """Reduce outcomes (units, arms, tasks[, models]); with ranges also to ``low, high, least, most``."""
+        effects = self.reduction.effects(outcome)
+        measured = np.take(self.reduction.of_tasks(outcome), self.reduction.measured, axis=1)
+        parts = {**effects, "measured": measured, **self.reduction.extremes(outcome)}
+        return parts if self.ranges else {name: part for name, part in parts.items() if name in self.dims}
 
 
 _COLUMNS = ("constant", "zero", "control_sd")
@@ -209,11 +202,16 @@ def run_effects(request: RunRequest) -> xr.Dataset:
     return found
 
 
+def _reductions(setup: ContrastTrialSetup) -> tuple[EffectsReduction, EffectsReduction]:
+    """Return the reduction of a unit, and that of a turn with its ranges."""
+    return EffectsReduction(setup.reduction), EffectsReduction(setup.reduction, ranges=True)
+
+
 def _hold_effects(request: RunRequest, setup: ContrastTrialSetup, ranges: SharedRanges) -> xr.Dataset:
     """Run a trial in memory."""
     trial, question, per_unit = setup.trial, setup.question, outcomes_per_unit(request.design)
     models = trial.predictor.models
-    of_unit, of_turn = EffectsReduction(setup.reduction), EffectsAndRanges(setup.reduction)
+    of_unit, of_turn = _reductions(setup)
     # eight bytes an effect, and its interval; four a measured outcome
     numbers = (2 * len(question.weights) + len(question.measured)) * n_known_answers(trial.predictor)
     check_memory(request.design, tasks=-(-numbers // per_unit))
@@ -233,7 +231,7 @@ def _store_effects(request: RunRequest, setup: ContrastTrialSetup, ranges: Share
     """Run the part of a trial that a store lacks. The ranges of a turn are saved before its units."""
     assert request.path is not None
     trial, models = setup.trial, setup.trial.predictor.models
-    of_unit, of_turn = EffectsReduction(setup.reduction), EffectsAndRanges(setup.reduction)
+    of_unit, of_turn = _reductions(setup)
     archive, plan = open_or_create(setup, of_unit, request.path, same_answers=request.same_answers)
     n, per_unit = plan.n_units, outcomes_per_unit(trial.design)
     with archive, flush_on_interrupt(archive), meter(n * per_unit, show=request.progress) as advance:

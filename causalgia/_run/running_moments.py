@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -45,18 +46,17 @@ _LEAST_GROUPS = 256
 _BYTES_OF_GROUPS = 2**25
 
 
+@dataclass(eq=False)
 class TurnMoments:
     """Reduces a turn, where it was predicted, to its ICE, the measured arms, and extremes for `RunningMoments`."""
 
     name = "moments"
-
-    def __init__(self, reduction: ContrastReduction) -> None:
-        self._reduction = reduction
+    reduction: ContrastReduction
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
         """The dims of each array that `reduce` returns."""
-        last = self._reduction.dims
+        last = self.reduction.dims
         of_effects, of_arms = ("contrast", *last), ("measured", *last)
         return {
             "ice": ("unit", *of_effects),
@@ -69,9 +69,9 @@ class TurnMoments:
     def reduce(self, outcome: NDArray[Any]) -> NamedArrays:
         """Return the input of `RunningMoments.take`, for outcomes (units, arms, tasks[, models])."""
         return {
-            **self._reduction.effects(outcome),
-            **self._reduction.of_arms(outcome),
-            **self._reduction.extremes(outcome),
+            **self.reduction.effects(outcome),
+            **self.reduction.of_arms(outcome),
+            **self.reduction.extremes(outcome),
         }
 
 
@@ -116,7 +116,7 @@ class RunningMoments(TurnMoments):
         self._together: Sums | Products
         if self._parents is not None:
             self._together = Sums(len(self._parents))
-        elif K <= MAX_COVARIANCE and "position" not in self._reduction.dims:
+        elif K <= MAX_COVARIANCE and "position" not in self.reduction.dims:
             self._together = Products()
         else:
             groups = max(_LEAST_GROUPS, _BYTES_OF_GROUPS // (8 * K * n_answers))
@@ -125,7 +125,7 @@ class RunningMoments(TurnMoments):
         self._powers = np.zeros(shape, np.int64)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return TurnMoments, (self._reduction,)
+        return TurnMoments, (self.reduction,)
 
     @property
     def n(self) -> int:
@@ -136,7 +136,7 @@ class RunningMoments(TurnMoments):
         """Add the next turn: the result of `reduce`, and ``parent`` (units,)."""
         if self.n == 0:
             self._begin(parts["ice"].shape[2:])
-            self._powers = _powers(parts["ice"], parts["arms"], self._reduction.dims)
+            self._powers = _powers(parts["ice"], parts["arms"], self.reduction.dims)
         for name, better in (("least", np.minimum), ("most", np.maximum)):
             self._answers[name] = better(self._answers.get(name, parts[name]), parts[name])
         before = self.n
@@ -197,7 +197,7 @@ class RunningMoments(TurnMoments):
             or not origin.size
         ):
             raise wrong
-        empty = RunningMoments(self._question, self._reduction, parents=self._names)
+        empty = RunningMoments(self._question, self.reduction, parents=self._names)
         effects, arms, one = np.zeros((K, *answers)), np.zeros((S, *answers)), np.zeros(answers, least.dtype)
         parts = {"ice": effects[None], "low": effects, "high": effects, "least": one, "most": one}
         parts |= {"arms": arms[None], "arms_low": arms, "arms_high": arms}
@@ -215,7 +215,7 @@ class RunningMoments(TurnMoments):
     @property
     def constant_tasks(self) -> list[int]:
         """Tasks that have one answer for every sequence, in every model."""
-        return which_tasks(self._answers["least"] == self._answers["most"], self._reduction.dims)
+        return which_tasks(self._answers["least"] == self._answers["most"], self.reduction.dims)
 
     def moments(self) -> dict[str, NDArray[Any]]:
         """Return the moments, as arrays by name, ``(..., K, tasks[, models])``: the input of `moments_dataset`."""

@@ -148,10 +148,8 @@ def attribute(
     check_predictor(predictor, "cg.attribute")
     if method not in get_args(Method):
         known = list(get_args(Method))
-        raise AttributionError(
-            f"method={quoted(method)} is not a method{nearest(str(method), known) or ''}; use one of "
-            f"{', '.join(map(quoted, known))}"
-        )
+        hint = nearest(str(method), known, then=f"use one of {', '.join(map(quoted, known))}")
+        raise AttributionError(f"method={quoted(method)} is not a method{hint}")
     over_baselines = method in _OVER_BASELINES
     if not over_baselines and baselines is not None:
         raise AttributionError(f"method={quoted(method)} has no baselines; leave baselines= out")

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 Method = Literal["seqlets", "kmer", "modisco", "filters"]
 _ALL: tuple[Method, ...] = ("seqlets", "modisco", "filters", "kmer")
 _OF_WINDOWS = ("seqlets", "kmer")
-_WIDTH, _LEVEL = 8, 0.1
+_WIDTH, _NULL_SHARE = 8, 0.1
 _BACKGROUNDS = 64
 _WIDEST_KMER = 8
 _SAME_STRANDS = 0.9
@@ -62,7 +62,7 @@ def propose(
     seqlets: pd.DataFrame | None = None,
     null: NullModel | None = None,
     width: int | None = None,
-    level: float | None = None,
+    null_share: float | None = None,
     n_patterns: int = 100,
     rc: bool | None = None,
     rng: RNG,
@@ -101,7 +101,7 @@ def propose(
     width
         Positions of a window, 4 or more (and at most 8 of ``"kmer"``); 8 by default. Trimmed words are of 4 to
         ``2 * width``.
-    level
+    null_share
         Share of the windows of null maps that lie beyond the two limits, 0.1 by default. A proposal rate, and no error
         rate: most windows beyond it may be of no effect.
     n_patterns
@@ -148,7 +148,7 @@ def propose(
     check_predictor(predictor, "cg.propose")
     methods = requested_methods(method)
     key, called = root_key(rng), seqlets is not None or not set(_OF_WINDOWS).intersection(methods)
-    _check_settings(methods, method, seqlets, width=width, level=level)
+    _check_settings(methods, method, seqlets, width=width, null_share=null_share)
     maps = _as_maps(attributions, sequences, predictor, called=called)
     n_patterns = as_count(n_patterns, "n_patterns")
     tokens, scores = maps["observed"].to_numpy(), _mean_contributions(maps)
@@ -158,13 +158,15 @@ def propose(
         limits["width"] = _as_width(_WIDTH if width is None else width, methods, maps.sizes["position"])
     below = above = np.zeros(scores.shape[2])
     if not called:
-        level = _LEVEL if level is None else level
-        if not is_real(level) or not 0 < level < 1:
-            raise AttributionError(f"level={quoted(level)} is not a share between 0 and 1; give one such as {_LEVEL}")
-        limits["level"] = float(level)
+        null_share = _NULL_SHARE if null_share is None else null_share
+        if not is_real(null_share) or not 0 < null_share < 1:
+            raise AttributionError(
+                f"null_share={quoted(null_share)} must be a share between 0 and 1, such as {_NULL_SHARE}"
+            )
+        limits["null_share"] = float(null_share)
     drawn = _as_null(null, maps).sample(len(tokens), rng=derive(key, "null sequences"))
     if not called:
-        below, above = _limits(drawn, predictor, maps, limits["width"], limits["level"], key)
+        below, above = _limits(drawn, predictor, maps, limits["width"], limits["null_share"], key)
     strands = _reads_both_strands(predictor, tokens) if rc is None else bool(rc)
 
     def listed(one: str) -> list[tuple[Windows, Group]]:
@@ -215,9 +217,10 @@ def requested_methods(method: object) -> tuple[str, ...]:
         raise AttributionError(f"method={quoted(method)}: 'all' is not combined with others; give method='all'")
     wrong = [one for one in names if one not in known]
     if wrong or not names:
+        listed = ", ".join(map(quoted, known))
         raise AttributionError(
-            f"method={quoted(method)} is not a method{nearest(str((wrong or [''])[0]), [*known, 'all'])}; use one or "
-            f"several of {', '.join(map(quoted, known))}, or 'all'"
+            f"method={quoted(method)} is not a method"
+            + nearest(str((wrong or [""])[0]), [*known, "all"], then=f"use one or several of {listed}, or 'all'")
         )
     return tuple(dict.fromkeys(map(str, names)))
 
@@ -239,7 +242,9 @@ def _patterns_of_methods(
     return each_word_once(sorted(patterns, key=lambda one: -abs(one.effect)), both_strands=strands)
 
 
-def _check_settings(methods: tuple[str, ...], method: object, seqlets: object, *, width: object, level: object) -> None:
+def _check_settings(
+    methods: tuple[str, ...], method: object, seqlets: object, *, width: object, null_share: object
+) -> None:
     """Raise AttributionError for settings of windows beside seqlets that others call."""
     if seqlets is not None and methods != ("seqlets",):
         raise AttributionError(f"seqlets= are given, and method={quoted(method)} calls its own; leave one of them out")
@@ -248,7 +253,7 @@ def _check_settings(methods: tuple[str, ...], method: object, seqlets: object, *
     if seqlets is None and set(_OF_WINDOWS).intersection(methods):
         return
     who = "seqlets= are given" if seqlets is not None else f"{quoted(method)} has no null maps"
-    for name, value in (("width", None if methods == ("filters",) else width), ("level", level)):
+    for name, value in (("width", None if methods == ("filters",) else width), ("null_share", null_share)):
         if value is not None:
             raise AttributionError(f"{name}={quoted(value)} is of windows on null maps, and {who}; leave {name}= out")
 
@@ -272,14 +277,15 @@ def _of_filters(
 
 
 def _limits(
-    drawn: xr.Dataset, predictor: Predictor, maps: xr.Dataset, width: int, level: float, key: int
+    drawn: xr.Dataset, predictor: Predictor, maps: xr.Dataset, width: int, null_share: float, key: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the limits of window sums in each task, from maps of null sequences."""
     options: dict[str, Any] = {"method": maps.attrs["method"]}
     if "n_baselines" in maps.attrs:
         options |= {"n_baselines": int(maps.attrs["n_baselines"]), "rng": derive(key, "baselines")}
     null_maps = attribute(drawn, predictor, **options).sel(task=maps["task"])
-    limits = np.quantile(window_sums(_mean_contributions(null_maps), width), [level / 2, 1 - level / 2], axis=(0, 1))
+    shares = [null_share / 2, 1 - null_share / 2]
+    limits = np.quantile(window_sums(_mean_contributions(null_maps), width), shares, axis=(0, 1))
     return np.minimum(limits[0], 0.0), np.maximum(limits[1], 0.0)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -24,9 +23,8 @@ from causalgia.attribution.map_scores import as_explained
 from causalgia.checks import as_count, is_whole, nearest
 from causalgia.errors import AttributionError, PredictorError, quoted
 from causalgia.predict import Ensemble, Predictor
-from causalgia.predict.answer_checks import first_line
 from causalgia.predict.fingerprint import digest, fingerprint_of
-from causalgia.predict.torch_device import lock_of
+from causalgia.predict.torch_device import copied_network, lock_of
 from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.sequences.fasta import Source
 from causalgia.sequences.random import random_words
@@ -348,10 +346,10 @@ def _shuffled(network: nn.Module, key: int) -> nn.Module:
     """Return a copy of a network with the values of each parameter tensor in random order."""
     try:
         with lock_of(network):
-            made = deepcopy(network)
-    except (RuntimeError, TypeError) as error:
+            made = copied_network(network)
+    except PredictorError as error:
         raise PredictorError(
-            f"{type(network).__name__} cannot be copied: {first_line(error)}; build it anew and load its weights "
+            f"{error}; build it anew and load its weights "
             "(cg.predict.load_weights); weight normalization of torch.nn.utils is copied where it is that of "
             "torch.nn.utils.parametrizations"
         ) from error

@@ -11,7 +11,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -24,6 +23,7 @@ from torch.overrides import TorchFunctionMode
 
 from causalgia.errors import AttributionError, MissingExtraError
 from causalgia.predict.answer_checks import first_line
+from causalgia.predict.torch_device import copied_network
 from causalgia.predict.torch_exports import Differentiable, answers_to_one_hot
 from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.types import Tokens
@@ -363,7 +363,7 @@ class Answers(nn.Module):
         from tangermeme.deep_lift_shap import BilinearOp
 
         super().__init__()
-        self.network = deepcopy(predictor.module).double().eval().requires_grad_(False)
+        self.network = copied_network(predictor.module, double=True).eval().requires_grad_(False)
         self.predictor = (predictor,)  # in a tuple, so that its network is no part of this one
         self.activations = nn.ModuleDict({"product": BilinearOp("...,...->..."), "matrix_product": BilinearOp()})
         self._mode = _ActivationsAsModules(self.activations)

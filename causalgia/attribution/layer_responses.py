@@ -88,18 +88,14 @@ def filters(
     >>> dict(found.sizes)
     {'channel': 32, 'motif_position': 19, 'base': 4}
     """
+    import xarray as xr
+
     from causalgia.attribution.layers import as_torch_predictor, base_counts, filter_sites
 
     network = as_torch_predictor(predictor, "filters")
     of = as_explained(sequences)
     sites = filter_sites(network, layer, of, side, activation)
-    attrs = {"layer": layer, "side": side, "predictor": network.fingerprint, "sequences": of.digest}
-    return _filters_dataset(base_counts(of.tokens, sites), sites.maximum, attrs)
-
-
-def _filters_dataset(counts: NDArray[np.int64], maximum: NDArray[np.float64], attrs: dict[str, Any]) -> xr.Dataset:
-    import xarray as xr
-
+    counts = base_counts(of.tokens, sites)
     n_sites = counts[:, 0].sum(-1)
     frequency = np.where(n_sites[:, None, None] > 0, counts / np.maximum(n_sites, 1)[:, None, None], 0.25)
     logs = np.log2(frequency, where=frequency > 0, out=np.zeros_like(frequency))
@@ -107,8 +103,9 @@ def _filters_dataset(counts: NDArray[np.int64], maximum: NDArray[np.float64], at
         "frequency": (("channel", "motif_position", "base"), frequency),
         "information": (("channel", "motif_position"), 2 + (frequency * logs).sum(-1)),
         "n_sites": ("channel", n_sites),
-        "maximum": ("channel", maximum),
+        "maximum": ("channel", sites.maximum),
     }
+    attrs = {"layer": layer, "side": side, "predictor": network.fingerprint, "sequences": of.digest}
     coords = {"channel": np.arange(len(counts)), "motif_position": np.arange(counts.shape[1]), "base": list(BASES)}
     return validate(annotate(xr.Dataset(variables, coords, attrs)), "filters")
 

@@ -290,7 +290,8 @@ def _whole_numbers(table: pd.DataFrame, name: str) -> NDArray[np.int64]:
     if name not in table.columns:
         have = [str(column) for column in table.columns]
         raise AttributionError(
-            f"seqlets= has no column {quoted(name)}{nearest(name, have)}; it has {quoted(have)}. Rename them by "
+            f"seqlets= has no column {quoted(name)}"
+            f"{nearest(name, have, then=f'it has {quoted(have)}')}. Rename them by "
             f"seqlets.rename(columns={{...: {quoted(name)}}})"
         )
     column = table[name].to_numpy()
@@ -314,7 +315,8 @@ def _task_of_each(table: pd.DataFrame, tasks: list[str]) -> NDArray[np.int64]:
     other = next((task for task in named if task not in tasks), None)
     if other is not None:
         raise AttributionError(
-            f"seqlets=: task {quoted(other)} is not one of the maps{nearest(other, tasks)}; they have {quoted(tasks)}"
+            f"seqlets=: task {quoted(other)} is not one of the maps"
+            f"{nearest(other, tasks, then=f'they have {quoted(tasks)}')}"
         )
     return np.array([tasks.index(task) for task in named], dtype=np.int64)
 

@@ -485,8 +485,8 @@ def show(
         echo(f"No verdicts yet. Next: causalgia analyze {shell_word(folder)}")
 
 
-app.add_group(bench)
-app.list_in_order(
+app.lazy.add(str(bench.info.name), bench, str(bench.info.help))
+app.lazy.sort(
     *("demo", "experiments", "init", "check", "plan", "lock", "run", "estimate", "analyze", "show"),
     *("refute", "report", "verify", "reproduce", "variants", "discover", "mpra"),
 )

@@ -186,10 +186,10 @@ def figure_file(number: int) -> str:
     return EXPERIMENT if number == 0 else f"experiment_{number + 1}.png"
 
 
-def answer_figures(folder: Path) -> tuple[str, ...]:
-    """Return the names of an experiment's figures in a folder, with the first one in any case."""
-    found = [p.name for p in folder.glob("experiment_*.png") if p.stem.removeprefix("experiment_").isdecimal()]
-    return EXPERIMENT, *sorted(found)
+def numbered_figures(folder: Path, stem: str = "experiment") -> tuple[str, ...]:
+    """Return the names of figures in a folder, ``stem.png, stem_2.png, ...``, with the first one in any case."""
+    found = [p.name for p in folder.glob(f"{stem}_*.png") if p.stem.removeprefix(f"{stem}_").isdecimal()]
+    return f"{stem}.png", *sorted(found)
 
 
 def finding_file(finding: str) -> str:
@@ -210,12 +210,12 @@ def finding_tables(folder: Path) -> tuple[str, ...]:
 
 def of_analysis(folder: Path) -> tuple[str, ...]:
     """Return the names of the files that another analysis of the same outcomes outdates, apart from the page."""
-    return *_OF_ANALYSIS, *answer_figures(folder), *finding_tables(folder)
+    return *_OF_ANALYSIS, *numbered_figures(folder), *finding_tables(folder)
 
 
 def of_outcomes(folder: Path) -> tuple[str, ...]:
     """Return the names of the files that other outcomes outdate."""
-    return *_OF_OUTCOMES, *answer_figures(folder), *finding_tables(folder)
+    return *_OF_OUTCOMES, *numbered_figures(folder), *finding_tables(folder)
 
 
 @contextmanager
@@ -469,8 +469,8 @@ def run_in_folder(
         (folder / MARKS).unlink(missing_ok=True)  # of a trial that is gone
     if not store.exists():
         remove_outdated(folder, *of_outcomes(folder))
-    kept = store.exists() and is_written_by_causalgia(trial_file)
-    before = read_bytes(trial_file, OutcomesError) if kept else None
+    is_ours = store.exists() and is_written_by_causalgia(trial_file)
+    before = read_bytes(trial_file, OutcomesError) if is_ours else None
     spec_files = write_spec(folder, spec, command="run", spec_file=spec_file)
     try:
         found = verb(

@@ -9,12 +9,14 @@ from typing import Annotated
 
 import typer
 
+from causalgia.choices import Target
 from causalgia.cli.folder import (
     CONCORDANCE,
     EFFECTS,
     FIT,
     LIBRARY,
     OUTCOMES,
+    numbered_figures,
     of_outcomes,
     output_folder,
     remove_outdated,
@@ -25,14 +27,12 @@ from causalgia.cli.mpra_tables import (
     COMPARISON,
     QUALITY_FIGURES,
     assumed_noise,
-    average_target,
     check_files_free,
     check_one_treatment,
     concordance_figures,
     counts_question,
     draw_concordance,
     draw_quality,
-    drawn_concordances,
     effects_table,
     measured_effects,
     parse_flanks,
@@ -420,7 +420,8 @@ def analyze(
         outdated = (*of_outcomes(folder), FIT, EFFECTS, *QUALITY_FIGURES)
         figures = quality_figures(quality)
         remove_outdated(folder, *outdated, rewritten=(*figures, *((FIT, EFFECTS) if crossover else ())))
-        attrs = {"analysis": Analysis(**question.contrast, target=average_target(outcomes)).to_json(), "rng": str(rng)}
+        target: Target = "population x replicates" if outcomes.sizes.get("model", 1) > 1 else "population"
+        attrs = {"analysis": Analysis(**question.contrast, target=target).to_json(), "rng": str(rng)}
         store.save(outcomes.assign_attrs(attrs), folder / OUTCOMES)
         draw_quality(quality, folder)
         if not crossover:
@@ -478,7 +479,7 @@ def compare(
         by_element = found[[name for name, v in found.data_vars.items() if set(v.dims) == {"element", "contrast"}]]
         figures = concordance_figures(found)
         with results_of_page(folder, CONCORDANCE):
-            remove_outdated(folder, *drawn_concordances(folder), rewritten=figures)
+            remove_outdated(folder, *numbered_figures(folder, "concordance"), rewritten=figures)
             write_text(folder / COMPARISON, to_csv(by_element.to_dataframe()))
             store.write_netcdf(folder / CONCORDANCE, found.to_netcdf)
         draw_concordance(found, folder)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from causalgia.checks import nearest
-from causalgia.choices import VERDICTS, Target, is_rope
+from causalgia.choices import VERDICTS, is_rope
 from causalgia.cli.folder import EFFECTS, FIT, check_usable, load_outcomes
 from causalgia.cli.one_line_errors import in_shell
 from causalgia.cli.options import parse_rope
@@ -371,12 +371,6 @@ def concordance_figures(found: xr.Dataset) -> tuple[str, ...]:
     return tuple(f"concordance_{i}.png" if i > 1 else "concordance.png" for i in range(1, found.sizes["contrast"] + 1))
 
 
-def drawn_concordances(folder: Path) -> tuple[str, ...]:
-    """Return the names of the figures of concordance in a folder."""
-    numbered = (p.name for p in folder.glob("concordance_*.png") if p.stem.removeprefix("concordance_").isdecimal())
-    return "concordance.png", *sorted(numbered)
-
-
 def draw_concordance(found: xr.Dataset, folder: Path) -> None:
     """Draw measured against virtual effects, one figure per contrast."""
     from causalgia import plot
@@ -399,11 +393,6 @@ def effects_table(adjusted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
     groups = dict(zip(*(adjusted[name].to_numpy().astype(str).tolist() for name in ("contrast", "group")), strict=True))
     table.insert(1, "group", [groups[element] for element in table["element"]])
     return table
-
-
-def average_target(activities: xr.Dataset) -> Target:
-    """Return the target of averages: ``"population x replicates"`` if there are several replicates."""
-    return "population x replicates" if activities.sizes.get("model", 1) > 1 else "population"
 
 
 def print_average(fitted: xr.Dataset, level: float) -> None:

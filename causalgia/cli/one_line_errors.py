@@ -16,11 +16,15 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from causalgia.checks import nearest_key
 from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, PredictorError, as_message, quoted
 
 _NUMBER = r"-?\d[\d.e+-]*(?<=\d)|-?(?:nan|inf)\b"
 _VALUE = rf"""(?:\([^()=]*\)|\[[^][=]*\]|\{{[^{{}}]*\}}|'[^']*'|"[^"]*"|{_NUMBER}|True|False|None|\.\.\.)"""
 _ARGUMENT = re.compile(rf"(?<![\w.\[-])([a-z][a-z_]*)=({_VALUE})?(?![\w=])")
+_FIRST = re.compile(
+    r"\A[a-z][a-z_]*(?=: )"
+)  # an argument that a message begins with; in a trial file its path is first
 _GIVEN = r"\((?:[^()]|\([^()]*\))*\)"
 _CALL = re.compile(rf"(?:null=)?\bcg\.((?:[a-z]+\.)*\w+)({_GIVEN}(?:\.\w+{_GIVEN})*)?")
 _COMMANDS = {
@@ -77,6 +81,8 @@ def in_shell(text: str, *, of_predictor: bool = False) -> str:
     'tau is not given; give --tau, 0 if all are alike'
     >>> in_shell("effect=nan is not a number; name the others: rope={...}")
     'effect=nan is not a number; name the others: --rope'
+    >>> in_shell("tau: it is -1"), in_shell("trial.toml: tau: it is -1"), in_shell("effects: there are none")
+    ('--tau: it is -1', 'trial.toml: tau: it is -1', 'effects: there are none')
     >>> in_shell("one at a time: rope=[-1.0, 1.0]; error=['bh', 'holm']")
     'one at a time: --rope=-1.0,1.0; --error=bh,holm'
     >>> in_shell("give positive controls, controls=cg.mpra.Controls(positives=...)")
@@ -93,6 +99,7 @@ def in_shell(text: str, *, of_predictor: bool = False) -> str:
     'write a new lock with causalgia.Protocol(...).lock(path), in Python'
     """
     text = _FIELDS.sub(r"\1", _TWO_NAMES.sub("", text))
+    text = _FIRST.sub(lambda found: name if (name := _option_name(found[0])) in _options.get() else found[0], text)
     return _ARGUMENT.sub(partial(_shell_argument, of_predictor=of_predictor), _CALL.sub(_shell_call, text))
 
 
@@ -195,6 +202,7 @@ _PLAIN = {  # message of the parser -> plain message
     r"'[^']*' is not a valid float( range)?": "give a number, such as 0.5",
     r"\S+ is not in the range x>=([\d.]*\d)": r"give \1 or more",
     r"Input should be greater than or equal to (\S+)": r"give \1 or more",
+    r"\. Did you mean": "; did you mean",
 }
 
 
@@ -204,16 +212,14 @@ class Commands(Mapping[str, Any]):
     def __init__(self) -> None:
         self._apps: dict[str, typer.Typer] = {}
         self._made: dict[str, Any] = {}
-        self._helps: dict[str, str] = {}
+        self.helps: dict[str, str] = {}
 
     def add(self, name: str, app: typer.Typer, text: str) -> None:
-        self._apps[name], self._helps[name] = app, inspect.cleandoc(text)
+        self._apps[name], self.helps[name] = app, inspect.cleandoc(text)
 
-    def sort(self, names: tuple[str, ...]) -> None:
+    def sort(self, *names: str) -> None:
+        """Set the order in which the help lists all commands."""
         self._apps = {name: self._apps.pop(name) for name in names} | self._apps
-
-    def helps_in_order(self) -> list[tuple[str, str]]:
-        return [(name, self._helps[name]) for name in self._apps]
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._made:
@@ -233,8 +239,8 @@ class LazyTyper(typer.Typer):
     """Application that makes a command when it is asked for."""
 
     def __init__(self, **settings: Any) -> None:
-        self._lazy = Commands()
-        cls = type("Group", (OneLineGroup,), {"lazy": self._lazy})
+        self.lazy = Commands()
+        cls = type("Group", (OneLineGroup,), {"lazy": self.lazy})
         self._plain: dict[str, Any] = {
             "add_completion": False,
             "pretty_exceptions_enable": False,
@@ -246,17 +252,10 @@ class LazyTyper(typer.Typer):
         def register(function: Any) -> Any:
             alone = typer.Typer(**self._plain)
             alone.command(name, **settings)(function)
-            self._lazy.add(name or function.__name__, alone, function.__doc__)
+            self.lazy.add(name or function.__name__, alone, function.__doc__)
             return function
 
         return register
-
-    def add_group(self, app: typer.Typer) -> None:
-        self._lazy.add(str(app.info.name), app, str(app.info.help))
-
-    def list_in_order(self, *names: str) -> None:
-        """Set the order in which the help lists all commands."""
-        self._lazy.sort(names)
 
 
 class OneLineGroup(TyperGroup):
@@ -295,9 +294,12 @@ class OneLineGroup(TyperGroup):
             context = getattr(error, "ctx", None)
             path = _command.get() if context is None else context.command_path
             message = str(error.format_message()).rstrip(".")
+            if context is not None and hasattr(error, "option_name") and hasattr(error, "possibilities"):
+                options = [name for parameter in context.command.params for name in parameter.opts]
+                message = _unknown_option(str(error.option_name), options)
             for pattern, plain in _PLAIN.items():
                 message = re.sub(pattern, plain, message)
-            code = _print_error(f"{message}; see `{path} --help`", 2)
+            code = _print_error(f"{message}{' See' if message.endswith('?') else '; see'} `{path} --help`", 2)
         if code == 130:
             _print_error("interrupted", 130)
         sys.exit(code)
@@ -320,7 +322,7 @@ class OneLineGroup(TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands with the first paragraph of their help."""
         del ctx
-        rows = [(name, " ".join(text.split("\n\n")[0].split())) for name, text in self.lazy.helps_in_order()]
+        rows = [(name, " ".join(self.lazy.helps[name].split("\n\n")[0].split())) for name in self.lazy]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
@@ -346,6 +348,11 @@ def _is_number_text(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _unknown_option(option: str, options: list[str]) -> str:
+    hint = nearest_key(option.lstrip("-").replace("-", "_"), [name[2:].replace("-", "_") for name in options])
+    return f"No such option: {option}" + re.sub(r"'(\w+)'", lambda name: "--" + name[1].replace("_", "-"), hint)
 
 
 def _print_error(message: str, code: int) -> int:

@@ -19,10 +19,10 @@ from causalgia.cli.folder import (
     POSTERIOR,
     REFUTATION,
     STORE,
-    answer_figures,
     check_link,
     load_marked_outcomes,
     marked_as,
+    numbered_figures,
     write_text,
 )
 from causalgia.cli.options import folder_experiment
@@ -192,7 +192,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         result, text = outcomes, report(outcomes, task=task)
     experiment = folder_experiment(folder)
     of_all = task is None or result.sizes.get("task", 1) == 1  # a figure does not say of which task it is
-    figures = answer_figures(folder) if experiment is not None and of_all else ()
+    figures = numbered_figures(folder) if experiment is not None and of_all else ()
     for number, name in enumerate(name for name in figures if (folder / name).is_file()):
         of = "of the task with the largest effect" if number == 0 else f"of another task ({number + 1})"
         saved[f"Picture of the experiment {experiment.entry.name if experiment else ''}, {of}."] = (

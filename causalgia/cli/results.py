@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from causalgia.trial.archive.files import on_disk
 from causalgia.trial.archive.manifest import is_store
 
 
+@dataclass(eq=False)
 class Results:
     """Results of `causalgia run`, `estimate` and `analyze` in a folder, as returned by `open`.
 
@@ -47,8 +49,7 @@ class Results:
         By ``outcomes``, if the trial on disk is not finished, or damaged.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    folder: Path
 
     @property
     def contents(self) -> tuple[str, ...]:

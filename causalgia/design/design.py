@@ -91,7 +91,9 @@ def contrasts_of(given: object, arms: Sequence[str]) -> Contrasts:
     if isinstance(given, Contrasts):
         given = dict(given)
     if isinstance(given, str):
-        _check_arm_known(given, known, "contrasts: the control")
+        if given not in known:
+            hint = nearest(given, sorted(known)) or "; give another contrast by weights: {'A - B': {'A': 1, 'B': -1}}"
+            raise DesignError(f"contrasts: the control {quoted(given)} is not an arm{hint}")
         return Contrasts(tuple((arm, ((arm, 1.0), (given, -1.0))) for arm in arms if arm != given))
     if not isinstance(given, Mapping) or not given:
         raise DesignError(

@@ -214,10 +214,7 @@ class Untreated(Intervention):
     """
 
     kind: ClassVar[str] = "untreated"
-
-    @property
-    def terms(self) -> tuple[str, ...]:
-        return ()
+    terms: ClassVar[tuple[str, ...]] = ()
 
     def lay(self, layout: Layout) -> Layout:
         return layout

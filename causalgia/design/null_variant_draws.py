@@ -91,19 +91,21 @@ class Wanted:
         first: dict[tuple[object, ...], Change] = {}
         for i in of.tolist():
             change = self.changes[self.matched[i]]
-            distance = distance_class(change.at - self.length // 2)
-            cell = (change.removed, change.added, change.left, change.right, distance)
+            cell = (change.removed, change.added, change.left, change.right, self._distance_class(change))
             members[cell].append(i)
             first.setdefault(cell, change)
         for which, rows in members.items():
             yield first[which], np.array(rows)
+
+    def _distance_class(self, change: Change) -> int:
+        return distance_class(change.at - self.length // 2)
 
     def places(self, change: Change, keys: tuple[str, ...]) -> range:
         """Return the places in the window at which a null variant of this change may begin."""
         middle, last = self.length // 2, self.length - max(change.size)
         if "distance" not in keys:
             return range(last + 1)
-        distances = distances_of(distance_class(change.at - middle))
+        distances = distances_of(self._distance_class(change))
         return range(max(middle + distances.start, 0), min(middle + distances.stop, last + 1))
 
 

@@ -257,14 +257,11 @@ class Placebo(Patterned):
 
     kind: ClassVar[str] = "placebo"
     _does: ClassVar[str] = "placebo"
+    random: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_rearrangeable(self.written)
-
-    @property
-    def random(self) -> bool:
-        return True
 
     @property
     def terms(self) -> tuple[str, ...]:

@@ -95,6 +95,7 @@ class Scramble(_Spanned):
 
     k: int = field(default=1, kw_only=True)
     kind: ClassVar[str] = "scramble"
+    random: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -103,10 +104,6 @@ class Scramble(_Spanned):
             raise DesignError(
                 f"scramble of {self._place}: k={quoted(self.k)} must be a whole number from 1 to {min(width, 10)}"
             )
-
-    @property
-    def random(self) -> bool:
-        return True
 
     @property
     def terms(self) -> tuple[str, ...]:

@@ -248,9 +248,9 @@ def _effects(
     if over is not None:
         check_task_scale(scale)
         outcomes = tasks_in_use(outcomes, over, scale)
-    sd_of = varying_sd_weights(outcomes, W, arms, control)
+    sd_of, sds = varying_sd_weights(outcomes, W, arms, control)
     if crossover:
-        parts = _crossover_effects(outcomes, W, sd_of, scale, on, ceiling, cells, over)
+        parts = _crossover_effects(outcomes, W, sd_of, sds, scale, on, ceiling, cells, over)
     else:
         outcomes, parts = _parallel_effects(outcomes, W, sd_of, arms, scale, on, over)
     floor = floor_column(outcomes, W, arms, scale, ceiling, cells, over=over, sd_of=sd_of)
@@ -336,6 +336,7 @@ def _crossover_effects(
     outcomes: xr.Dataset,
     W: sparse.csr_array,
     sd_of: sparse.csr_array,
+    untreated_sd: Array | None,
     scale: str,
     on: str,
     ceiling: float | None,
@@ -347,7 +348,7 @@ def _crossover_effects(
         y = y.isel(arm=used).copy(data=by_block(y.data, np.take, indices=used, axis=1))
     if scale in OF_MEANS:
         return expand_crossover(y, W[:, used], sd_of[:, used], scale, on, ceiling, cells, over)
-    return effects_of_units(y, W[:, used], sd_of[:, used], scale, on, over)
+    return effects_of_units(y, W[:, used], sd_of[:, used], scale, on, over, untreated_sd=untreated_sd)
 
 
 def _parallel_effects(

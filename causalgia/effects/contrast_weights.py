@@ -81,23 +81,12 @@ def requested_weights(
 
 def arm_name(name: Any, arms: list[str]) -> str:
     """Return the name of an arm as text; the number 0.0 means "0" unless there is an arm "0.0"."""
-    if not is_real_number(name):
+    if not is_real(name):
         return str(name)
     if not -(2**63) <= name < 2**63:  # no level of a dose, and perhaps too long to write
         return quoted(name)
     whole = [str(int(name))] if float(name).is_integer() else []
     return next((text for text in (str(name), *whole) if text in arms), str(name))
-
-
-def is_real_number(value: object) -> bool:
-    """Return whether a value is a real number of Python or numpy; True and False are not.
-
-    Examples
-    --------
-    >>> is_real_number(np.float32(0.5)), is_real_number(True)
-    (True, False)
-    """
-    return is_real(value)
 
 
 def _check_arm(arm: str, arms: list[str], role: str, of: str = "arm") -> None:
@@ -201,7 +190,7 @@ def _as_contrast_weights(
         if of != "task" or not matched(str(weighted), known):
             _check_arm(arm_name(weighted, known), known, f"contrast {quoted(name)}:", of)
         too_long = isinstance(value, int) and value.bit_length() > 1_000
-        if not is_real_number(value) or too_long:
+        if not is_real(value) or too_long:
             raise ContrastError(
                 f"contrast {quoted(name)}: the weight of {of} {quoted(weighted)} is {quoted(value)}, not a number"
             )
@@ -255,10 +244,14 @@ def _interaction_weights(outcomes: xr.Dataset, arms: list[str], factors: Sequenc
                 f"{_cell_label(factors, cell)}; drop one of them, or name every factor that tells them apart"
             )
         members[cell] = arm
-    weights = {
-        _arm_of_cell(members, factors, cell): float((-1) ** (len(cell) - sum(cell)))
-        for cell in product((0, 1), repeat=len(factors))
-    }
+    weights = {}
+    for cell in product((0, 1), repeat=len(factors)):
+        if cell not in members:
+            raise ContrastError(
+                f"interaction: no arm has the cell {_cell_label(factors, cell)}; a factorial needs all "
+                f"2^{len(factors)} arms"
+            )
+        weights[members[cell]] = float((-1) ** (len(cell) - sum(cell)))
     return {":".join(factors): weights}
 
 
@@ -289,15 +282,6 @@ def _cell_label(factors: Sequence[str], cell: tuple[int, ...]) -> str:
     return ", ".join(
         f"{factor} {'high' if level else 'reference'}" for factor, level in zip(factors, cell, strict=True)
     )
-
-
-def _arm_of_cell(members: dict[tuple[int, ...], str], factors: Sequence[str], cell: tuple[int, ...]) -> str:
-    if cell not in members:
-        raise ContrastError(
-            f"interaction: no arm has the cell {_cell_label(factors, cell)}; a factorial needs all 2^{len(factors)} "
-            "arms"
-        )
-    return members[cell]
 
 
 def weight_matrix(weights: Weights, arms: list[str]) -> sparse.csr_array:
@@ -361,7 +345,7 @@ def dose_contrasts(
         if degree is not None:
             raise ContrastError("degree= is for kind='orthonormal' and 'equally_spaced'; leave it out")
         away = centered(x)[1]
-        return {"slope": {arm: float(w) for arm, w in zip(arms, away / (away @ away), strict=True)}}
+        return {"slope": _weights_by_arm(arms, away / (away @ away))}
     if len(set(doses.values())) < len(doses):
         duplicate = next(a for a, d in doses.items() if list(doses.values()).count(d) > 1)
         raise ContrastError(
@@ -382,9 +366,11 @@ def dose_contrasts(
         )
     rows = makers[kind]()
     names = (*_ORDERS, *(f"degree {j}" for j in range(len(_ORDERS) + 1, len(rows) + 1)))
-    return {
-        name: {arm: float(w) for arm, w in zip(arms, row, strict=True)} for name, row in zip(names, rows, strict=False)
-    }
+    return {name: _weights_by_arm(arms, row) for name, row in zip(names, rows, strict=False)}
+
+
+def _weights_by_arm(arms: list[str], weights: Array) -> dict[str, float]:
+    return dict(zip(arms, weights.tolist(), strict=True))
 
 
 def _doses(outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any], along: str) -> dict[str, float]:

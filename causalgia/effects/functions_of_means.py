@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -219,18 +220,14 @@ def cooperativity(none: Array, b: Array, a: Array, both: Array) -> Parts:
     return value, gradient, below, by_arm
 
 
-def bliss(ceiling: float) -> Callable[[Array, Array, Array, Array], Parts]:
+def bliss(none: Array, b: Array, a: Array, both: Array, *, ceiling: float) -> Parts:
     """``e_AB - e_A - e_B + e_A e_B`` of ``e = (m - m_0) / (ceiling - m_0)``: 0 where A and B act independently."""
-
-    def expand(none: Array, b: Array, a: Array, both: Array) -> Parts:
-        room = ceiling - none
-        e_b, e_a, e_both = ((m - none) / room for m in (b, a, both))
-        of_none = ((e_both - 1) - (e_a - 1) * (1 - e_b) - (e_b - 1) * (1 - e_a)) / room
-        gradient = (of_none, -(1 - e_a) / room, -(1 - e_b) / room, 1 / room)
-        zero = np.zeros_like(none)
-        return e_both - e_a - e_b + e_a * e_b, gradient, room, (-np.ones_like(none), zero, zero, zero)
-
-    return expand
+    room = ceiling - none
+    e_b, e_a, e_both = ((m - none) / room for m in (b, a, both))
+    of_none = ((e_both - 1) - (e_a - 1) * (1 - e_b) - (e_b - 1) * (1 - e_a)) / room
+    gradient = (of_none, -(1 - e_a) / room, -(1 - e_b) / room, 1 / room)
+    zero = np.zeros_like(none)
+    return e_both - e_a - e_b + e_a * e_b, gradient, room, (-np.ones_like(none), zero, zero, zero)
 
 
 def of_four_means(y: Array, bound: Array, parts: Callable[[Array, Array, Array, Array], Parts], name: str) -> Expansion:
@@ -400,7 +397,7 @@ def function_of_four_means(scale: str, ceiling: float | None) -> Callable[[Array
         return _OF_FOUR[scale]
     if not is_real(ceiling) or not np.isfinite(ceiling):
         raise ContrastError(f"ceiling={quoted(ceiling)} is not a number; give the largest outcome there can be")
-    return bliss(float(ceiling))
+    return partial(bliss, ceiling=float(ceiling))
 
 
 def _check_means(mean: Array, W: sparse.csr_array, scale: str, arms: list[str]) -> None:

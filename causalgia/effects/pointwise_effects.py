@@ -39,6 +39,8 @@ def effects_of_units(
     scale: str,
     measured_on: str,
     over: TaskWeights | None = None,
+    *,
+    untreated_sd: Array | None = None,
 ) -> dict[str, Any]:
     """Return the variables of effects of a crossover: ICE, where they do not vary, and the sd of the control.
 
@@ -54,6 +56,8 @@ def effects_of_units(
         Scale of the outcomes, in words.
     over
         Contrasts between tasks, which replace the tasks.
+    untreated_sd
+        From `varying_sd_weights`, if known: spares lazy outcomes a second reading.
 
     Raises
     ------
@@ -68,7 +72,11 @@ def effects_of_units(
     array([2., 3.])
     """
     check_scale(y, scale, measured_on)
-    sd = {"control_sd": shared_control_sd(y.data, sd_of, scale=scale, over=over)} if y.sizes["unit"] > 1 else {}
+    sd: dict[str, Array] = {}
+    if untreated_sd is not None and scale == "identity" and over is None:
+        sd["control_sd"] = pooled_sd(untreated_sd, sd_of[:, np.unique(sd_of.indices)])
+    elif y.sizes["unit"] > 1:
+        sd["control_sd"] = shared_control_sd(y.data, sd_of, scale=scale, over=over)
     ice, constant, zero = weighted_sums(y.data, W, scale=scale, over=over)
     columns = {"constant": constant, "zero": zero, **sd}
     others = y.dims[2:]
@@ -181,18 +189,19 @@ def sd_weights(W: sparse.csr_array, kinds: Sequence[str], control: object) -> sp
 
 def varying_sd_weights(
     outcomes: xr.Dataset, W: sparse.csr_array, arms: list[str], control: str | None
-) -> sparse.csr_array:
-    """Return `sd_weights`, but those of the contrasts if the untreated arm does not vary."""
+) -> tuple[sparse.csr_array, Array | None]:
+    """Return `sd_weights`, but those of the contrasts if the untreated arm does not vary; else its sd, ``(1, ...)``."""
     kinds = outcomes["kind"].to_numpy().astype(str).tolist() if "kind" in outcomes.coords else []
     sd_of = sd_weights(W, kinds, control)
     if sd_of is W:
-        return W
+        return W, None
     a, y = int(sd_of.indices[0]), outcomes["outcome"]
     if "arm" in y.dims:
         rows, column = y.data, a
     else:
         rows, column = y.to_numpy()[outcomes["assigned"].to_numpy().astype(str) == arms[a], None], 0
-    return sd_of if len(rows) > 1 and (shared_arm_sds(rows, [column], scale="identity") > 0).all() else W
+    sds = shared_arm_sds(rows, [column], scale="identity") if len(rows) > 1 else np.zeros(1)
+    return (sd_of, sds) if (sds > 0).all() else (W, None)
 
 
 def sd_attrs(sd_of: sparse.csr_array, W: sparse.csr_array) -> dict[str, str]:

@@ -177,7 +177,7 @@ def estimate(
         if crossover and effects.sizes["unit"] == 1 and target != "units":
             check_one_unit(effects, request)
         else:
-            request = with_clusters(effects, request) if crossover else request
+            request = with_clusters(effects, request)
             # lazy effects are loaded, unless their ICE are large and can be streamed in blocks
             by_blocks = not of_means and is_unclustered_population(effects, request)
             held = not by_blocks or (effects["ice"].nbytes <= HELD and effects.sizes["contrast"] <= MAX_COVARIANCE)

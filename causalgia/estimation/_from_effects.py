@@ -40,7 +40,7 @@ def from_effects(
     se: npt.ArrayLike | None = None,
     covariance: npt.ArrayLike | None = None,
     df: npt.ArrayLike | None = None,
-    names: Sequence[Any] | npt.NDArray[Any] | pd.Index[Any] | None = None,
+    names: Sequence[Any] | npt.NDArray[Any] | pd.Index[Any] | pd.Series[Any] | None = None,
     *,
     ci_prob: float = 0.95,
     task_correlation: npt.ArrayLike | None = None,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import special
 
-from causalgia.effects.contrast_weights import is_real_number
+from causalgia.checks import is_real
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import mean_ice
@@ -235,7 +235,7 @@ def quantile_of(
 def _as_rope(rope: Any) -> tuple[float, float] | None:
     if rope is None:
         return None
-    pair = (0.0, 0.0) if is_real_number(rope) and rope == 0 else rope
+    pair = (0.0, 0.0) if is_real(rope) and rope == 0 else rope
     try:
         lower, upper = (float(x) for x in pair)
     except (TypeError, ValueError):

@@ -162,7 +162,13 @@ def random_effects(
     y, X = _design_matrix(effect, covariates)
     table = _decorrelate(y, X, variance, covariance)
     fixed = _fit_at(table, 0.0)
-    tau2 = _tau2(table, fixed, method)
+    df = len(table.y) - table.X.shape[1]
+    if method == "FE":
+        tau2 = 0.0
+    elif method == "DL":
+        tau2 = float(max(0.0, (fixed.squares - df) / fixed.trace))
+    else:
+        tau2 = _tau2_at_q(table, df, fixed) if method == "PM" else _maximize_likelihood(table, method == "REML")
     return _results(table, X, fixed, tau2, method, knapp_hartung, ci_prob)
 
 
@@ -276,15 +282,6 @@ def _fit_at(table: _Decorrelated, tau2: float) -> _WeightedFit:
     inverse = np.linalg.inv(R)
     beta = inverse @ (Q.T @ (table.y * root))
     return _WeightedFit(w, inverse @ inverse.T, beta, table.y - table.X @ beta, (Q**2).sum(axis=1) / w)
-
-
-def _tau2(table: _Decorrelated, fixed: _WeightedFit, method: str) -> float:
-    df = len(table.y) - table.X.shape[1]
-    if method == "FE":
-        return 0.0
-    if method == "DL":
-        return float(max(0.0, (fixed.squares - df) / fixed.trace))
-    return _tau2_at_q(table, df, fixed) if method == "PM" else _maximize_likelihood(table, method == "REML")
 
 
 def _tau2_se(table: _Decorrelated, fixed: _WeightedFit, fit: _WeightedFit, tau2: float, method: str) -> float:

@@ -335,23 +335,19 @@ def instance_cells(ice: Array, parent: Codes | None) -> Cells:
 def _random_effects_of_ice(n: int, m: int, k: int, parent: Codes | None) -> tuple[Array, Array, dict[str, Codes]]:
     u, p, i = (index.ravel() for index in np.indices((n, m, k)))
     others = ({"predictor": p} if m > 1 else {}) | ({"instance": i} if k > 1 else {})
+    subsets = [chosen for size in range(len(others) + 1) for chosen in combinations(others, size)]
     drawn: dict[str, Codes] = {}
     for name, codes in _unit_groupings(u, parent).items():
         drawn |= {
-            "_by_".join([name, *with_]): interaction_codes(codes, *(others[x] for x in with_))
-            for with_ in _subsets(others)
+            "_by_".join([name, *with_]): interaction_codes(codes, *(others[x] for x in with_)) for with_ in subsets
         }
-    drawn |= {"_by_".join(with_): interaction_codes(*(others[x] for x in with_)) for with_ in _subsets(others) if with_}
+    drawn |= {"_by_".join(with_): interaction_codes(*(others[x] for x in with_)) for with_ in subsets if with_}
     size = n * m * k
     return np.ones((size, 1)), np.full(size, 1 / size), drawn
 
 
 def _unit_groupings(u: Codes, parent: Codes | None) -> dict[str, Codes]:
     return ({} if parent is None else {"parent": parent[u]}) | {"background": u}
-
-
-def _subsets(names: dict[str, Codes]) -> list[tuple[str, ...]]:
-    return [chosen for size in range(len(names) + 1) for chosen in combinations(names, size)]
 
 
 def interaction_codes(*codes: Codes) -> Codes:

@@ -19,10 +19,16 @@ _ANGLES, _STEPS, _MOST_STEPS = 89, 50, 100  # most steps: for independent errors
 _TINY = 1e-12
 _ROUNDING, _EXACT = 1e-10, 1e-14
 _STILL = 1e-7  # of York's iteration; what a search finds is no more precise
-_NO_SLOPE = (
-    "the virtual effects do not vary beyond their own standard errors, so no slope is left; take more elements, or "
-    "predict them more precisely"
-)
+
+
+class NoSlopeError(EstimateError):
+    """The x do not vary beyond their errors."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the virtual effects do not vary beyond their own standard errors, so no slope is left; take more "
+            "elements, or predict them more precisely"
+        )
 
 
 @dataclass(frozen=True)
@@ -401,7 +407,8 @@ def errors_in_both(
     Raises
     ------
     EstimateError
-        If the slope is not identified: x do not vary beyond their errors, or y have no errors and ``scatter=False``.
+        If the slope is not identified: x do not vary beyond their errors (`NoSlopeError`), or y have no errors and
+        ``scatter=False``.
 
     Notes
     -----
@@ -484,7 +491,7 @@ class _Points:
         S = np.concatenate([self.profile(np.tan(part), extra) for part in np.array_split(angles, 8)])
         best = int(S.argmin())
         if best in (0, _ANGLES - 1) and self.vx.any():
-            raise EstimateError(_NO_SLOPE)
+            raise NoSlopeError
         low, high = np.tan(angles[max(best - 1, 0)]), np.tan(angles[min(best + 1, _ANGLES - 1)])
         slope = float(np.tan(angles[best]))
         for _ in range(_MOST_STEPS):
@@ -525,7 +532,7 @@ class _Points:
         bread: NDArray[Any] = meat.copy()
         bread[1, 1] -= float(w @ (self.vx * (1 - slope**2 * self.vx * w)))
         if np.linalg.det(bread) <= _TINY * meat[0, 0] * meat[1, 1]:
-            raise EstimateError(_NO_SLOPE)
+            raise NoSlopeError
         bread, n, df = np.linalg.inv(bread), len(place), len(place) - 2.0
         by_scatter = float(slope * self.vx @ w**2 / w.sum()) if extra else 0.0
         if cluster is None:

@@ -27,7 +27,6 @@ from causalgia.estimation.request import (
     check_clusters,
     check_no_cluster,
     check_two_clusters,
-    clusters,
     grouping,
     parents_as_strata,
 )
@@ -75,7 +74,7 @@ def estimate_parallel(effects: xr.Dataset, request: Request) -> Answer:
     trial = _read_trial(effects)
     block = _strata(effects, request)
     if block is not None:
-        answer, n_clusters, cluster, method = _estimate_with_blocks(effects, trial, block, request)
+        answer, n_clusters, cluster, method = _estimate_with_blocks(trial, block, request)
     else:
         answer, n_clusters, cluster, method = _estimate_without_blocks(effects, trial, request)
     trailing = effects["outcome"].shape[1:]
@@ -137,13 +136,15 @@ def _strata(effects: xr.Dataset, request: Request) -> Grouping | None:
             raise EstimateError(f"target='parents' takes parents as blocks; leave block={quoted(request.block)} out")
         check_no_cluster(request, "these parents are fixed, and their units are drawn independently")
         return parents_as_strata(effects)
+    if request.groups is not None and request.groups.name == request.block:
+        return request.groups
     if request.block is not None:
         return grouping(effects, request.block, f"block={quoted(request.block)}")
     return grouping(effects, "block", "block=None") if "block" in effects.coords else None
 
 
 def _estimate_with_blocks(
-    effects: xr.Dataset, trial: _ParallelTrial, block: Grouping, request: Request
+    trial: _ParallelTrial, block: Grouping, request: Request
 ) -> tuple[Estimate, npt.NDArray[np.intp], str, str]:
     if request.covariates:
         raise EstimateError(
@@ -162,7 +163,7 @@ def _estimate_with_blocks(
             f"and {least} are needed; {cure}"
         )
     if drawn:
-        groups = _clusters_of_blocks(effects, block, request)
+        groups = _clusters_of_blocks(block, request)
         require = check_two_clusters if groups.name == block.name != "parent" else check_clusters
         require(groups, len(groups.labels))
         inside = rounded_block_effects(trial.Y, trial.arm, block.codes, trial.W, trial.rounding)
@@ -179,10 +180,10 @@ def _estimate_with_blocks(
     return answer, (trial.W != 0) @ trial.counts, "unit", method
 
 
-def _clusters_of_blocks(effects: xr.Dataset, block: Grouping, request: Request) -> Grouping:
+def _clusters_of_blocks(block: Grouping, request: Request) -> Grouping:
     """Return the independent cluster of each block: the block itself, or a larger one (a parent) that blocks share."""
     by_block = Grouping(block.name, np.arange(len(block.labels)), block.labels)
-    larger = clusters(effects, request)
+    larger = request.groups
     if larger is None or larger.name == block.name:
         return by_block
     first = np.unique(block.codes, return_index=True)[1]
@@ -206,9 +207,8 @@ def _estimate_without_blocks(
     covariates = _covariate_matrix(effects, trial, request)
     if request.target == "units":
         check_no_cluster(request, "units were randomized one by one, and these are all there are")
-    groups = clusters(effects, request) if request.target == "population" else None
-    if groups is not None:
-        return _estimate_with_clusters(trial, groups, covariates, request)
+    if request.groups is not None:
+        return _estimate_with_clusters(trial, request.groups, covariates, request)
     n_clusters = (trial.W != 0) @ trial.counts
     fits = _fit_used_arms(trial, covariates)
     if covariates is None:

@@ -46,7 +46,7 @@ def check_cluster_name(cluster: object, *, of_units: bool) -> None:
 
 @dataclass(frozen=True)
 class Request:
-    """Validated arguments of one call of `estimate`; `groups` are the clusters of a crossover (`with_clusters`)."""
+    """Validated arguments of one call of `estimate`; `groups` are its clusters (`with_clusters`)."""
 
     cluster: str
     block: str | None

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
-from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, analysis_for, finding_by_task
 from causalgia.experiments.kit.sites import as_null_model, as_positions, as_site, as_start
-from causalgia.experiments.kit.variance import DOES, effect_in_words, sentences_by_task
+from causalgia.experiments.kit.variance import DOES, effect_in_words
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -116,10 +116,6 @@ def _interaction_name(bias: str) -> str:
     return bias.replace("bias", "interaction")
 
 
-def _read_bias(found: TrialResults) -> Finding:
-    return Finding(sentences=sentences_by_task(found.steps.decisions, _bias_text))
-
-
 def _bias_text(rows: xr.Dataset) -> str:
     names = [str(name) for name in rows["contrast"].to_numpy()]
     alone = [name for name in names if name != WORD and rows["written"].sel(contrast=name).item()]
@@ -145,5 +141,5 @@ COMPOSITION_BIAS = Entry(
         "model."
     ),
     doi="10.1371/journal.pcbi.1008925",
-    read=_read_bias,
+    read=partial(finding_by_task, text=_bias_text),
 )

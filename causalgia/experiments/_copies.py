@@ -90,7 +90,7 @@ def copies(
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
     >>> answer = experiment.analyze(outcomes, rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: 1 to 3 copies are additive relative to the same sites alone, -0.0... beyond their sum; from none...
+    Task outcome: 1 to 3 copies are additive relative to the sum of the same sites alone, excess -0.0...; from none...
     """
     as_null_model(null)
     word = as_site(word, "word")
@@ -154,9 +154,9 @@ def read_copies(found: TrialResults) -> Finding:
     for task, rows in rows_by_task(found.steps.decisions):
         rise, excess = rows.sel(contrast=RISE), rows.sel(contrast=EXCESS)
         sentences.append(
-            f"{task}: 1 to {n} copies are {departure(rise, excess)} relative to the same sites alone, "
-            f"{effect_in_words(excess)} beyond their sum; from none to {n} the outcome changes by "
-            f"{effect_in_words(rise)} ({per_unit(rise, n, 'a copy')}); {_number_or_place_text(rows, n)}."
+            f"{task}: 1 to {n} copies are {departure(rise, excess)} relative to the sum of the same sites alone, "
+            f"excess {effect_in_words(excess)}; from none to {n} the outcome changes by "
+            f"{effect_in_words(rise)} ({per_unit(rise, n, 'per copy')}); {_number_or_place_text(rows, n)}."
         )
     return Finding(sentences=tuple(sentences))
 
@@ -174,7 +174,7 @@ def _number_or_place_text(rows: xr.Dataset, n: int) -> str:
         size = f"{n} copies fall {effect_in_words(curvature.assign(ends))} short of {n} times the first"
     by_number, beside = departure(rise, curvature), departure(rise, excess)
     if by_number in (beside, UNCLEAR):
-        return f"by number they are {by_number}: {size}"
+        return f"judged by number they are {by_number}: {size}"
     cause = {
         "additive": "the sites differ, so place explains this",
         UNCLEAR: "place or number may explain this",

@@ -238,7 +238,7 @@ def _dose_sentence(begins: str, rows: xr.Dataset) -> str:
     rises = {name.removeprefix(_WEAK_TO_STRONG): rows.sel(contrast=name) for name in names if _WEAK_TO_STRONG in name}
     by_trend: dict[str, list[str]] = {}
     for n, row in rises.items():
-        size = f"{effect_in_words(row)}, {per_unit(row, high - low, 'a bit')}"
+        size = f"{effect_in_words(row)}, {per_unit(row, high - low, 'per bit')}"
         by_trend.setdefault(trend_in_words(row, "the outcome"), []).append(f"{n} ({size})")
     trends = listed([f"{trend} with {listed(sizes)}" for trend, sizes in by_trend.items()])
     text = f"{begins}: from the weakest word ({low:.3g} bits) to the strongest ({high:.3g} bits) {trends}"
@@ -258,8 +258,8 @@ def _excess_text(rows: xr.Dataset, names: list[str]) -> str:
     excess, does = rows.sel(contrast=name), rows.sel(contrast=f"{_NONE_TO_ALL}{word}")
     rise = rows.sel(contrast=RISE)
     return (
-        f"; copies of the strongest word are {departure(does, excess)} relative to the same sites alone, "
-        f"{effect_in_words(excess)} beyond their sum; {trend_in_words(rise, 'this excess')} from the weakest word to "
+        f"; copies of the strongest word are {departure(does, excess)} relative to the sum of the same sites alone, "
+        f"excess {effect_in_words(excess)}; {trend_in_words(rise, 'this excess')} from the weakest word to "
         f"the strongest, by {effect_in_words(rise)}"
     )
 

@@ -250,7 +250,7 @@ def _flank_split_text(components: xr.Dataset, task: Any) -> str:
     alone, share = _component_size_text(components.sel(part="flanks alone"), "core"), whole["share"]
     shares = [f"{100 * share.sel(component=name).item():.2g} % {name}" for name in share["component"].to_numpy()]
     return (
-        f"Task {task}: averaged over other flanks as well, the core changes the outcome by {mean}; its effect has sd "
+        f"Task {task}: averaged over flanks like these, the core changes the outcome by {mean}; its effect has sd "
         f"{flank} between flanks and {background} between backgrounds. The effect of the flanks alone is {alone}. Mean "
         f"square of core and flanks together: {', '.join(shares)}."
     )

@@ -20,9 +20,9 @@ from causalgia.design.arms import Level
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for, finding_by_task
 from causalgia.experiments.kit.sites import as_null_model, as_word_or_motif, evenly_spaced_starts
-from causalgia.experiments.kit.variance import effect_in_words, sentences_by_task
+from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def grammar_screen(
     >>> experiment = cg.experiments.grammar_screen(n_units=100)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[-1])
-    2^(6-2) of resolution IV: 16 of 64 runs. Aliased, so that only their sum is known: first x second = order x ...
+    2^(6-2) of resolution IV: 16 of 64 runs. Aliased effects, of which only the sum is known: first x second = ...
     """
     as_null_model(null)
     sites = {"first": _as_two_motifs(first, "first"), "second": _as_two_motifs(second, "second")}
@@ -167,7 +167,7 @@ def fractional_factorial(
     >>> experiment = cg.experiments.fractional_factorial(factors=sites, generators=["D=ABC"], n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("saturating"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task outcome: of 7 effects 7 matter (at 18: 1...
+    Task outcome: of 7 effects, 7 matter (at 18: 1...
     """
     as_null_model(null)
     if factors is None:  # each site in the middle of a quarter of the background
@@ -300,10 +300,9 @@ def _read_screen(screen: Fraction, found: TrialResults) -> Finding:
     shared = [f"{name} = {others}" for name, others in aliases.items() if others]
     alias = "No effect of one or two factors is aliased with another of them"
     if shared:
-        alias = f"Aliased, so that only their sum is known: {'; '.join(shared)}"
-    return Finding(
-        sentences=(*sentences_by_task(found.steps.decisions, _important_effects_text), f"{design}. {alias}.")
-    )
+        alias = f"Aliased effects, of which only the sum is known: {'; '.join(shared)}"
+    effects = finding_by_task(found, _important_effects_text).sentences
+    return Finding(sentences=(*effects, f"{design}. {alias}."))
 
 
 def _important_effects_text(decisions: xr.Dataset) -> str:
@@ -314,19 +313,19 @@ def _important_effects_text(decisions: xr.Dataset) -> str:
     named = "; ".join(f"{row['contrast'].item()}: {effect_in_words(row)}" for row in rows)
     shown = f" ({named}{'; ...' if len(clear) > _MOST_NAMED else ''})" if rows else ""
     rest = [f"{n} {word}" for word in ("negligible", "undecided") if (n := int((verdicts == word).sum()))]
-    return f"{', '.join([f'of {len(verdicts)} effects {len(clear)} matter{shown}', *rest])}."
+    return f"{', '.join([f'of {len(verdicts)} effects, {len(clear)} matter{shown}', *rest])}."
 
 
 GRAMMAR_SCREEN = Entry(
     name="grammar_screen",
-    question="Which of motifs, order, spacing and strands matter to a pair of sites, in few arms?",
+    question="Which of motifs, order, spacing and strands matter for a pair of sites, in a screen of few arms?",
     estimand="E[mean Y of the runs at the high level - mean Y of the runs at the low level], over the null model.",
     doi="10.1080/00401706.1961.10489951",
     zoo="gata1_like",
 )
 FRACTIONAL_FACTORIAL = Entry(
     name="fractional_factorial",
-    question="Which of many interventions, and which pairs of them, change the outcome, in a fraction of all arms?",
+    question="Which of many interventions and of their interactions matter, estimated from a fraction of all arms?",
     estimand="E[mean Y of the runs at the high level - mean Y of the runs at the low level], over the null model.",
     doi="10.1080/00401706.1961.10489951",
 )

@@ -252,7 +252,7 @@ _WORDS = {
 
 
 def _read_greedy_round(found: TrialResults) -> Finding:
-    return sentence_for_each_task(found, lambda rows: f"of the remaining tiles {verdict_counts(rows, _WORDS)}")
+    return sentence_for_each_task(found, lambda rows: f"of the remaining tiles, {verdict_counts(rows, _WORDS)}")
 
 
 GREEDY_ROUND = Entry(

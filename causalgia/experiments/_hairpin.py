@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from causalgia.analysis import Rope
@@ -11,10 +12,10 @@ from causalgia.checks import as_count, as_position
 from causalgia.design import Arm, Copy, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments.kit.answer import Answer, Finding
-from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
+from causalgia.experiments.kit.answer import Answer
+from causalgia.experiments.kit.experiment import Entry, Experiment, analysis_for, finding_by_task
 from causalgia.experiments.kit.sites import as_null_model, as_site, centered_starts
-from causalgia.experiments.kit.variance import effect_in_words, sentences_by_task
+from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -272,10 +273,6 @@ def _hairpin_contrasts(fold: _Fold) -> dict[str, dict[str, float]]:
     return rows
 
 
-def _read_hairpin(found: TrialResults) -> Finding:
-    return Finding(sentences=sentences_by_task(found.steps.decisions, _hairpin_text))
-
-
 def _draw_hairpin(answer: Answer) -> Axes:
     """Draw the effects place by place: open and loop, then beside and stem, each with its differences."""
     from causalgia.plot import forest
@@ -314,9 +311,9 @@ def _hairpin_text(rows: xr.Dataset) -> str:
     if "word x stem" not in text:
         return f"{order}: {because}; the stem is too short to hold the word."
     return (
-        f"{order}: {because}; {text[_WORD[STEM]]} in the stem with its "
-        f"complement, and in the open at these places {text[_WORD[BESIDE]]} of the word and {text[COMPLEMENT]} of the "
-        f"complement (stem minus both {text['word x stem']}, {verdict['word x stem']})."
+        f"{order}: {because}; in the stem, word and complement have an effect of {text[_WORD[STEM]]}, and in the open "
+        f"at the same places the word has {text[_WORD[BESIDE]]} and the complement {text[COMPLEMENT]} (stem minus "
+        f"their sum {text['word x stem']}, {verdict['word x stem']})."
     )
 
 
@@ -328,7 +325,7 @@ HAIRPIN = Entry(
         "same place, the word's complement by itself taken off, over the null model."
     ),
     doi="10.1101/418459",
-    read=_read_hairpin,
+    read=partial(finding_by_task, text=_hairpin_text),
     draw=_draw_hairpin,
     zoo="vts1_like",
 )

@@ -182,7 +182,7 @@ def _read_knock_in(place: Place, more: dict[str, float], found: TrialResults) ->
             f"{effect_in_words(placebo)}; motif minus placebo {effect_in_words(net)}: {net['verdict'].item()}."
         )
     junctions = [
-        f"{name}: makes a {label} by accident in {100 * share:.2g} % of the sequences."
+        f"{name}: creates {label} by chance in {100 * share:.2g} % of the sequences."
         for name, share in more.items()
         if share > 0
     ]

@@ -131,7 +131,7 @@ def motif_pair(
     >>> syntax = cg.zoo.Oracle(cg.zoo.Word("S", 0.1), cg.zoo.Pair("ATCAS", "SGAAC", bonus=4.0, decay=40.0))
     >>> answer = experiment.analyze(cg.run(experiment, syntax, rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: together the two increase the outcome ++ downstream at 15 and 26; of 2 interactions 2 synergistic; ...
+    Task outcome: together the two motifs increase the outcome in ++ downstream at 15 and 26; of 2 interactions, ...
     """
     as_null_model(null)
     first, second = _as_pair_motif(first, "first"), _as_pair_motif(second, "second")

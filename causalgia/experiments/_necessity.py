@@ -94,7 +94,7 @@ def necessity(
     >>> experiment = cg.experiments.necessity(sequences, tile_width=60, rope=(-0.5, 0.5))
     >>> answer = experiment.analyze(cg.run(experiment, gate, rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: of 4 tiles 2 are needed (60-120: -...; 120-180: -...), 2 are negligible, in the population ...
+    Task outcome: of 4 tiles, 2 are needed (60-120: -...; 120-180: -...), 2 are negligible, over the population ...
     """
     null = as_tile_sequences(sequences, n_draws, rope, fixed_control=True)
     spans, _ = as_tiles_and_protected(null.length, tile_width=tile_width, tiles=tiles, tss=tss)
@@ -154,7 +154,7 @@ def sufficiency(
     >>> experiment = cg.experiments.sufficiency(sequences, tile_width=60, rope=(-0.5, 0.5))
     >>> answer = experiment.analyze(cg.run(experiment, gate, rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: of 4 tiles 2 are sufficient (60-120: 3...; 120-180: 3...), 2 are ...
+    Task outcome: of 4 tiles, 2 are sufficient (60-120: 3...; 120-180: 3...), 2 are ...
     """
     null = as_tile_sequences(sequences, n_draws, rope)
     spans, promoter = as_tiles_and_protected(null.length, tile_width=tile_width, tiles=tiles, tss=tss)
@@ -189,7 +189,7 @@ _GAINED = {
 
 def _read_tiles(found: TrialResults, *, words: dict[str, str]) -> Finding:
     return sentence_for_each_task(
-        found, lambda rows: f"of {rows.sizes['contrast']} tiles {verdict_counts(rows, words)}"
+        found, lambda rows: f"of {rows.sizes['contrast']} tiles, {verdict_counts(rows, words)}"
     )
 
 

@@ -282,7 +282,10 @@ def _effect_heterogeneity(tables: Mapping[str, xr.Dataset], ci_prob: float) -> x
 
 
 def _least_agreeing(table: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """Return for each task the two null models that agree least, and the contrast that may differ most."""
+    """Return for each task the two null models that agree least, and the contrast that may differ most between them.
+
+    The contrast is the one whose sd between null models has the largest upper limit.
+    """
     rows: dict[str, dict[str, Any]] = {}
     for task in table["task"].to_numpy():
         one = table.sel(task=task)
@@ -301,7 +304,7 @@ def _least_agreeing(table: xr.Dataset) -> dict[str, dict[str, Any]]:
 
 def _agreement_sentence(task: str, row: dict[str, Any], min_tau: float) -> str:
     order = f"Kendall's tau {row['tau']:.2f} [{row['tau_lower']:.2f}, {row['tau_upper']:.2f}]"
-    spread = f"the sd between null models may be largest for '{row['contrast']}', {row['spread']}"
+    spread = f"the sd between null models has its largest upper limit for '{row['contrast']}', {row['spread']}"
     if row["tau"] >= min_tau:
         same = "the same order within error" if row["tau_upper"] >= 1 - _ROUNDING else "nearly the same order"
         same = "the same order" if row["tau"] >= 1 - _ROUNDING else same

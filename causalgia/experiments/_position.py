@@ -84,7 +84,7 @@ def position(
     >>> experiment = cg.experiments.position(n_units=1_000, rope=(-0.1, 0.1))
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task outcome: UGCAUG at 2 to 32 is flat: it increases the outcome at every place; ...
+    Task outcome: the effect of UGCAUG at 2 to 32 is flat: the word increases the outcome at every place; ...
     """
     as_null_model(null)
     site = as_site(word, "word")
@@ -122,7 +122,8 @@ def _read_position(found: TrialResults) -> Finding:
     site: Embed = found.experiment.named_arms[1].intervention  # type: ignore[assignment]  # as in `position`
     about = f"{site.written.label} at {ends[0]} to {ends[1]}"
     sentences = [
-        f"{task}: {about} is {_position_sentence(rows, ends)}" for task, rows in rows_by_task(found.steps.decisions)
+        f"{task}: the effect of {about} is {_position_sentence(rows, ends)}"
+        for task, rows in rows_by_task(found.steps.decisions)
     ]
     return Finding(datasets=datasets, sentences=tuple(sentences))
 
@@ -151,11 +152,11 @@ def _position_sentence(rows: xr.Dataset, ends: tuple[int, int]) -> str:
     reach = ends[1] - ends[0]
     beyond_the_line = bool(np.abs(far["ace"].item()) > np.abs(rise["ace"].item()))
     shape = _profile_verdict(str(rise["verdict"].item()), away["verdict"].to_numpy().tolist(), beyond_the_line)
+    where = str(far["contrast"].item()).removesuffix(" minus mean")
     return (
-        f"{shape}: it {_verdicts_by_place(rows)}; over these "
-        f"{reach} bases its effect changes by {effect_in_words(rise)} ({per_unit(rise, reach, 'a base')}); its effect "
-        f"{str(far['contrast'].item()).removesuffix(' minus mean')} is farthest from the mean of all places, by "
-        f"{effect_in_words(far)}."
+        f"{shape}: the word {_verdicts_by_place(rows)}; over these {reach} bases its effect changes by "
+        f"{effect_in_words(rise)} ({per_unit(rise, reach, 'per base')}); {where} it "
+        f"differs most from the mean over all places, by {effect_in_words(far)}."
     )
 
 

@@ -107,7 +107,9 @@ def proposals(
     table = validate(proposals, "proposals")
     words = list(dict.fromkeys(map(str, table["consensus"].to_numpy())))
     if not words:
-        raise DesignError("the proposals have no pattern, so that there is nothing to test; propose at a larger level=")
+        raise DesignError(
+            "the proposals have no pattern, and there is nothing to test; propose with a larger null_share="
+        )
     looked_at = frozenset(table["sequence_fingerprint"].to_numpy().tolist())
     check_fresh_parents(null, looked_at)
     classes = {word: min(max(_NARROWEST, len(word) + len(word) % 2), null.length) for word in words}

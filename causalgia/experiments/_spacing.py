@@ -175,7 +175,8 @@ class _SitePair:
         try:
             merged = merged_word(self.first, self.second, distance)
         except DesignError as error:
-            raise DesignError(f"sites collide at distance {distance}: {error}") from error
+            why = str(error).removeprefix("sites collide: ")
+            raise DesignError(f"sites collide at distance {distance}: {why}") from error
         for word in {self.first, self.second}:
             expected = {start for start, site in ((0, self.first), (distance, self.second)) if site == word}
             fixed, letters = word.replace("U", "T"), merged.replace("U", "T")
@@ -247,7 +248,7 @@ def _spacing_sentence(rows: xr.Dataset) -> str:
     reach = np.nanmax(distances) - np.nanmin(distances)
     return (
         f"{text}; {trend_in_words(rise, 'the interaction')} from the nearest distance to the farthest, by "
-        f"{effect_in_words(rise)} ({per_unit(rise, reach, 'a base')})."
+        f"{effect_in_words(rise)} ({per_unit(rise, reach, 'per base')})."
     )
 
 

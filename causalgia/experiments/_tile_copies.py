@@ -71,7 +71,7 @@ def tile_copies(
     ... )
     >>> answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("saturating"), rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: 1 to 3 copies are saturating relative to the same sites alone, -2... beyond their sum; from none ...
+    Task outcome: 1 to 3 copies are saturating relative to the sum of the same sites alone, excess -2...; from none ...
     """
     null = as_tile_sequences(sequences, n_draws, rope)
     context = tile_context(null, tile=tile, at=at, tss=tss, k=k)

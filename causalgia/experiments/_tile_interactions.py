@@ -167,8 +167,8 @@ def _tile_interactions_text(decisions: xr.Dataset) -> str:
     together = f"{effect_in_words(whole)} together ({whole['verdict'].item()})"
     single, joint = decisions.isel(contrast=order == 1), decisions.isel(contrast=order > 1)
     return (
-        f"the effect of the tiles is {together}; of {single.sizes['contrast']} single terms "
-        f"{verdict_counts(single, _WORDS)}; of {joint.sizes['contrast']} interactions {verdict_counts(joint, _WORDS)}"
+        f"the effect of the tiles is {together}; of {single.sizes['contrast']} single terms, "
+        f"{verdict_counts(single, _WORDS)}; of {joint.sizes['contrast']} interactions, {verdict_counts(joint, _WORDS)}"
     )
 
 

@@ -96,7 +96,7 @@ def tile_placement(
     ... )
     >>> answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("long_range"), rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: the effect of tile 0-60 falls with distance: -1... from 1,480 to 4,480 bp (-0.0... for 100 ...
+    Task outcome: the effect of tile 0-60 falls with distance: -1... from 1,480 to 4,480 bp (-0.0... per 100 ...
     """
     null = as_tile_sequences(sequences, n_draws, rope)
     context = tile_context(null, tile=tile, at=at, tss=tss, k=k)
@@ -159,7 +159,7 @@ def _placement_text(decisions: xr.Dataset, tile: str) -> str:
         row = decisions.sel(contrast=DISTANCE)
         near, far = (float(end) for end in (decisions["distance"].min(), decisions["distance"].max()))
         text += f" {_FALLS[str(row['verdict'].item())]}: {effect_in_words(row)} from {near:,.0f} to {far:,.0f} bp"
-        text += f" ({per_unit(row, (far - near) / _PER, f'for {_PER} bp more')})"
+        text += f" ({per_unit(row, (far - near) / _PER, f'per {_PER} bp')})"
     else:
         text += " is at positions of one distance"
     turned = [name for name in names if name.startswith(ORIENTATION)]

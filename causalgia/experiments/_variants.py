@@ -165,7 +165,7 @@ def variants(
     >>> experiment = cg.experiments.variants(folder / "two.vcf", folder / "genome.fa", length=40)
     >>> answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task K562: of 2 variants in their own contexts 1 decreases (rs1: -1.0...), 1 is negligible, each exact ...
+    Task K562: of 2 variants in their own contexts, 1 decreases (rs1: -1.0...), 1 is negligible, each exact ...
     >>> answer.findings["variants"].sel(task="K562").to_dataframe()[["position", "reference", "alternate", "verdict"]]
              position reference alternate     verdict
     variant...
@@ -423,7 +423,8 @@ def _read_sampled_contexts(found: TrialResults) -> Finding:
     over = found.experiment.drawn.describe()
     n = found.steps.decisions.sizes["contrast"]
     sentences = [
-        f"{of}: of {n} variants {verdict_counts(rows, _VERDICTS)}, over {over}." for of, rows in rows_by_task(tables[0])
+        f"{of}: of {n} variants, {verdict_counts(rows, _VERDICTS)}, over {over}."
+        for of, rows in rows_by_task(tables[0])
     ]
     parts = zip(tables, (_FROM_DECISIONS, _FROM_ESTIMATES), strict=True)
     columns = [table[list(names)].reset_coords(drop=True).rename(names) for table, names in parts]
@@ -448,7 +449,7 @@ def _read_own_contexts(
     if distances is not None:
         table = table.assign_coords(distance=("variant", distances))
     sentences = [
-        f"{of}: of {len(chosen)} variants in their own contexts {verdict_counts(part, _VERDICTS, _largest_variants)}, "
+        f"{of}: of {len(chosen)} variants in their own contexts, {verdict_counts(part, _VERDICTS, _largest_variants)}, "
         f"each exact for this predictor; over {over} {means[of]}."
         for of, part in rows_by_task(table.rename(effect="ace", variant="contrast"))
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,9 +10,9 @@ import numpy as np
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
-from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for, finding_by_task
 from causalgia.experiments.kit.sites import as_null_model, as_start, as_words
-from causalgia.experiments.kit.variance import DOES, effect_in_words, sentences_by_task
+from causalgia.experiments.kit.variance import DOES, effect_in_words
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -72,7 +73,7 @@ def word_mutagenesis(
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0)
     >>> answer = experiment.analyze(outcomes, rng=0)
     >>> print(answer.sentences[0])
-    Task VTS1: GCUGG increases the outcome, 1...; of its 15 single-base changes ... decrease the effect...
+    Task VTS1: GCUGG increases the outcome, 1...; of its 15 single-base changes, ... decrease the effect...
     >>> answer.findings["logo"]["ace"].sizes["base"]
     4
     """
@@ -107,8 +108,8 @@ def _alphabet_of(word: str) -> str:
 
 def _read_mutagenesis(found: TrialResults) -> Finding:
     word = found.experiment.arm_names[1]
-    sentences = sentences_by_task(found.steps.decisions, lambda rows: _mutagenesis_text(rows, word))
-    return Finding(datasets={"logo": _logo_table(found.steps.estimates, word)}, sentences=sentences)
+    finding = finding_by_task(found, lambda rows: _mutagenesis_text(rows, word))
+    return replace(finding, datasets={"logo": _logo_table(found.steps.estimates, word)})
 
 
 def _logo_table(estimates: xr.Dataset, word: str) -> xr.Dataset:
@@ -140,7 +141,7 @@ def _mutagenesis_text(rows: xr.Dataset, word: str) -> str:
     )
     return (
         f"{word} {DOES[str(whole['verdict'].item())]}, {effect_in_words(whole)}; of its {len(verdicts)} single-base "
-        f"changes {', '.join(counts)}; mildest is {mildest}, strongest {worst}."
+        f"changes, {', '.join(counts)}; the mildest is {mildest}, the strongest {worst}."
     )
 
 

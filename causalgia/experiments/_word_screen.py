@@ -284,8 +284,9 @@ def _screen_sentence(rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, plac
     differs = raw["p_adjusted"].to_numpy() < 0.05
     ace, classes = raw["ace"].to_numpy(), placebo_classes(raw)
     mean = [float(ace[of[placebo[of]]].mean()) for of in classes]
+    lie = "lies" if directed.sum() == 1 else "lie"
     return (
-        f"{directed.sum():,} of {(~placebo).sum():,} words lie beyond {_region_text(rows, placebo, classes, mean)}"
+        f"{directed.sum():,} of {(~placebo).sum():,} words {lie} beyond {_region_text(rows, placebo, classes, mean)}"
         + f". Minus the mean placebo word ({', '.join(map('{:.3g}'.format, mean))}), shrunken: {named}"
         + (f"; and {more:,} more" if more > 0 else "")
         + f". Tested against 0 instead, {differs[~placebo].sum():,} words and {differs[placebo].sum()} of "

@@ -163,7 +163,15 @@ def weighted_bh(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
     >>> weighted_bh([0.01, 0.04, 0.04], [1.0, 2.0, 0.0])
     array([0.03, 0.03, 1.  ])
     """
-    return _adjust_present(_weighted_p(p, weights), "bh")
+    values, w = _as_p_values(p), np.asarray(weights, dtype=np.float64)
+    if w.shape != values.shape or not (np.isfinite(w) & (w >= 0)).all():
+        raise EstimateError(f"weights of shape {w.shape} for {values.size} p-values; give one number >= 0 for each")
+    mean = w[~np.isnan(values)].mean()
+    if not mean > 0:
+        raise EstimateError("all weights are 0; at least one must be positive")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weighted = np.where(w == 0, np.where(np.isnan(values), np.nan, 1.0), np.minimum(1.0, values / (w / mean)))
+    return _adjust_present(weighted, "bh")
 
 
 @dataclass(frozen=True)
@@ -299,17 +307,6 @@ def _adjust_present(p: Array, method: Stepwise) -> Array:
 def _simes(p: Array) -> float:
     ordered = np.sort(p[~np.isnan(p)])
     return float((len(ordered) * ordered / np.arange(1, len(ordered) + 1)).min()) if len(ordered) else np.nan
-
-
-def _weighted_p(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
-    values, w = _as_p_values(p), np.asarray(weights, dtype=np.float64)
-    if w.shape != values.shape or not (np.isfinite(w) & (w >= 0)).all():
-        raise EstimateError(f"weights of shape {w.shape} for {values.size} p-values; give one number >= 0 for each")
-    mean = w[~np.isnan(values)].mean()
-    if not mean > 0:
-        raise EstimateError("all weights are 0; at least one must be positive")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(w == 0, np.where(np.isnan(values), np.nan, 1.0), np.minimum(1.0, values / (w / mean)))
 
 
 def _null_share(p: Array, pi0: Pi0) -> float:

@@ -214,7 +214,7 @@ def _choose_band(joint: JointEstimates, method: str, *, curves: bool) -> tuple[s
     """Return the method of the band, and the reason where it depends on the number of clusters."""
     if method == "sup_t" and not curves:
         raise EstimateError("method='sup_t' is the band of a curve, over='position'; for contrasts use 'dunnett'")
-    if curves and joint.estimates.attrs.get("target") == "population x predictors":
+    if curves and _drawn_predictors(joint):
         if method not in ("auto", "bonferroni"):
             raise EstimateError(
                 f"method={quoted(method)} resamples units, and the error of this curve is of predictors, too; leave "
@@ -238,6 +238,11 @@ def _choose_band(joint: JointEstimates, method: str, *, curves: bool) -> tuple[s
     if method == "bootstrap_t":
         units_to_resample(joint, method)
     return method, None
+
+
+def _drawn_predictors(joint: JointEstimates) -> bool:
+    """Return whether the errors are over predictors, too."""
+    return joint.estimates.attrs.get("target") == "population x predictors"
 
 
 def _arms_alone(joint: JointEstimates) -> bool:
@@ -277,8 +282,7 @@ def _band_half_width(
     """Return half-widths of a family's intervals, and the same in standard errors."""
     if method == "bonferroni":
         df = joint.working_scale(ci_prob).df.ravel()[members]
-        # by chance predictors agree at some positions
-        if curve and joint.estimates.attrs.get("target") == "population x predictors":
+        if curve and _drawn_predictors(joint):  # by chance predictors agree at some positions
             df = np.full_like(df, df.min())
         critical = np.asarray(-special.stdtrit(df, (1 - ci_prob) / 2 / len(members)), dtype=float)
         if curve and _arms_alone(joint):

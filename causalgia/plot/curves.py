@@ -13,6 +13,7 @@ import xarray as xr
 
 from causalgia.effect_table import has_positions, positions_of, tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, quoted
+from causalgia.estimation.request import null_value
 from causalgia.multiplicity.joint_methods import FEW
 from causalgia.plot.style import (
     ACE,
@@ -33,7 +34,6 @@ from causalgia.plot.style import (
     interval_label,
     legend,
     name_points,
-    null_value,
     numbers_on_contrasts,
     on_contrasts,
     part_shown,

@@ -12,6 +12,7 @@ import xarray as xr
 from causalgia.checks import is_whole
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
+from causalgia.estimation.request import null_value
 from causalgia.plot.style import (
     ACCENT,
     AS_IT_IS,
@@ -28,7 +29,6 @@ from causalgia.plot.style import (
     legend_below,
     name_points,
     new_figure,
-    null_value,
     shortened,
     strip,
     write_heading,
@@ -438,7 +438,7 @@ def ranks(values: Array, n_draws: int, *, name: str = "", ci_prob: float = 0.95)
     -------
     Axes
         The left panel: counts in up to 20 bins, with a band that all bins are in with at least this probability
-        (binomial, Bonferroni). The right panel of the same figure: the empirical distribution less the uniform one,
+        (binomial, Bonferroni). The right panel of the same figure: the empirical distribution minus the uniform one,
         with the simultaneous band of Säilynoja et al.
 
     Raises
@@ -488,7 +488,7 @@ def ranks(values: Array, n_draws: int, *, name: str = "", ci_prob: float = 0.95)
     right.fill_between(at[:-1], low - uniform[:-1], high - uniform[:-1], step="post", **band)
     right.step(at, below - uniform, where="post", color=ACCENT, lw=1.4, zorder=3, label="trials")
     right.axhline(0, color=GRAY, lw=0.9, ls="--", zorder=2.5, label="expected")
-    for axes, label in ((left, "trials"), (right, "share at or below, less uniform")):
+    for axes, label in ((left, "trials"), (right, "share at or below, minus uniform")):
         axes.set_xlabel("rank of the truth", fontsize=9.5)
         axes.set_ylabel(label, fontsize=9.5)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))

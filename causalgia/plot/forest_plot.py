@@ -14,6 +14,7 @@ import xarray as xr
 
 from causalgia.effect_table import select_tasks, selected_tasks, tasks_in_table
 from causalgia.errors import ContrastError, quoted
+from causalgia.estimation.request import null_value
 from causalgia.plot.style import (
     AS_IT_IS,
     BAND,
@@ -32,7 +33,6 @@ from causalgia.plot.style import (
     interval_label,
     legend,
     new_figure,
-    null_value,
     ordinal,
     part_shown,
     reach,

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import ContrastError, quoted
+from causalgia.estimation.request import null_value
 from causalgia.plot.style import (
     ACE,
     AS_IT_IS,
@@ -22,7 +23,6 @@ from causalgia.plot.style import (
     heading,
     interval_label,
     legend_below,
-    null_value,
     on_contrasts,
     ordinal,
     part_shown,

@@ -93,7 +93,7 @@ def logo(ace: xr.Dataset, *, task: str | None = None, centered: bool = False, ax
     units = table["ace"].attrs.get("units")
     axes.set_ylabel(axis_label(table.attrs) if units is None else str(units), fontsize=9.5, **AS_IT_IS)
     if centered:
-        axes.set_ylabel(f"{axes.get_ylabel()},\nless the mean of the position", fontsize=9.5, **AS_IT_IS)
+        axes.set_ylabel(f"{axes.get_ylabel()},\nminus the mean at the position", fontsize=9.5, **AS_IT_IS)
     names = [str(table["task"].item())] if "task" in table.coords else []
     levels = interval_label(table)
     bars = f" (bars: {'at most ' if centered else ''}{levels})" if levels else ""

@@ -118,11 +118,6 @@ def numbers_on_contrasts(table: xr.Dataset, name: str, figure: str) -> dict[str,
     return {contrast: float(value) for contrast, value in found.items()}
 
 
-def null_value(table: xr.Dataset) -> float:
-    """Return the value of no effect: 0, for ratios 1."""
-    return float(table.attrs.get("null_value", 0.0))
-
-
 def reach(table: Iterable[Row], null: float) -> tuple[float, float]:
     """Return the limits at which open intervals are cut: a tenth of the range beyond all finite numbers.
 

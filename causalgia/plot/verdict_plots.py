@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, quoted
+from causalgia.estimation.request import null_value
 from causalgia.plot.style import (
     ACCENT,
     AS_IT_IS,
@@ -26,7 +27,6 @@ from causalgia.plot.style import (
     interval_label,
     legend_below,
     name_points,
-    null_value,
     shortened,
     strip,
     write_heading,

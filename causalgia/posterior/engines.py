@@ -40,7 +40,7 @@ from causalgia.posterior.mixture import (
 )
 from causalgia.posterior.normal import normal, normal_log_likelihood
 from causalgia.posterior.nuts import CHAINS, Sampled, sample_hierarchy, sample_mixture, sample_slab
-from causalgia.posterior.pointwise_likelihood import deferred_mixture_density, draw_weights, left_out_log_density
+from causalgia.posterior.pointwise_likelihood import draw_weights, independent_log_density, left_out_log_density
 from causalgia.posterior.scale_mixture import Components, EffectSummary, log_component_densities
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student_t import StudentModel, student
@@ -130,11 +130,6 @@ def resolve_law(law: str, sizes: Sequence[int]) -> str:
     return "two_scales" if min(sizes) >= FEW or max(sizes) == 1 else "normal"
 
 
-def has_exact_engine(law: str, noise: Noise) -> bool:
-    """Return whether a law is exact with this noise: the normal with any, others except with a whole covariance."""
-    return law == "normal" or noise.whole is None
-
-
 def choose_engine(engine: str, law: str, noise: Noise) -> str:
     """Return the engine to use; raise for one that does not support the law and noise.
 
@@ -148,13 +143,14 @@ def choose_engine(engine: str, law: str, noise: Noise) -> str:
             "law='two_scales' has the exact engine alone, with independent errors or shared factors; leave engine= "
             "out, or take law='normal' or 'student_t' (with a known covariance of more than one factor, too)"
         )
-    if engine == "exact" and not has_exact_engine(law, noise):
+    has_exact = law == "normal" or noise.whole is None
+    if engine == "exact" and not has_exact:
         raise InferenceError(
             f"engine='exact': law={quoted(law)} has no exact path with a known covariance of more than one factor; use "
             "engine='nuts', law='normal', or leave the covariance out (estimates.drop_vars('covariance')): then "
             "errors are taken as independent"
         )
-    return ("exact" if has_exact_engine(law, noise) else "nuts") if engine == "auto" else engine
+    return ("exact" if has_exact else "nuts") if engine == "auto" else engine
 
 
 def has_log_likelihood(family: FamilyData, law: str, engine: str) -> bool:
@@ -275,7 +271,8 @@ def _nuts_log_likelihood(family: FamilyData, values: dict[str, Array], nu: float
     shared = linear_part(fixed_effects_design(len(effect), x, family.prior), noise)
     law = StudentModel(effect, noise.variances, shared, family.prior, nu).components(1.0, least=float(tau.min()))
     coefficients, variance = np.column_stack([mu, beta]), tau[:, None] ** 2 * law.variance
-    return deferred_mixture_density(effect, noise.variances, shared, coefficients, variance, law.weight, 1.0)
+    arguments = effect, noise.variances, shared, coefficients, variance, law.weight, 1.0
+    return partial(independent_log_density, *arguments)
 
 
 def _fit_mixture_by_nuts(family: FamilyData, *, n_draws: int, key: int) -> FamilyPosterior:
@@ -306,7 +303,7 @@ def _mixture_log_likelihood(family: FamilyData, components: Components, n: int) 
     start = components.weight, np.zeros(shared.columns.shape[1])
     law = shared.columns, shared.precision, variance, counts
     weight, coefficients = draw_weights(effect, noise.variances, *law, start, n, generator)
-    return deferred_mixture_density(effect, noise.variances, shared, coefficients, variance, weight, 1.0)()
+    return independent_log_density(effect, noise.variances, shared, coefficients, variance, weight, 1.0)
 
 
 def _from_summary(found: Sampled, values: dict[str, Array], tails: EffectSummary) -> FamilyPosterior:

@@ -240,8 +240,8 @@ def as_one_factor(covariance: Array) -> Noise | None:
     return Noise(sd**2 * (1 - square), (sd * column)[:, None])
 
 
-def noise_of(estimates: xr.Dataset, task: Any, *, factors: int | None = None) -> Noise:
-    """Return the noise of one task's estimates by the rule for Sigma, each se the normal score of its own p-value.
+def noises_of(estimates: xr.Dataset, *, factors: int | None = None) -> list[Noise]:
+    """Return the noise of every task's estimates by the rule for Sigma, each se the normal score of its own p-value.
 
     The correlations are those at the normal score of an effect of 0. The increase of an se by a large t is added as
     independent variance: with constant correlations, a clear effect would be corrected many times over for the error of
@@ -256,8 +256,6 @@ def noise_of(estimates: xr.Dataset, task: Any, *, factors: int | None = None) ->
     estimates
         From `estimate` or `from_effects`: ``ace, se (contrast, task)``, maybe ``df``, and ``covariance`` or ``factor``.
         Contrasts may be a subset (a family) of those that were estimated.
-    task
-        Label of the task.
     factors
         Number of factor scores that the engine integrates, if it needs effects to be independent given them: an
         estimated covariance is then low rank + diagonal whatever its df (0: the diagonal alone), and a known one has a
@@ -269,12 +267,6 @@ def noise_of(estimates: xr.Dataset, task: Any, *, factors: int | None = None) ->
         If a standard error is missing or 0, or contrasts of a known covariance are sums of others; the message names
         the contrast.
     """
-    where = list(estimates["task"].to_numpy()).index(task) if "task" in estimates.coords else int(task)
-    return noises_of(estimates.isel(task=[where]), factors=factors)[0]
-
-
-def noises_of(estimates: xr.Dataset, *, factors: int | None = None) -> list[Noise]:
-    """Return the noise of every task, in order; see `noise_of`."""
     if "model" in estimates["ace"].dims:
         raise InferenceError(
             "the estimates have the dim 'model'; take one predictor, or estimate over predictors first"
@@ -291,7 +283,7 @@ def noises_of(estimates: xr.Dataset, *, factors: int | None = None) -> list[Nois
     tasks = range(len(se))
     return [
         add_variances(_correlated_noise(estimates.isel(task=t), least[t], factors, task), own[t])
-        for t, task in zip(tasks, _task_names(estimates), strict=True)
+        for t, task in zip(tasks, _names(estimates, "task"), strict=True)
     ]
 
 
@@ -302,7 +294,7 @@ def add_variances(noise: Noise, variance: Array) -> Noise:
 
 
 def _correlated_noise(one: xr.Dataset, se: Array, factors: int | None, task: Any) -> Noise:
-    """Return the noise with the correlations of the estimates and these standard errors, in the form of `noise_of`."""
+    """Return the noise with the correlations of the estimates and these standard errors, in the form of `noises_of`."""
     if "errors" in one.attrs:  # from_effects: a given covariance is known
         freedom = np.inf
     elif "n_clusters" in one:
@@ -314,7 +306,7 @@ def _correlated_noise(one: xr.Dataset, se: Array, factors: int | None, task: Any
         correlation = _error_correlation(one, se)
         values, vectors = np.linalg.eigh(correlation)
         if not values[0] > _SINGULAR * len(values):
-            culprit = _contrast_names(one)[int(np.argmax(np.abs(vectors[:, 0])))]
+            culprit = _names(one, "contrast")[int(np.argmax(np.abs(vectors[:, 0])))]
             raise InferenceError(
                 f"task {task!s}: contrast {culprit!s} is a sum of other contrasts (least eigenvalue of the correlation "
                 f"{values[0]:.2g}): it is redundant; leave it out of the family, or infer it by itself"
@@ -330,12 +322,8 @@ def _correlated_noise(one: xr.Dataset, se: Array, factors: int | None, task: Any
     return spiked_noise(_correlation_factor(one, se), freedom, se**2, most=factors)
 
 
-def _task_names(estimates: xr.Dataset) -> Any:
-    return estimates["task"].to_numpy() if "task" in estimates.coords else np.arange(estimates.sizes["task"])
-
-
-def _contrast_names(one: xr.Dataset) -> Any:
-    return one["contrast"].to_numpy() if "contrast" in one.coords else np.arange(one.sizes["contrast"])
+def _names(estimates: xr.Dataset, dim: str) -> Any:
+    return estimates[dim].to_numpy() if dim in estimates.coords else np.arange(estimates.sizes[dim])
 
 
 def as_usable_se(estimates: xr.Dataset) -> Array:
@@ -350,14 +338,14 @@ def as_usable_se(estimates: xr.Dataset) -> Array:
     if large.any() and not (missing | constant | beyond).any():
         t, k = np.argwhere(large)[0]
         raise InferenceError(
-            f"task {_task_names(estimates)[t]!s}: contrast {_contrast_names(estimates)[k]!s}: effect "
+            f"task {_names(estimates, 'task')[t]!s}: contrast {_names(estimates, 'contrast')[k]!s}: effect "
             f"{effect[t, k]:.3g} with se {se[t, k]:.3g}, and no float holds the square of the effect or of their "
             "ratio; give effects in another unit, or leave the contrast out"
         )
     if not (missing | constant | beyond).any():
         return np.asarray(se, dtype=np.float64)
     t = int((missing | constant | beyond).any(axis=1).argmax())
-    task, names = _task_names(estimates)[t], _contrast_names(estimates)
+    task, names = _names(estimates, "task")[t], _names(estimates, "contrast")
     if missing[t].any():
         raise InferenceError(
             f"task {task!s}: {_contrast_list(names[missing[t]])}: no finite effect and se; leave the contrast out"
@@ -385,7 +373,7 @@ def _error_correlation(one: xr.Dataset, se: Array) -> Array:
     matrix = one["covariance"]
     if matrix.sizes["contrast_"] != len(se):
         labels = list(matrix["contrast_"].to_numpy())
-        matrix = matrix.isel(contrast_=[labels.index(name) for name in _contrast_names(one)])
+        matrix = matrix.isel(contrast_=[labels.index(name) for name in _names(one, "contrast")])
     values = matrix.transpose("contrast", "contrast_").to_numpy()
     root = np.sqrt(np.diagonal(values))
     return np.asarray(values / np.outer(root, root))

@@ -105,7 +105,7 @@ def family_data(
     prior
         As given by the user; scaled by the sd of the control arm where that is known and the prior is standardized.
     factors
-        Number of factor scores that the engine can integrate for a family of K effects, as in `noise_of`.
+        Number of factor scores that the engine can integrate for a family of K effects, as in `noises_of`.
     law
         Two scales have priors in units of the median standard error and use only the prior of the spread of predictors.
 

@@ -25,7 +25,7 @@ from causalgia.posterior.exact import (
     row_nodes,
     shared_mode,
 )
-from causalgia.posterior.pointwise_likelihood import deferred_mixture_density, draw_weights
+from causalgia.posterior.pointwise_likelihood import draw_weights, independent_log_density
 from causalgia.posterior.scale_mixture import (
     Components,
     EffectSummary,
@@ -148,9 +148,7 @@ class _Pointwise:
         law = self.shared.columns, self.shared.precision, self.variance, self.counts
         weight, coefficients = draw_weights(self.effect, self.noise, *law, start, n, generator)
         variance = np.broadcast_to(self.variance, weight.shape)
-        return deferred_mixture_density(
-            self.effect, self.noise, self.shared, coefficients, variance, weight, self.unit
-        )()
+        return independent_log_density(self.effect, self.noise, self.shared, coefficients, variance, weight, self.unit)
 
 
 def null_biased_counts(scales: Array) -> Array:
@@ -203,10 +201,12 @@ def effect_se_dependence(effect: Array, se: Array) -> Dependence:
 
 def _penalized_likelihood(effect: Array, se: Array) -> float:
     sd = scale_grid(effect, se)
-    variance = sd**2
-    return mixture_weights(
-        log_component_densities(effect, se**2, Components(variance, np.ones(len(variance)))), null_biased_counts(sd)
-    ).penalized
+    return mixture_weights(log_component_densities(effect, se**2, _unweighted(sd**2)), null_biased_counts(sd)).penalized
+
+
+def _unweighted(variance: Array) -> Components:
+    """Return components whose densities are still to be weighted."""
+    return Components(variance, np.ones(len(variance)))
 
 
 def _center_design(n: int, mode: str, covariates: Array | None, prior: Prior) -> Design | None:
@@ -234,8 +234,9 @@ def _coefficient_penalty(coefficients: Array, shared: LinearPart) -> float:
 
 
 def _starting_coefficients(effect: Array, noise: Array, variance: float, shared: LinearPart) -> Array:
-    slab = Components(np.array([variance]), np.ones(1))
-    return shared_mode(effect, noise, slab, shared, np.zeros(shared.columns.shape[1])).value
+    return shared_mode(
+        effect, noise, _unweighted(np.array([variance])), shared, np.zeros(shared.columns.shape[1])
+    ).value
 
 
 def _alternate_maxima(
@@ -245,9 +246,7 @@ def _alternate_maxima(
     reached = -np.inf
     for _ in range(_ROUNDS):
         residual = effect - shared.columns @ coefficients
-        weights = mixture_weights(
-            log_component_densities(residual, noise, Components(variance, np.ones(len(variance)))), counts
-        )
+        weights = mixture_weights(log_component_densities(residual, noise, _unweighted(variance)), counts)
         used = weights.weight > 0
         components = Components(variance[used], weights.weight[used])
         mode = shared_mode(effect, noise, components, shared, coefficients)
@@ -266,7 +265,7 @@ def _alternate_maxima(
 def _mixture_posterior(
     effect: Array, noise: Noise, fit: _Fit, shared: LinearPart, unit: float, *, n_mu: int, pointwise: _Pointwise
 ) -> Exact:
-    nodes = _effect_nodes(effect, fit, shared)
+    nodes = row_nodes(1.0, effect, fit.components, shared, fit.mode.value, fit.mode.root)
     tails = average_summaries(nodes, noise.variances, noise.marginal)
     tau = unit * float(np.sqrt(fit.components.weight @ fit.components.variance))
 
@@ -297,10 +296,6 @@ def _mixture_posterior(
         below=below,
         sample=sample,
     )
-
-
-def _effect_nodes(effect: Array, fit: _Fit, shared: LinearPart) -> list[Node]:
-    return row_nodes(1.0, effect, fit.components, shared, fit.mode.value, fit.mode.root)
 
 
 def _draw_mixture_effects(

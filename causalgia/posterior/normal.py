@@ -46,8 +46,8 @@ class Gaussian(Protocol):
     """Interface of the forms of Sigma under the normal law."""
 
     @property
-    def size(self) -> int:
-        """Number of effects, K."""
+    def effect(self) -> Array:
+        """Effects, up to a rotation, (K,)."""
 
     @property
     def design(self) -> Design:
@@ -157,11 +157,6 @@ class Rotated:
         pairs = (joint[:, :, None] * joint[:, None, :]).reshape(len(effect), -1)
         return cls(values, basis, effect, Design(columns, design.sd), origin, pairs)
 
-    @property
-    def size(self) -> int:
-        """Number of effects, K."""
-        return len(self.effect)
-
     def fit(self, tau: Array) -> Fit:
         """Integrate b out at each tau, (T,): sums over effects as one matrix product."""
         log_det, products = np.empty(len(tau)), np.empty((len(tau), self.pairs.shape[1]))
@@ -176,10 +171,10 @@ class Rotated:
 
     def moments(self, tau: Array, fit: Fit) -> tuple[Array, Array]:
         """Return mean and variance of each effect at each tau, (T, K) both."""
-        mean, variance = np.empty((2, len(tau), self.size))
+        mean, variance = np.empty((2, len(tau), len(self.effect)))
         x = self.design.columns
         pairs = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1).T
-        for rows in cache_blocks(len(tau), self.size):
+        for rows in cache_blocks(len(tau), len(self.effect)):
             square = tau[rows, None] ** 2
             pull = self.values / (self.values + square)
             mean[rows] = self.effect - pull * (self.effect - fit.mean[rows] @ x.T)
@@ -226,11 +221,6 @@ class Spiked:
         joint = np.column_stack([design.columns, effect - design.columns @ origin])
         return cls(noise, loadings, effect, design, origin, joint)
 
-    @property
-    def size(self) -> int:
-        """Number of effects, K."""
-        return len(self.effect)
-
     def fit(self, tau: Array) -> Fit:
         """Integrate b out at each tau, (T,)."""
         side = self.joint.shape[1]
@@ -244,7 +234,7 @@ class Spiked:
 
     def moments(self, tau: Array, fit: Fit) -> tuple[Array, Array]:
         """Return mean and variance of each effect at each tau, (T, K) both."""
-        mean, variance = np.empty((len(tau), self.size)), np.empty((len(tau), self.size))
+        mean, variance = np.empty((len(tau), len(self.effect))), np.empty((len(tau), len(self.effect)))
         x = self.design.columns
         for t, spread in enumerate(tau):
             weight, root = self._inverse(spread)
@@ -349,8 +339,8 @@ def normal(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | Non
     def sample(n: int, generator: np.random.Generator) -> Draws:
         spread = tau.draw(n, generator)
         b = _draw_coefficients(model, tau, spread, generator)
-        ace = np.empty((n, model.size))
-        step = max(1, _CHUNK // model.size)
+        ace = np.empty((n, len(model.effect)))
+        step = max(1, _CHUNK // len(model.effect))
         for i in range(0, n, step):
             rows = slice(i, i + step)
             np.multiply(model.draw(spread[rows], b[rows], generator), unit, out=ace[rows])
@@ -361,32 +351,19 @@ def normal(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | Non
         mean=unit * mean,
         sd=unit * sd,
         lfsr=lfsr,
-        lfdr=np.zeros(model.size),
+        lfdr=np.zeros(len(model.effect)),
         shrinkage=shrinkage,
         nodes=Nodes(tau.weight, unit * tau.value, unit * fit.mean, unit * coefficient_sd),
-        log_evidence=tau.log_total + (n_flat - model.size) * float(np.log(unit)),
+        log_evidence=tau.log_total + (n_flat - len(model.effect)) * float(np.log(unit)),
         below=below,
         sample=sample,
     )
 
 
-def tau_posterior(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | None = None) -> HalfLine:
-    """Return the marginal posterior of tau, with its quantiles; arguments and errors as in `normal`.
-
-    Examples
-    --------
-    >>> tau = tau_posterior(np.array([28.0, 8, -3, 7, -1, 1, 18, 12]), Noise(np.full(8, 144.0)), Prior(tau_scale=20))
-    >>> tau.quantile(np.array([0.5])).round(2)
-    array([5.01])
-    """
-    unit, _, tau, _ = _scaled_problem(effect, noise, prior, covariates)
-    return replace(tau, value=tau.value * unit, scale=tau.scale * unit)
-
-
 def _scaled_problem(
     effect: Array, noise: Noise, prior: Prior, covariates: Array | None
 ) -> tuple[float, Gaussian, HalfLine, int]:
-    """Return the unit, the model and the posterior of tau in that unit, and the number of flat parameters."""
+    """Return the unit, the model and the marginal posterior of tau in that unit, and the number of flat parameters."""
     check_effects(effect, noise)
     unit = noise_unit(noise)
     here = rescale_prior(prior, unit)

@@ -143,8 +143,10 @@ def fitted_weights(log_density: Array, scale: Array) -> Array:
         columns = np.unique(np.concatenate([columns, np.flatnonzero(penalized)]))
 
 
-def task_moments(effect: Array, errors: Errors, law: PatternLaw, log_density: Array | None = None) -> TaskMoments:
-    """Return the exact posterior mean, sd, local false sign rate and P(0) of every contrast in every task.
+def signed_moments(effect: Array, errors: Errors, law: PatternLaw, log_density: Array | None = None) -> Array:
+    """Return the exact posterior mean, variance, P(delta < 0), P(delta > 0) and P(delta = 0), (5, n, T).
+
+    Of the effect of every contrast in every task.
 
     Parameters
     ----------
@@ -152,20 +154,6 @@ def task_moments(effect: Array, errors: Errors, law: PatternLaw, log_density: Ar
         As in `log_densities`.
     log_density
         Of these components, if it is known.
-
-    Examples
-    --------
-    >>> law = pattern_grid([Pattern("equal", np.ones((2, 1)))], np.array([1.0]))
-    >>> unit = lambda rows: (np.ones((len(rows), 2)), np.broadcast_to(np.eye(2), (len(rows), 2, 2)))
-    >>> found = task_moments(np.array([[3.0, 3.0]]), unit, law)
-    >>> found.mean.round(3), found.lfsr.round(3)
-    (array([[1.991, 1.991]]), array([[0.005, 0.005]]))
-    """
-    return averaged_moments([signed_moments(effect, errors, law, log_density)])
-
-
-def signed_moments(effect: Array, errors: Errors, law: PatternLaw, log_density: Array | None = None) -> Array:
-    """Return posterior mean, variance, P(delta < 0), P(delta > 0) and P(delta = 0), (5, n, T), as `task_moments`.
 
     Examples
     --------
@@ -379,7 +367,6 @@ def _moment_kernel(y, values, vectors, basis, loadings, first, rank, ridge, scal
     center, own = np.empty(size), np.empty(size)
     gain, wide = np.empty((size, most)), np.empty(most)
     sums = np.empty((5, size))
-    mean, square, below, above, zero = sums[0], sums[1], sums[2], sums[3], sums[4]
     for j in range(n):
         sums[:] = 0.0
         sum_of_shares = 0.0
@@ -402,15 +389,7 @@ def _moment_kernel(y, values, vectors, basis, loadings, first, rank, ridge, scal
                     score[a] = s / root[a, a]
                 _inverse_kernel(root, r, spread)
             if extra > 0:
-                for i in range(size):
-                    total = values[j, i] + extra
-                    keep = values[j, i] / total
-                    own[i] = keep * extra
-                    s = 0.0
-                    for a in range(r):
-                        gain[i, a] = keep * basis[j, i, first[c] + a]
-                        s += gain[i, a] * score[a]
-                    center[i] = extra / total * y[j, i] + v * s
+                _ridge_kernel(y[j], values[j], basis[j], first[c], r, v, extra, score, center, own, gain)
             for t in range(size):
                 m = 0.0
                 s2 = 0.0
@@ -431,25 +410,46 @@ def _moment_kernel(y, values, vectors, basis, loadings, first, rank, ridge, scal
                     for a in range(r):
                         for b in range(r):
                             s2 += v * wide[a] * spread[a, b] * wide[b]
-                move = m - mean[t]
-                mean[t] += step * move
-                square[t] += p * (s2 + move * (m - mean[t]))
-                if s2 <= 0.0:
-                    zero[t] += p
-                else:
-                    tail = 0.5 * erfc(abs(m) / np.sqrt(s2) * _ROOT_HALF)
-                    if m > 0:
-                        below[t] += p * tail
-                        above[t] += p * (1 - tail)
-                    else:
-                        below[t] += p * (1 - tail)
-                        above[t] += p * tail
+                _add_normal_kernel(sums, t, m, s2, p, step)
         for t in range(size):
-            out[0, j, t] = mean[t]
-            out[1, j, t] = square[t] / sum_of_shares
-            out[2, j, t] = below[t] / sum_of_shares
-            out[3, j, t] = above[t] / sum_of_shares
-            out[4, j, t] = zero[t] / sum_of_shares
+            out[0, j, t] = sums[0, t]
+            for k in range(1, 5):
+                out[k, j, t] = sums[k, t] / sum_of_shares
+
+
+@njit(nogil=True, forceinline=True)
+def _ridge_kernel(y, value, basis, first, rank, scale2, ridge, score, center, own, gain):  # type: ignore[no-untyped-def]
+    """Fill mean and variance of the effects in the eigenvectors, given the scores, and how they follow the scores."""
+    for i in range(len(value)):
+        total = value[i] + ridge
+        keep = value[i] / total
+        own[i] = keep * ridge
+        s = 0.0
+        for a in range(rank):
+            gain[i, a] = keep * basis[i, first + a]
+            s += gain[i, a] * score[a]
+        center[i] = ridge / total * y[i] + scale2 * s
+
+
+@njit(nogil=True, forceinline=True)
+def _add_normal_kernel(sums, t, m, s2, p, step):  # type: ignore[no-untyped-def]
+    """Add ``p N(m, s2)`` to mean, sum of squares about it, and P(< 0), P(> 0) and P(= 0) of the effect in task t.
+
+    `step` is the share of p in all that was added.
+    """
+    move = m - sums[0, t]
+    sums[0, t] += step * move
+    sums[1, t] += p * (s2 + move * (m - sums[0, t]))
+    if s2 <= 0.0:
+        sums[4, t] += p
+    else:
+        tail = 0.5 * erfc(abs(m) / np.sqrt(s2) * _ROOT_HALF)
+        if m > 0:
+            sums[2, t] += p * tail
+            sums[3, t] += p * (1 - tail)
+        else:
+            sums[2, t] += p * (1 - tail)
+            sums[3, t] += p * tail
 
 
 @njit(nogil=True, fastmath=True, forceinline=True)

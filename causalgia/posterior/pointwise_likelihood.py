@@ -8,7 +8,6 @@ The left-out density is the same in both.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from causalgia.posterior.exact import LinearPart
 from causalgia.posterior.scale_mixture import LOG2E, exp2, inverse_root
 from causalgia.types import Array
 
-__all__ = ["deferred_mixture_density", "mixture_log_density", "normal_log_density"]
+__all__ = ["independent_log_density", "mixture_log_density", "normal_log_density"]
 
 _BLOCK = 1 << 18
 _SWEEPS, _BURN_IN, _ANEW = 3, 100, 50
@@ -48,25 +47,21 @@ def mixture_log_density(residual: Array, noise: Array, variance: Array, weight: 
     return out
 
 
-def deferred_mixture_density(
+def independent_log_density(
     effect: Array, noise: Array, shared: LinearPart, coefficients: Array, variance: Array, weight: Array, unit: float
-) -> Callable[[], Array]:
-    """Return a function that computes log densities, (n, K), of estimates independent given coefficients, (n, m).
+) -> Array:
+    """Return log densities, (n, K), of estimates independent given coefficients, (n, m).
 
     Arguments are in multiples of `unit`, as in `mixture_log_density`; the densities are in the original unit.
     """
-
-    def log_density() -> Array:
-        out = np.empty((len(coefficients), len(effect)))
-        v, w = (np.array(np.broadcast_to(x, (len(out), np.shape(x)[-1]))) for x in (variance, weight))
-        for start in range(0, len(out), max(1, _BLOCK // len(effect))):
-            part = slice(start, start + max(1, _BLOCK // len(effect)))
-            residual = effect - shared.split(coefficients[part])[1]
-            _mixture_kernel(residual, noise, v[part], w[part], out[part])
-        out -= np.log(unit)
-        return out
-
-    return log_density
+    out = np.empty((len(coefficients), len(effect)))
+    v, w = (np.array(np.broadcast_to(x, (len(out), np.shape(x)[-1]))) for x in (variance, weight))
+    for start in range(0, len(out), max(1, _BLOCK // len(effect))):
+        part = slice(start, start + max(1, _BLOCK // len(effect)))
+        residual = effect - shared.split(coefficients[part])[1]
+        _mixture_kernel(residual, noise, v[part], w[part], out[part])
+    out -= np.log(unit)
+    return out
 
 
 def normal_log_density(residual: Array, noise: Noise, tau: Array) -> Array:

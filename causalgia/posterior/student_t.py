@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -31,7 +31,7 @@ from causalgia.posterior.exact import (
     shared_mode,
 )
 from causalgia.posterior.mixture import average_below, average_summaries, lfsr_of
-from causalgia.posterior.pointwise_likelihood import deferred_mixture_density
+from causalgia.posterior.pointwise_likelihood import independent_log_density
 from causalgia.posterior.scale_mixture import Components, Node, draw_effects, residual_rows, window_of
 from causalgia.types import Array
 
@@ -157,7 +157,7 @@ def _draw_student(posterior: HyperPosterior, unit: float, n: int, generator: np.
     ace *= unit
     beta = coefficients[:, 1 : model.shared.n_center]
     law = (tau[:, None] ** 2 * components.variance, components.weight)
-    known = deferred_mixture_density(model.effect, model.noise, model.shared, coefficients, *law, unit)
+    known = partial(independent_log_density, model.effect, model.noise, model.shared, coefficients, *law, unit)
     return Draws(ace, unit * coefficients[:, 0], unit * tau, unit * beta, log_likelihood=known)
 
 

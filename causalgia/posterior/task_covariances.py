@@ -431,13 +431,10 @@ def _shrinkage(correlation: Array, mean: Array, df: float) -> float:
     least = size / (size + df)
     off = ~np.eye(size, dtype=bool)
     step = max(1, (1 << 22) // size**2)
-    apart = sum(((c - mean)[:, off] ** 2).sum(axis=1).sum() for c in _blocks(correlation, step)) / len(correlation)
+    blocks = (correlation[start : start + step] for start in range(0, len(correlation), step))
+    apart = sum(((c - mean)[:, off] ** 2).sum(axis=1).sum() for c in blocks) / len(correlation)
     noise = float(((1 - mean[off] ** 2) ** 2).sum() / df)
     return float(np.clip(noise / apart if apart > 0 else 1.0, least, 1.0))
-
-
-def _blocks(values: Array, step: int) -> list[Array]:
-    return [values[start : start + step] for start in range(0, len(values), step)]
 
 
 def _check_tasks_differ(correlation: Array, names: npt.NDArray[np.str_]) -> None:

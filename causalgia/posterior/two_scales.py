@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -14,7 +14,7 @@ from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.error_covariance import Noise, check_effects, rescale_noise
 from causalgia.posterior.exact import Draws, Exact, Nodes, fixed_effects_design, linear_part, normal_strata
 from causalgia.posterior.lattice import COARSE, FINE, Lattice, build_lattice
-from causalgia.posterior.pointwise_likelihood import deferred_mixture_density
+from causalgia.posterior.pointwise_likelihood import independent_log_density
 from causalgia.posterior.scale_mixture import LOG2E, erfc, exp2, inverse_root
 from causalgia.posterior.two_scales_hyper import Part, TwoScaleModel, posterior_parts, scales_at
 from causalgia.types import Array
@@ -232,7 +232,8 @@ class _TwoScalePosterior:
         named = {"tau_narrow": narrow, "tau_wide": wide, "share_narrow": share}
         beta = unit * coefficients[:, 1 : model.shared.n_center]
         squares, shares = law[:2].T ** 2, np.column_stack([share, 1 - share])
-        known = deferred_mixture_density(model.effect, model.noise, model.shared, coefficients, squares, shares, unit)
+        given = model.effect, model.noise, model.shared, coefficients, squares, shares, unit
+        known = partial(independent_log_density, *given)
         return Draws(ace, unit * coefficients[:, 0], tau, beta, named, log_likelihood=known)
 
 

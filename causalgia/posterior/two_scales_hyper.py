@@ -131,13 +131,18 @@ class Part:
         cell, at = np.empty((2, n), dtype=np.intp)
         points, x = np.empty((n, self.cells.points.shape[1])), np.empty(n)
         tables = (self._ends, self.cells.points, self.cells.size, self.cells.slope, self.slope)
-        nodes = _LIKELIEST if self.one else X
+        nodes = _share_points(self.one)
         _draw_cells_kernel(
             *tables, nodes, generator.random(n), generator.random((n, points.shape[1] + 1)), cell, at, points, x
         )
         if self.one:
             return cell, at, points, np.ones(n)
         return cell, at, points, expit(self.logit[cell, 0] + self.logit[cell, 1] * np.sinh(x))
+
+
+def _share_points(one: bool) -> Array:
+    """Return x at the points of the share; where the law has one scale there is no share to integrate."""
+    return _LIKELIEST if one else X
 
 
 def scales_at(points: Array, *, one: bool) -> tuple[Array, Array, Array]:
@@ -278,15 +283,14 @@ def _lattice_agrees(parts: list[Part], share: Array, model: TwoScaleModel) -> bo
         ends = np.cumsum(part.cells.weight)
         if p > _RIGHT:
             at = np.unique(np.searchsorted(ends, np.array([0.1, 0.5, 0.9]) * ends[-1]))
-            here = integrate_share(
-                model, part.cells.points[at], part.cells.state[at], _LIKELIEST if part.one else X, one=part.one
-            )
+            nodes = _share_points(part.one)
+            here = integrate_share(model, part.cells.points[at], part.cells.state[at], nodes, one=part.one)
             differ.append(here.log_integral - part.height[at])
     return float(np.ptp(np.concatenate(differ))) < _RIGHT
 
 
 def _fit_part(model: TwoScaleModel, cells: Cells, *, one: bool, many: bool) -> Part:
-    found = integrate_share(model, cells.points, cells.state, _LIKELIEST if one else X, one=one)
+    found = integrate_share(model, cells.points, cells.state, _share_points(one), one=one)
     cells = cells.under(*_scales_log_density(found, cells.points, one=one), bent=many)
     weight = cells.weight[:, None] * np.exp(found.log_terms - found.log_integral[:, None])
     share = np.ones_like(weight) if one else expit(found.logit[:, :1] + found.logit[:, 1:] * np.sinh(X))
@@ -320,7 +324,7 @@ def _scale_cells(
         return density
 
     if _sharpening_power(model) < _MANY:
-        return adaptive_cells(density_of(fine, _LIKELIEST if one else X), *box, start)
+        return adaptive_cells(density_of(fine, _share_points(one)), *box, start)
     part = adaptive_cells(density_of(model.fewer(), _LIKELIEST), *box, start)
     return sharpen_cells(density_of(coarse, _LIKELIEST), part, _sharpening_power(model), _ON_A_LINE if one else 1.0)
 
@@ -373,6 +377,13 @@ def _solve_in_place(factor, rest):  # type: ignore[no-untyped-def]
         for j in range(i):
             rest[i] -= factor[i, j] * rest[j]
         rest[i] /= factor[i, i]
+    _solve_transposed_in_place(factor, rest)
+
+
+@njit(nogil=True)
+def _solve_transposed_in_place(factor, rest):  # type: ignore[no-untyped-def]
+    """Solve L' x = rest in place."""
+    m = len(rest)
     for i in range(m - 1, -1, -1):
         for j in range(i + 1, m):
             rest[i] -= factor[j, i] * rest[j]
@@ -565,9 +576,6 @@ def _integrate_share_kernel(  # type: ignore[no-untyped-def]
                 for j in range(m):  # the inverse of L' is a root of the covariance
                     step[:] = 0.0
                     step[j] = 1.0
-                    for a in range(m - 1, -1, -1):
-                        for b in range(a + 1, m):
-                            step[a] -= matrix[b, a] * step[b]
-                        step[a] /= matrix[a, a]
+                    _solve_transposed_in_place(matrix, step)
                     root[i, :, j] = step
         state[i, 0], logit[i, 0], logit[i, 1] = v, v, width

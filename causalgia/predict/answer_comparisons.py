@@ -24,6 +24,10 @@ SAME_TWICE = (
     "answers the same batch differently when asked twice: something random is left on. Turn dropout off "
     "(F.dropout(..., training=self.training), never training=True) or fix the predictor's own random numbers"
 )
+MIDWAY = (
+    "answers the same batch differently when asked twice: its answers changed midway. Look for weights, a mode, a file "
+    "or a count of calls on which they depend"
+)
 _DEPENDS = (
     "the answer depends on its batch mates. Put batch norm into eval mode (track_running_stats=True, no .train() in "
     "forward), and take out any mean, softmax or scaling over the batch"
@@ -61,7 +65,7 @@ def check_batch_mates(predictor: Predictor, tokens: Tokens) -> float:
     PredictorError
         If answers differ by more than 1e-9 (float64), 1e-4 (float32; 5e-3 where CUDA is in use) or 1e-2 (half
         precision) of the largest answer; the message says which comparison failed and the likely cause. An answer
-        that is not finite is a `NonFiniteError`, whose `row` is a row of `tokens`.
+        that is not finite is a `NonFiniteError`, whose `row` is a row of `tokens`, also where it was finite before.
 
     Examples
     --------
@@ -89,9 +93,7 @@ def check_same_twice(predictor: Predictor, tokens: Tokens) -> None:
     """
     some = tokens[: _ROWS if tokens.shape[1] <= LONG else 1]
     first = predictor.predict(some)
-    _compare(
-        predictor, first, _predict_again(predictor, some, SAME_TWICE), rounding_allowed(predictor, first), SAME_TWICE
-    )
+    _check_again(predictor, some, first, _predict_or_error(predictor, some), rounding_allowed(predictor, first))
 
 
 @dataclass(frozen=True)
@@ -121,20 +123,30 @@ def probe_answers(predictor: Predictor, tokens: Tokens) -> ProbeAnswers:
     first = _ask_first(predictor, some)
     if asks_one_by_one(predictor, length):
         return _ask_one_by_one(predictor, tokens[:_ROWS], first)
-    rows, other, together = _answer_with_mates(predictor, some)
+    try:
+        rows, other, together = _answer_with_mates(predictor, some)
+    except NonFiniteError:
+        _check_still(predictor, some[:1], first, rounding_allowed(predictor, first))
+        raise
     limit = rounding_allowed(predictor, together)
-    _compare(predictor, together, _predict_again(predictor, rows, SAME_TWICE), limit, SAME_TWICE)
+    _check_again(predictor, rows, together, _predict_or_error(predictor, rows), limit, n_given=len(some))
     lonely, began = [0, other], time.perf_counter()
     try:
         alone = np.concatenate([first, predictor.predict(rows[other : other + 1])])
     except PredictorError as error:
-        _predict_again(predictor, rows, SAME_TWICE)  # one that broke meanwhile fails among others, too
+        # one that broke meanwhile fails among others, too
+        _check_still(predictor, rows, together, limit, n_given=len(some))
         raise _failed_alone(error) from error
     seconds = time.perf_counter() - began
-    _compare(predictor, together[lonely], alone, limit, MATES.format(how="alone and among others"))
-    other_order = MATES.format(how="when the batch is in another order")
-    backwards = _predict_again(predictor, rows[::-1], other_order)[::-1]
-    _compare(predictor, together, backwards, limit, other_order)
+    backwards = _predict_or_error(predictor, rows[::-1])
+    for before, now, how in (
+        (together[lonely], alone, "alone and among others"),
+        (together[::-1], backwards, "when the batch is in another order"),
+    ):
+        if found := _difference(predictor, before, now, limit):
+            _check_still(predictor, rows, together, limit, n_given=len(some))
+            _check_still(predictor, rows[:1], first, limit)
+            raise PredictorError(f"the predictor {MATES.format(how=how)} ({found})")
     return ProbeAnswers(rows[lonely], alone, limit, seconds)
 
 
@@ -167,11 +179,11 @@ def _ask_one_by_one(predictor: Predictor, rows: Tokens, first: NDArray[Any]) -> 
     differs = np.flatnonzero((rows != rows[0]).any(axis=1))[:1]
     others = [predictor.predict(rows[i : i + 1]) for i in differs]
     began = time.perf_counter()
-    again = _predict_again(predictor, rows[:1], SAME_TWICE)
+    again = _predict_or_error(predictor, rows[:1])
     seconds = time.perf_counter() - began
-    answers = np.concatenate([again, *others])
+    answers = np.concatenate([first if isinstance(again, NonFiniteError) else again, *others])
     limit = rounding_allowed(predictor, answers)
-    _compare(predictor, first, again, limit, SAME_TWICE)
+    _check_again(predictor, rows[:1], first, again, limit)
     return ProbeAnswers(rows[[0, *differs]], answers, limit, seconds)
 
 
@@ -191,7 +203,8 @@ def check_unchanged(predictor: Predictor, rows: Tokens, before: NDArray[Any], li
     Traceback (most recent call last):
     causalgia.errors.PredictorError: the predictor answers otherwise than when the trial began: ...
     """
-    _compare(predictor, before, _predict_again(predictor, rows, CHANGED), limit, CHANGED)
+    if found := _difference(predictor, before, _predict_or_error(predictor, rows), limit):
+        raise PredictorError(f"the predictor {CHANGED} ({found})")
 
 
 def _answer_with_mates(predictor: Predictor, rows: Tokens) -> tuple[Tokens, int, NDArray[Any]]:
@@ -210,13 +223,50 @@ def _answer_with_mates(predictor: Predictor, rows: Tokens) -> tuple[Tokens, int,
     return rows, 0, predictor.predict(rows)
 
 
-def _predict_again(predictor: Predictor, rows: Tokens, cause: str) -> NDArray[Any]:
-    """Return the answers for rows whose answers were finite before."""
+def _predict_or_error(predictor: Predictor, rows: Tokens) -> NDArray[Any] | NonFiniteError:
+    """Return the answers for rows whose answers were finite before, or the error of the one that is not finite now."""
     try:
         return predictor.predict(rows)
     except NonFiniteError as error:
-        msg = f"the predictor {cause} (task {quoted(error.task)}: a finite answer, then {error.value})"
-        raise PredictorError(msg) from error
+        return error
+
+
+def _check_again(
+    predictor: Predictor,
+    rows: Tokens,
+    before: NDArray[Any],
+    now: NDArray[Any] | NonFiniteError,
+    limit: float,
+    *,
+    n_given: int | None = None,
+) -> None:
+    """Raise PredictorError if answers `now` are not those of `before`: random ones, if a third time differs as well."""
+    found = _difference(predictor, before, now, limit)
+    if not found:
+        return
+    third = _predict_or_error(predictor, rows)
+    if isinstance(now, NonFiniteError):
+        changed = isinstance(third, NonFiniteError)
+    else:
+        changed = not _difference(predictor, now, third, limit)
+    raise _not_the_same(MIDWAY if changed else SAME_TWICE, found, now, n_given)
+
+
+def _check_still(
+    predictor: Predictor, rows: Tokens, before: NDArray[Any], limit: float, *, n_given: int | None = None
+) -> None:
+    """Raise PredictorError if the answers to the same batch are no longer those of `before`."""
+    now = _predict_or_error(predictor, rows)
+    if found := _difference(predictor, before, now, limit):
+        raise _not_the_same(MIDWAY, found, now, n_given)
+
+
+def _not_the_same(cause: str, found: str, now: NDArray[Any] | NonFiniteError, n_given: int | None) -> PredictorError:
+    """Return the error of a changed answer, with its row where it is not finite and one of the rows that were given."""
+    detail = f"the predictor {cause} ({found})"
+    if not isinstance(now, NonFiniteError) or (n_given is not None and now.row >= n_given):
+        return PredictorError(detail)
+    return NonFiniteError(f"sequence {now.row}: {detail}", row=now.row, task=now.task, value=now.value, detail=detail)
 
 
 def rounding_allowed(predictor: Predictor, answers: NDArray[Any]) -> float:
@@ -232,18 +282,20 @@ def _failed_alone(error: PredictorError) -> PredictorError:
     return PredictorError(f"{error}. This sequence fails alone and has an answer among others: {_DEPENDS}")
 
 
-def _compare(predictor: Predictor, first: NDArray[Any], second: NDArray[Any], limit: float, cause: str) -> None:
+def _difference(predictor: Predictor, first: NDArray[Any], second: NDArray[Any] | NonFiniteError, limit: float) -> str:
+    """Return the largest difference between answers in words, "" if it is within the limit."""
+    if isinstance(second, NonFiniteError):
+        return f"task {quoted(second.task)}: a finite answer, then {second.value}"
     if first.shape != second.shape:
         msg = f"the predictor answers with shape {first.shape}, then {second.shape}; its outputs depend on the batch"
         raise PredictorError(msg)
     gap = np.abs(first.astype(np.float64) - second.astype(np.float64))
     if gap.max() <= limit:
-        return
+        return ""
     at = np.unravel_index(int(gap.argmax()), gap.shape)
     labels = {dim: predictor.coordinates[dim][int(i)] for dim, i in zip(predictor.dims, at[1:], strict=True)}
     where = f", position {labels['position']}" if "position" in labels else ""
-    msg = f"the predictor {cause} (task {quoted(labels['task'])}{where}: {first[at]:.6g}, then {second[at]:.6g})"
-    raise PredictorError(msg)
+    return f"task {quoted(labels['task'])}{where}: {first[at]:.6g}, then {second[at]:.6g}"
 
 
 @dataclass(frozen=True)

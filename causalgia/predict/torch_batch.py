@@ -6,6 +6,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from itertools import zip_longest
 from typing import Any, Literal, TypeAlias
@@ -178,6 +179,7 @@ def forward_pass(module: torch.nn.Module, *, channels_last: bool, compiled: bool
     return ChannelsLast(module) if channels_last else module
 
 
+@dataclass(frozen=True, eq=False)
 class ChannelsLast:
     """Runs a network's one-dimensional layers as two-dimensional ones of height 1, channels innermost in memory.
 
@@ -185,14 +187,13 @@ class ChannelsLast:
     unchanged: calls of layers and functions are redirected.
     """
 
-    def __init__(self, module: torch.nn.Module) -> None:
-        self._module = module
+    module: torch.nn.Module
 
     def __call__(self, x: Tensor) -> Any:
         """Answer for one-hot x; PredictorError if there is no convolution to redirect."""
         turning = _LayersIn2d()
         with turning:
-            answer = self._module(x)
+            answer = self.module(x)
         if not turning.convolutions:
             msg = (
                 "channels_last=True found no one-dimensional convolution in the forward pass that it could run in that "

@@ -6,10 +6,12 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
+from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any, ClassVar, TypeVar
 from weakref import finalize
 
@@ -188,14 +190,14 @@ def exact_float32(device: torch.device, *, tf32: bool = False) -> Iterator[None]
         _SWITCHES.leave()
 
 
+@dataclass(eq=False)
 class _Switches:
     """The threads inside, the setting that they need, and the previous switches."""
 
-    def __init__(self) -> None:
-        self._turning = threading.Condition()
-        self._inside: list[int] = []
-        self._tf32 = False
-        self._before: list[tuple[Any, str, Any]] = []
+    _turning: threading.Condition = field(default_factory=threading.Condition)
+    _inside: list[int] = field(default_factory=list)
+    _tf32: bool = False
+    _before: list[tuple[Any, str, Any]] = field(default_factory=list)
 
     def enter(self, *, tf32: bool) -> None:
         with self._turning:
@@ -317,21 +319,21 @@ class HostDeviceCopier:
         return torch.empty(shape, dtype=dtype, pin_memory=self._pinned)
 
 
+@dataclass(frozen=True, eq=False)
 class PendingCopy:
     """An answer whose copy to the host may not be finished."""
 
-    def __init__(self, host: torch.Tensor, arrival: Any = None) -> None:
-        self._host = host
-        self._arrival = arrival
+    host: torch.Tensor
+    arrival: Any = None
 
     def __len__(self) -> int:
-        return len(self._host)
+        return len(self.host)
 
     def arrived(self) -> torch.Tensor:
         """Return the answer on the host, once it has arrived."""
-        if self._arrival is not None:
-            self._arrival.synchronize()
-        return self._host
+        if self.arrival is not None:
+            self.arrival.synchronize()
+        return self.host
 
 
 _LOCKS: dict[int, threading.RLock] = {}
@@ -361,18 +363,63 @@ def copied_network(
     Raises
     ------
     PredictorError
-        If it cannot be copied, or its copy is itself.
+        If it cannot be copied, its copy is itself, or a function that the copy holds uses a part of the original.
     """
     what = f"{type(network).__name__} cannot be copied"
     try:
-        made = deepcopy(network, {id(tensor): tensor for tensor in sharing})
+        copies: dict[int, Any] = {id(tensor): tensor for tensor in sharing}
+        made = deepcopy(network, copies)
         if made is not network:
+            _check_functions(made, {old for old, new in copies.items() if id(new) != old})
             return made.double() if double else made
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a network's own way of copying may raise anything
-        raise PredictorError(f"{what}: {first_line(error)}") from error
+        raise PredictorError(f"{what}: {error if type(error) is PredictorError else first_line(error)}") from error
     raise PredictorError(f"{what}: its copy is itself")
+
+
+def _check_functions(made: torch.nn.Module, originals: set[int]) -> None:
+    """Raise PredictorError if a hook, or another function that a copy holds, reaches a part of the original by id.
+
+    `deepcopy` copies no function: a hook that writes into a dict of its network goes on writing into the original's,
+    and the copy reads what its own held when it was made.
+    """
+    for part in made.modules():
+        own = vars(part)
+        hooks = chain(*(own.get(name, {}).values() for name in ("_forward_pre_hooks", "_forward_hooks")))
+        waiting: list[Any] = [*hooks, *(held for held in own.values() if isinstance(held, FunctionType | partial))]
+        seen: set[int] = set()
+        while waiting:
+            held = waiting.pop()
+            if id(held) in originals:
+                raise PredictorError(
+                    "a hook or another function uses a part of it, and would use the original's; make it a method"
+                )
+            if id(held) in seen:
+                continue
+            seen.add(id(held))
+            waiting += _used_by(held)
+
+
+def _used_by(held: Any) -> list[Any]:
+    """Return what a function closes over, has as defaults, or names as globals; of other objects nothing."""
+    if isinstance(held, MethodType):
+        return [held.__func__, held.__self__]
+    if isinstance(held, partial):
+        return [held.func, *held.args, *held.keywords.values()]
+    if isinstance(held, CellType):
+        with suppress(ValueError):  # not filled yet
+            return [held.cell_contents]
+    if not isinstance(held, FunctionType):
+        return []
+    codes = [held.__code__]
+    for code in codes:
+        codes += [part for part in code.co_consts if isinstance(part, CodeType)]
+    here = held.__globals__
+    named = [here[name] for name in {name for code in codes for name in code.co_names} & here.keys()]
+    nearby = [one for one in named if getattr(one, "__globals__", here) is here]  # no functions of other files
+    return [*(held.__closure__ or ()), *(held.__defaults__ or ()), *(held.__kwdefaults__ or {}).values(), *nearby]
 
 
 @contextmanager

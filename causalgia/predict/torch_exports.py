@@ -5,7 +5,6 @@ Files of weights are opened without unpickling code.
 
 from __future__ import annotations
 
-import copy
 import pickle
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,7 +18,7 @@ from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, 
 from causalgia.inputs import open_regular_file
 from causalgia.predict.answer_checks import first_line
 from causalgia.predict.predictor import Predictor
-from causalgia.predict.torch_device import exact_float32, in_eval_mode, without_autocast
+from causalgia.predict.torch_device import copied_network, exact_float32, in_eval_mode, without_autocast
 from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.sequences.alphabet import one_hot
 from causalgia.types import Tokens
@@ -214,7 +213,7 @@ class _ReducedNetwork(torch.nn.Module):
 def write_onnx(predictor: TorchPredictor, draft: Path, tokens: Tokens) -> None:
     """Write the network and the read-out of a predictor to a file; see `causalgia.predict.export_onnx`."""
     with in_eval_mode(predictor.module):
-        whole = _ReducedNetwork(copy.deepcopy(predictor.module).cpu(), predictor._function).eval()
+        whole = _ReducedNetwork(copied_network(predictor.module).cpu(), predictor._function).eval()
     letters = one_hot(tokens, dtype="float32", alphabet=predictor.alphabet, layout=predictor.layout)
     x = torch.from_numpy(letters).to(predictor.dtype)
     with torch.inference_mode():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import copy, deepcopy
+from copy import copy
 from functools import partial
 from itertools import chain
 from typing import Any, Literal
@@ -203,7 +203,7 @@ class TorchPredictor(SinglePredictor):
     def __getstate__(self) -> dict[str, Any]:
         """Return all attributes but those of this process; the network as a copy on the host."""
         with lock_of(self.module):
-            module = self.module if self.device.type == "cpu" else deepcopy(self.module).cpu()
+            module = self.module if self.device.type == "cpu" else copied_network(self.module).cpu()
         own = {"_run", "_ferry", "device", "_batches"}
         state = {name: value for name, value in vars(self).items() if name not in own}
         return {**state, "module": module, "_sizes": self._batches.known}

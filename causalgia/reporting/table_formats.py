@@ -150,6 +150,8 @@ def format_number(value: float, se: float, *, scientific: bool = False) -> str:
     ('1.381', '0.00', '1.50e-09')
     >>> format_number(123456.0, 1234.5), format_number(5.0, 2000.0), format_number(0.0, 1e-9)
     ('123500', '5', '0')
+    >>> format_number(99.96, 0.31, scientific=True), format_number(99.96, 3.1, scientific=True)
+    ('9.996e+01', '1.000e+02')
     """
     if math.isnan(value):
         return _MISSING
@@ -158,8 +160,8 @@ def format_number(value: float, se: float, *, scientific: bool = False) -> str:
     decimals = 1 - int(f"{se:.1e}".partition("e")[2])
     rounded = round(value, decimals) + 0.0
     if scientific or decimals > _MOST_DECIMALS or abs(value) >= _LARGE:
-        digits = decimals + math.floor(math.log10(abs(value))) if rounded else 0
-        return f"{value:.{min(max(digits, 0), _MOST_DIGITS)}e}" if rounded else "0"
+        digits = decimals + math.floor(math.log10(abs(rounded))) if rounded else 0
+        return f"{rounded:.{min(max(digits, 0), _MOST_DIGITS)}e}" if rounded else "0"
     if not rounded and decimals < 0:
         rounded = round(value) + 0.0
     return f"{rounded:.{max(decimals, 0)}f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -383,11 +384,11 @@ class Distinct:
         return packed
 
 
+@dataclass(eq=False)
 class _Dictionary:
     """Numbers of packed rows by their bytes."""
 
-    def __init__(self) -> None:
-        self._known: dict[bytes, int] = {}
+    _known: dict[bytes, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self._known)

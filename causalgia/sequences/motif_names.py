@@ -8,7 +8,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from os import PathLike
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from causalgia.checks import similar_names
 from causalgia.errors import SequenceError, quoted
+from causalgia.inputs import is_file
 from causalgia.sequences.alphabet import BASES, IUPAC
 from causalgia.sequences.motifs import Motif, read_motifs
 
@@ -98,7 +98,7 @@ def motif(
 def _from_string(what: str, taxon: str | None, release: str, name: str | None) -> Motif:
     profile = find_profile(what, taxon=taxon, release=release)
     elsewhere = () if profile is not None else names_elsewhere(what, release=release)
-    if profile is None and (_is_file(what) or ("/" in what and not elsewhere)):
+    if profile is None and (is_file(what) or ("/" in what and not elsewhere)):
         return _from_file(what, name)
     _check_no_name(name, quoted(what))
     if profile is not None:
@@ -113,13 +113,6 @@ def _from_string(what: str, taxon: str | None, release: str, name: str | None) -
         )
         raise SequenceError(msg)
     return Motif.from_word(what)
-
-
-def _is_file(path: str) -> bool:
-    try:
-        return Path(path).is_file()
-    except (OSError, ValueError):  # too long to be a path, or with a NUL
-        return False
 
 
 def _from_file(path: str | PathLike[str], name: str | None) -> Motif:

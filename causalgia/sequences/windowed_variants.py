@@ -139,7 +139,7 @@ def variant_windows(
         )
         raise SequenceError(msg)
     at = (
-        [length // 2 - _allele_width(x) // 2 for x in chosen]
+        [length // 2 - allele_width(x) // 2 for x in chosen]
         if starts is None
         else _as_window_starts(chosen, starts, length)
     )
@@ -200,7 +200,8 @@ def keeping_side(at: int, removed: int, middle: int, *, minus: bool = False) -> 
     return "left" if middle < at or (inside and not minus) else "right"
 
 
-def _allele_width(variant: Variant) -> int:
+def allele_width(variant: Variant) -> int:
+    """Return the number of letters of the longer allele."""
     return max(len(variant.reference), len(variant.alternate))
 
 
@@ -208,10 +209,10 @@ def _check_windows_fit(chosen: tuple[Variant, ...], length: int) -> None:
     if not is_whole(length) or length < 1:
         msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1"
         raise SequenceError(msg)
-    long = next((x for x in chosen if _allele_width(x) > length), None)
+    long = next((x for x in chosen if allele_width(x) > length), None)
     if long is not None:
         msg = (
-            f"variant {quoted(long.name)} has an allele of {_allele_width(long)} bases; give length= of at least that, "
+            f"variant {quoted(long.name)} has an allele of {allele_width(long)} bases; give length= of at least that, "
             "or drop it"
         )
         raise SequenceError(msg)
@@ -223,10 +224,10 @@ def _as_window_starts(chosen: tuple[Variant, ...], starts: Sequence[int], length
         msg = f"{len(at)} starts for {len(chosen)} variants; give each variant the start of its allele"
         raise SequenceError(msg)
     for variant, start in zip(chosen, at, strict=True):
-        if not 0 <= start <= length - _allele_width(variant):
+        if not 0 <= start <= length - allele_width(variant):
             msg = (
-                f"variant {quoted(variant.name)}: an allele of {_allele_width(variant)} bases that begins at {start} "
-                f"leaves its window of {length}; the last start is {length - _allele_width(variant)}"
+                f"variant {quoted(variant.name)}: an allele of {allele_width(variant)} bases that begins at {start} "
+                f"leaves its window of {length}; the last start is {length - allele_width(variant)}"
             )
             raise SequenceError(msg)
     return at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -289,7 +289,7 @@ def answer_floor(trial: Trial) -> Array:
     answers = [_predict_rows(trial, row) for row in rows]
     error = _error_against_float64(trial.predictor, rows, answers)
     if error is None:
-        error = _error_across_batches(trial.predictor, rows, answers)
+        error = _error_across_batches(trial, rows, answers)
     elif trial.design.null.length > LONG:
         error = _for_eight(error, trial.predictor, answers)
     return _by_scale(error, np.concatenate(answers).astype(np.float64))
@@ -368,21 +368,25 @@ def _predict_rows(trial: Trial, row: _ArmRows) -> NDArray[Any]:
     """Return the answers to some rows, of which those of the probe are known and the others become known."""
     known = trial.known(row.tokens)
     new = [i for i in range(len(row.tokens)) if i not in known]
-    try:
-        answers = trial.predictor.predict(row.tokens[new]) if new else None
-    except NonFiniteError as error:
-        unit = int(row.ids[new[error.row]])
-        raise PredictorError(f"arm {quoted(row.arm.name)}, unit {unit}: {error.detail}") from error
-    except PredictorError as error:
-        length = row.tokens.shape[1]
-        cure = trial.cure_of_length(length)
-        raise PredictorError(f"arm {quoted(row.arm.name)} ({length} bp): {error}{cure}") from error
+    answers = _predict_places(trial, row, new) if new else None
     if answers is not None:
         trial.remember(row.tokens[new], answers)
         if not known:
             return answers
     known = trial.known(row.tokens)
     return np.stack([known[i] for i in range(len(known))])
+
+
+def _predict_places(trial: Trial, row: _ArmRows, places: Sequence[int]) -> NDArray[Any]:
+    """Return the answers to the rows at some places; an error names the arm, and the unit whose answer is none."""
+    try:
+        return trial.predictor.predict(row.tokens[places])
+    except NonFiniteError as error:
+        raise trial.error_of_unit(error, row.arm.name, int(row.ids[places[error.row]])) from error
+    except PredictorError as error:
+        length = row.tokens.shape[1]
+        cure = trial.cure_of_length(length)
+        raise PredictorError(f"arm {quoted(row.arm.name)} ({length} bp): {error}{cure}") from error
 
 
 def _error_against_float64(predictor: Predictor, rows: list[_ArmRows], answers: list[NDArray[Any]]) -> Array | None:
@@ -418,14 +422,16 @@ def _answers_in_session(predictor: Predictor, rows: list[_ArmRows], in_part: lis
     return answers[0] if predictor.models is None else np.stack(answers, axis=-1)
 
 
-def _error_across_batches(predictor: Predictor, rows: list[_ArmRows], answers: list[NDArray[Any]]) -> Array:
+def _error_across_batches(trial: Trial, rows: list[_ArmRows], answers: list[NDArray[Any]]) -> Array:
     """Return the differences between batches plus the rounding of the largest answer, (tasks[, models])."""
+    predictor = trial.predictor
     gaps = [np.zeros(answers[0].shape[1:])]
     for row, y in zip(rows, answers, strict=True):
         if asks_one_by_one(predictor, row.tokens.shape[1]):
             continue  # each sequence goes alone, whatever the batch
-        gaps.append(max_difference(predictor.predict(row.tokens[::-1])[::-1], y))
-        gaps.append(max_difference(np.concatenate([predictor.predict(one[None]) for one in row.tokens]), y))
+        places = range(len(row.tokens))
+        gaps.append(max_difference(_predict_places(trial, row, places[::-1])[::-1], y))
+        gaps.append(max_difference(np.concatenate([_predict_places(trial, row, [place]) for place in places]), y))
     return np.asarray(_ALIKE * np.max(gaps, axis=0) + _DEPTH * _eps(predictor, answers) * _largest_answer(answers))
 
 

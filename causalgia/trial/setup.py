@@ -315,12 +315,12 @@ def _check_fields(archive: Archive, fields: tuple[Field, ...]) -> None:
             f"{archive.path}: was made for other answers than the predictor gives: {quoted(differ[0])} has dims, "
             f"shape {there} there, {now} now; give another path as store="
         )
-    kept = {field.name: field.dtype for field in archive.grid.fields}
+    held = {field.name: field.dtype for field in archive.grid.fields}
     for field in fields if archive.missing else ():
-        if not np.can_cast(field.dtype, kept[field.name], "safe"):
+        if not np.can_cast(field.dtype, held[field.name], "safe"):
             raise StoreError(
-                f"{archive.path}: keeps {quoted(field.name)} as {np.dtype(kept[field.name])}, which cannot hold the "
-                f"predictor's {np.dtype(field.dtype)}; let it answer in {np.dtype(kept[field.name])}, or give another "
+                f"{archive.path}: keeps {quoted(field.name)} as {np.dtype(held[field.name])}, which cannot hold the "
+                f"predictor's {np.dtype(field.dtype)}; let it answer in {np.dtype(held[field.name])}, or give another "
                 "path as store="
             )
 

@@ -244,6 +244,16 @@ class Trial:
             self._since = 0
             check_unchanged(self.predictor, *self._reference)
 
+    def error_of_unit(self, error: NonFiniteError, arm: str, unit: int) -> PredictorError:
+        """Return the error of an answer that is not finite, which says if those when the trial began have changed."""
+        named = f"arm {quoted(arm)}, unit {unit}: "
+        try:
+            if self._reference is not None:
+                check_unchanged(self.predictor, *self._reference)
+        except PredictorError as changed:
+            return PredictorError(f"{named}{error.detail.partition(', from which no effect')[0]}; {changed}")
+        return PredictorError(named + error.detail)
+
     def plan(self) -> TurnPlan:
         """Return the plan of turns; the predictor has been probed."""
         design, predictor = self.design, self.predictor
@@ -506,7 +516,7 @@ class _SequenceQueries:
         named = error
         if model is not None:
             named = non_finite(error.value, row=row, task=error.task, model=model, position=error.position)
-        return PredictorError(f"arm {quoted(self._arm(row))}, unit {unit}: {named.detail}")
+        return self.trial.error_of_unit(named, self._arm(row), unit)
 
 
 def unit_coordinates(trial: Trial, units: DrawnUnits) -> NamedArrays:

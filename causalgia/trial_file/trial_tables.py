@@ -38,6 +38,7 @@ from causalgia.design.matched_variants import MatchedVariants
 from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.experiments import Experiment, build, entries
+from causalgia.inputs import is_file
 
 FILES = ("positives", "negatives")
 #: keys that are fields of an argument of `causalgia.mpra.library`, by the names of the fields
@@ -240,9 +241,8 @@ def check_null(plain: Table, place: str = "[null]") -> None:
     if place == "[null]":
         kinds[MatchedVariants.kind] = MatchedVariants
     if not isinstance(kind, str) or kind not in kinds:
-        near = nearest(str(kind), kinds)
-        known = ", ".join(kinds)
-        raise DesignError(f"{place}: kind = {shown(kind)} is not a null model{near}; there are {known}")
+        hint = nearest(str(kind), kinds, then=f"there are {', '.join(kinds)}")
+        raise DesignError(f"{place}: kind = {shown(kind)} is not a null model{hint}")
     options = [field for field in fields(kinds[kind]) if field.init]
     check_keys(plain, place, ["kind", *(option.name for option in options)])
     for option in options:
@@ -356,14 +356,7 @@ def _with_absolute_files(value: Any, folder: Path) -> Any:
         return [_with_absolute_files(item, folder) for item in value]
     if not isinstance(value, str) or not value or re.fullmatch(r"[A-Za-z]+", value):
         return value
-    return str(folder / value) if _ENDINGS.search(value) or _is_file(folder / value) else value
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a text too long or too odd to be a path
-        return False
+    return str(folder / value) if _ENDINGS.search(value) or is_file(folder / value) else value
 
 
 _FIXED_KEYS = ("control", "contrasts", "interaction")

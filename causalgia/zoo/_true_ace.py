@@ -112,8 +112,8 @@ def true_ace(
     check_design(design, oracle, "true_ace(design, oracle)")
     if not hasattr(oracle, "true_ace"):
         raise PredictorError(
-            f"true_ace(design, oracle): {type(oracle).__name__} is not a network of the zoo, whose effects are known; "
-            "give one of cg.zoo.oracle(...)"
+            f"true_ace(design, oracle): the effects of {type(oracle).__name__} have no closed form here; give a "
+            "cg.zoo.Oracle, such as cg.zoo.oracle('gata1_like')"
         )
     request = requested_contrasts(design, control, contrasts)
     n_units = as_int(n_units, "n_units", least=2)

@@ -81,6 +81,7 @@ class Oracle(Predictor):
     link: Literal["identity", "exp"]
     length: int | None
     tasks: tuple[str, ...] = ("outcome",)
+    precision = np.dtype(np.float64)
 
     def __init__(
         self,
@@ -128,11 +129,6 @@ class Oracle(Predictor):
     def fingerprint(self) -> str:
         """Digest of all parameters of the oracle."""
         return hashlib.blake2b(f"zoo oracle 1 {self!r}".encode(), digest_size=16).hexdigest()
-
-    @property
-    def precision(self) -> np.dtype[Any]:
-        """float64."""
-        return np.dtype(np.float64)
 
     def resolve_batch_size(self, length: int) -> int:
         """Return the number of sequences in a batch: about a million bases."""

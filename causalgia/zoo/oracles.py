@@ -327,6 +327,10 @@ class ProfileOracle(Predictor):
     array([5., 5., 4., 3., 4., 5., 5., 5.])
     """
 
+    dims = ("position", "task")
+    bin = 1
+    precision = np.dtype(np.float64)
+
     def __init__(
         self, *imprints: Imprint, baseline: float = 10.0, track: Track | None = None, scale: str = "counts"
     ) -> None:
@@ -352,26 +356,11 @@ class ProfileOracle(Predictor):
         return self._tasks
 
     @property
-    def dims(self) -> tuple[str, ...]:
-        """``("position", "task")``."""
-        return ("position", "task")
-
-    @property
     def positions(self) -> NDArray[np.int64]:
         """The position of each base; PredictorError before the first answer."""
         if self._length is None:
             raise PredictorError("the positions of a track are not known before the first answer; predict a sequence")
         return self.track.positions(self._length)
-
-    @property
-    def bin(self) -> int:
-        """1."""
-        return 1
-
-    @property
-    def precision(self) -> np.dtype[Any]:
-        """float64."""
-        return np.dtype(np.float64)
 
     @property
     def fingerprint(self) -> str:

@@ -205,4 +205,5 @@ def file_digest(path: Path) -> str:
 def _check_known(name: object, known: tuple[str, ...], what: str) -> None:
     if name in known:
         return
-    raise PredictorError(f"zoo has {what} {quoted(name)}, there are {', '.join(known)}{nearest(str(name), known)}")
+    hint = nearest(str(name), known, then=f"there are {', '.join(known)}")
+    raise PredictorError(f"zoo has {what} {quoted(name)}{hint}")

@@ -19,7 +19,7 @@ from causalgia.choices import ROPE_IN_WORDS, Error, is_placebo_rope
 from causalgia.design import Design, Genomic
 from causalgia.errors import CausalgiaError, CausalgiaWarning, DegenerateWarning, DesignError, OutcomesError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
-from causalgia.experiments.kit.variance import effect_in_words
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.inputs import as_html
 from causalgia.schema import check_dataset
 from causalgia.streams import RNG, derive, root_key
@@ -61,6 +61,12 @@ class TrialResults:
 def contrasts_only(found: TrialResults) -> Finding:  # noqa: ARG001 - the signature of every reader
     """Return an empty finding, for an experiment whose contrasts are its answer."""
     return Finding()
+
+
+def finding_by_task(found: TrialResults, text: Callable[[xr.Dataset], str]) -> Finding:
+    """Return a sentence for each task (and predictor): the text of its decisions."""
+    rows = rows_by_task(found.steps.decisions)
+    return Finding(sentences=tuple(f"{begins}: {text(table)}" for begins, table in rows))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,9 +286,9 @@ def _too_few_for_exact(decisions: xr.Dataset) -> tuple[str, ...]:
     there = int(n.transpose(*decisions["ace"].dims).to_numpy()[undecided & (few > 0)].min())
     n_few = int((undecided & (few > 0)).sum())
     needed = np.ceil(round(3 / (1 - level), 9))
-    vary = "effect does not vary and has" if n_few == 1 else "effects do not vary and have"
+    vary = "effect does not vary between units and is" if n_few == 1 else "effects do not vary between units and are"
     return (
-        f"{n_few:,} {vary} no verdict: that takes {needed:.0f} units, more for several contrasts, and there are "
+        f"{n_few:,} {vary} undecided: a verdict takes {needed:.0f} units, more for several contrasts, and there are "
         f"{there}.",
     )
 
@@ -330,9 +336,9 @@ def over_predictors(effects: xr.Dataset | None) -> Finding:
         for name in [name for name in rows["contrast"].to_numpy() if name in largest]:
             row = rows.sel(contrast=name)
             within, between = format_se(float(row["se_of_each"].median())), format_se(row["between_sd"].item())
-            parts.append(f"{name} {effect_in_words(row)} (sd between {between}, se in one {within})")
+            parts.append(f"{name} {effect_in_words(row)} (sd between predictors {between}, SE within one {within})")
         n = table.sizes["model"]
-        sentences.append(f"Task {task}, over {n} predictors and retrainings of them: {'; '.join(parts)}.")
+        sentences.append(f"Task {task}, over predictors like these {n}: {'; '.join(parts)}.")
     return Finding({NAME: table}, tuple(sentences))
 
 

@@ -216,14 +216,14 @@ class MatchedTrial(Experiment):
                 f"{found['contrast'].to_numpy()[i]}: {found['ace'].to_numpy()[i]:.4g}" for i in order.tolist()
             )
             more = "; ..." if found.sizes["contrast"] > len(order) else ""
-            named = f", the largest {named}{more}" if named else ""
+            named = f"; the largest are {named}{more}" if named else ""
             counts = Counter(rows["verdict"].to_numpy().tolist())
             verdicts = ", ".join(f"{counts[name]:,} {name}" for name in VERDICTS if counts[name])
             n = rows["n_matched"].to_numpy()
             among = f"{n.min():,}" if n.min() == n.max() else f"{n.min():,} to {n.max():,}"
             lines.append(
                 f"{of}: {found.sizes['contrast']:,} of {rows.sizes['contrast']:,} variants have larger effects than "
-                f"matched variants have (false discovery rate {rate:.2g}{named}), each ranked among {among} of them; "
+                f"matched null variants (false discovery rate {rate:.2g}{named}), each ranked among {among} of them; "
                 f"verdicts: {verdicts}."
             )
         return lines
@@ -303,8 +303,9 @@ def _resolution_notes(trial: MatchedTrial) -> list[str]:
     least = max(1, int(np.ceil(k / (q * (m + 1)))))
     return [
         f"p-values among {m:,} null variants (the median) are at least {1 / (m + 1):.2g}: at q < {q:.2g}, {least:,} of "
-        f"{k:,} variants or more must lie beyond all of theirs to be found. Give {nulls_needed(few[0], q):,} a stratum "
-        f"if about {100 * few[0]:g} % of the variants are expected to be real (5 K / (q x expected discoveries))"
+        f"{k:,} variants or more must have effects beyond all of their null variants to be found. Give "
+        f"{nulls_needed(few[0], q):,} a stratum if about {100 * few[0]:g} % of the variants are expected to be real "
+        "(5 K / (q x expected discoveries))"
     ]
 
 

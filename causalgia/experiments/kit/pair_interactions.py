@@ -252,7 +252,7 @@ def _pair_sentences(found: TrialResults, datasets: dict[str, xr.Dataset]) -> Ite
         )
 
 
-_PAIR_VERBS = {"increases": "increase the outcome", "decreases": "decrease it", "undecided": "are undecided"}
+_PAIR_VERBS = {"increases": "increase the outcome in", "decreases": "decrease it in", "undecided": "are undecided in"}
 _MOST_NAMED = 4
 
 
@@ -265,8 +265,8 @@ def _pair_verdicts_text(pairs: xr.Dataset) -> str:
         if (verdicts == verdict).any()
     ]
     if not (verdicts == "increases").any():
-        parts = ["increase the outcome nowhere", *parts]
-    return f"together the two {', '.join(parts)}"
+        parts = ["increase the outcome in no arrangement", *parts]
+    return f"together the two motifs {', '.join(parts)}"
 
 
 def _arrangements_text(cells: xr.Dataset) -> str:
@@ -276,7 +276,7 @@ def _arrangements_text(cells: xr.Dataset) -> str:
     found = {side: [distance for distance, of in placed if of == side] for side in sides}
     shown = [f"{way} {order} at {ranges_text(at)}" for (way, order), at in list(found.items())[:_MOST_NAMED]]
     more = len(found) - len(shown)
-    return ", ".join(shown) + (f" and in {more} more arrangements" if more else "")
+    return ", ".join(shown) + (f" and {more} more arrangements" if more else "")
 
 
 def ranges_text(distances: Sequence[float]) -> str:
@@ -309,14 +309,14 @@ def _interaction_counts(cells: xr.Dataset) -> str:
     counts = [
         f"{(verdicts == verdict).sum():,} {word}" for verdict, word in words.items() if (verdicts == verdict).any()
     ]
-    return f"of {len(verdicts):,} interactions {', '.join(counts)}"
+    return f"of {len(verdicts):,} interactions, {', '.join(counts)}"
 
 
 def _strongest_interaction(cells: xr.Dataset) -> str:
     row = cells.isel(contrast=int(np.abs(cells["ace"].to_numpy()).argmax()))
     if row["ace"].item() == 0:
-        return "all are 0"
-    return f"the strongest, {row['contrast'].item()}, {effect_in_words(row)}"
+        return "all estimates are 0"
+    return f"the strongest is {row['contrast'].item()}, {effect_in_words(row)}"
 
 
 def _period_sentences(period: xr.Dataset, phase: xr.Dataset | None) -> Iterator[str]:
@@ -358,7 +358,7 @@ def draw_pair(answer: Answer) -> Axes:
     largest = cells.isel(contrast=orientation == orientation[size.argmax()])
     if (n := len(set(orientation.tolist()))) > 1:
         largest = largest.assign_attrs(
-            shown=f"orientation {orientation[size.argmax()]}, of {n} the one with the largest interaction"
+            shown=f"orientation {orientation[size.argmax()]}, with the largest interaction of {n}"
         )
     return profile(largest, along="distance", by="order", label="Excess over the sum of both sites alone")
 

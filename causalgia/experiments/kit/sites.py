@@ -466,7 +466,7 @@ def nearest_window(tokens: Tokens, names: tuple[Any, ...], pattern: str | Motif,
     --------
     >>> from causalgia.sequences import encode
     >>> nearest_window(encode(["CCAGATAACC"]), ("peak",), "AGATAAG", 1e-4)
-    "the nearest window, 'AGATAAC' at 2 of 'peak', reads 6 of its 7 letters"
+    "the nearest window, 'AGATAAC' at 2 of sequence 'peak', reads 6 of its 7 letters"
     """
     word = isinstance(pattern, str)
     if isinstance(pattern, str):
@@ -481,7 +481,7 @@ def nearest_window(tokens: Tokens, names: tuple[Any, ...], pattern: str | Motif,
         best = max(best, (int(scores[i, j]), -(first + int(i)), -int(j)))
     score, row, start = best[0], -best[1], -best[2]
     reads = decode(tokens[row : row + 1, start : start + len(table)])[0]
-    where = f"the nearest window, {quoted(reads)} at {start} of {quoted(names[row])},"
+    where = f"the nearest window, {quoted(reads)} at {start} of sequence {quoted(names[row])},"
     if word:
         return f"{where} reads {score} of its {len(table)} letters"
     needed = cutoff(pattern, threshold)  # type: ignore[arg-type]  # a motif, as checked above

@@ -89,14 +89,14 @@ def population_text(null: Genomic) -> str:
     Examples
     --------
     >>> population_text(as_tile_sequences(["ACGTAC", "TTGACA"], 10, 0))
-    'in the population of these 2 sequences, 10 draws of each'
+    'over the population that these 2 sequences represent, 10 draws of each'
     >>> population_text(as_tile_sequences(["ACGTAC"], 10, 0))
     'in this one sequence, over 10 draws'
     """
     n = len(set(null.parent_names))
     if n == 1:
         return f"in this one sequence, over {null.available:,} draws"
-    return f"in the population of these {n:,} sequences, {null.n_draws:,} draws of each"
+    return f"over the population that these {n:,} sequences represent, {null.n_draws:,} draws of each"
 
 
 def sentence_for_each_task(found: TrialResults, text: Callable[[xr.Dataset], str]) -> Finding:

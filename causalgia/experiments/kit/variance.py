@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -222,19 +222,14 @@ def rows_by_task(table: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
             yield f"Task {task}" + (f", model {model}" if of_model else ""), table.sel({"task": task, **of_model})
 
 
-def sentences_by_task(table: xr.Dataset, text: Callable[[xr.Dataset], str]) -> tuple[str, ...]:
-    """Return a sentence for each task (and model) of a table: its beginning, and the text of its rows."""
-    return tuple(f"{begins}: {text(rows)}" for begins, rows in rows_by_task(table))
-
-
 def per_unit(row: xr.Dataset, reach: float, unit: str) -> str:
-    """Return a rise over a range as a slope per unit, "3.5 a copy"; it is shown beside the rise and has no verdict.
+    """Return a rise over a range as a slope per unit, "3.5 per copy"; it is shown beside the rise and has no verdict.
 
     Examples
     --------
     >>> import xarray as xr
-    >>> per_unit(xr.Dataset({"ace": 10.5}), 3, "a copy")
-    '3.5 a copy'
+    >>> per_unit(xr.Dataset({"ace": 10.5}), 3, "per copy")
+    '3.5 per copy'
     """
     return f"{row['ace'].item() / reach:.3g} {unit}"
 

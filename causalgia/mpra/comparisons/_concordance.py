@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.checks import as_int
-from causalgia.errors import DegenerateWarning, EstimateError, printable, quoted
+from causalgia.errors import DegenerateWarning, EstimateError, comma_list, printable, quoted
 from causalgia.estimation import fieller
-from causalgia.estimation.lines import FittedLine, errors_in_both, weighted_line
+from causalgia.estimation.lines import FittedLine, NoSlopeError, errors_in_both, weighted_line
 from causalgia.estimation.request import as_ci_prob, caller_stacklevel
 from causalgia.mpra.comparisons.sides import (
     MatchedEffects,
@@ -101,7 +101,8 @@ def concordance(
     Warns
     -----
     DegenerateWarning
-        If the elements of a contrast all have one effect: it is left out, with a note, unless `pairs` names it.
+        If the elements of a contrast all have one effect, or virtual effects that do not vary beyond their errors: it
+        is left out, with a note, unless `pairs` names it.
 
     References
     ----------
@@ -127,19 +128,25 @@ def concordance(
     n_bins = as_int(n_bins, "n_bins", error=EstimateError)
     sides = effects_by_element(virtual, "virtual", task=task), effects_by_element(measured, "measured")
     names = match_contrasts(sides[0]["contrast"], sides[1]["contrast"], pairs)
-    matched, lost, still = {}, {}, {}
+    parts: dict[str, xr.Dataset] = {}
+    lost, still, vague = {}, {}, {}
     for name, of_virtual in names.items():
         predicted = sides[0][sides[0]["contrast"] == of_virtual]
         observed = sides[1][sides[1]["contrast"] == name]
         pair, unmatched = match_elements(predicted, observed)
         if found := side_without_spread(pair):
             still[name] = found
-        else:
-            matched[name], lost[printable(name)] = pair, unmatched
-    left_out = _contrasts_without_spread(still, named=pairs is not None, others=bool(matched))
-    parts = [_compare_effects(pair, n_bins, alpha, ci_prob) for pair in matched.values()]
-    of_virtual_names = ("contrast", [names[name] for name in matched])
-    combined = _concat_contrasts(parts, list(matched)).assign_coords(virtual_contrast=of_virtual_names)
+            continue
+        try:
+            parts[name] = _compare_effects(pair, n_bins, alpha, ci_prob)
+            lost[printable(name)] = unmatched
+        except NoSlopeError as error:
+            vague[name] = str(error)
+        except EstimateError as error:
+            raise EstimateError(f"contrast {quoted(name)}: {error}") from error
+    left_out = _contrasts_without_spread(still, vague, named=pairs is not None, others=bool(parts))
+    of_virtual_names = ("contrast", [names[name] for name in parts])
+    combined = _concat_contrasts(parts).assign_coords(virtual_contrast=of_virtual_names)
     on_virtual, on_measured = (getattr(side, "attrs", {}) for side in (virtual, measured))
     attrs = {
         "virtual_scale": str(on_virtual.get("contrast_scale", on_virtual.get("scale", "the predictor's scale"))),
@@ -157,15 +164,29 @@ def concordance(
     return with_notes(combined.assign_attrs(attrs), *alone, *left_out)
 
 
-def _contrasts_without_spread(still: Mapping[str, str], *, named: bool, others: bool) -> list[str]:
-    """Return a note on contrasts without spread, name -> why; raise EstimateError if `named` or without `others`."""
-    if still and (named or not others):
-        name, found = next(iter(still.items()))
+def _contrasts_without_spread(
+    still: Mapping[str, str], vague: Mapping[str, str], *, named: bool, others: bool
+) -> list[str]:
+    """Return notes on contrasts that do not vary, or not beyond their errors, name -> why.
+
+    Raises
+    ------
+    EstimateError
+        If they were `named`, or there are no `others`.
+    """
+    if named or not others:
         cure = "name the others: pairs={...}" if others else "compare elements that do differ"
-        msg = f"contrast {quoted(name)}: {found}, and elements that do not differ cannot agree; {cure}"
-        raise EstimateError(msg)
+        for name, found in still.items():
+            msg = f"contrast {quoted(name)}: {found}, and elements that do not differ cannot agree; {cure}"
+            raise EstimateError(msg)
+        for name, found in vague.items():
+            raise EstimateError(f"contrast {quoted(name)}: {found}{f', or {cure}' if others else ''}")
     each = ", ".join(f"{quoted(name)} ({found})" for name, found in still.items())
-    return [f"not compared, because elements that do not differ cannot agree: {each}"] if still else []
+    notes = [f"not compared, because elements that do not differ cannot agree: {each}"] if still else []
+    if vague:
+        each = comma_list(map(quoted, vague))
+        notes.append(f"not compared, because virtual effects do not vary beyond their own standard errors: {each}")
+    return notes
 
 
 def _compare_effects(pair: MatchedEffects, n_bins: int, alpha: float, ci_prob: float) -> xr.Dataset:
@@ -248,19 +269,20 @@ def _agreement_columns(pair: MatchedEffects, alpha: float, ci_prob: float) -> Co
     return columns
 
 
-def _concat_contrasts(parts: list[xr.Dataset], names: list[str]) -> xr.Dataset:
+def _concat_contrasts(parts: Mapping[str, xr.Dataset]) -> xr.Dataset:
     """Concatenate the contrasts, which must have the same elements."""
-    shared = set.intersection(*(set(part["element"].to_numpy().tolist()) for part in parts))
-    common = [e for e in parts[0]["element"].to_numpy().tolist() if e in shared]
-    for part, name in zip(parts, names, strict=True):
+    elements = [part["element"].to_numpy().tolist() for part in parts.values()]
+    shared = set.intersection(*map(set, elements))
+    common = [e for e in elements[0] if e in shared]
+    for name, part in parts.items():
         if part.sizes["element"] != len(common):
             raise EstimateError(
                 f"the contrasts are of different elements ({quoted(name)} has {part.sizes['element']:,}, "
                 f"{len(common):,} are in every contrast); compare one at a time: pairs={{{quoted(name)}: '...'}}"
             )
-    most = max(part.sizes["bin"] for part in parts)
-    whole = [part.pad(bin=(0, most - part.sizes["bin"]), constant_values=0) for part in parts]
-    aligned = [part.sel(element=common).expand_dims(contrast=[name]) for part, name in zip(whole, names, strict=True)]
+    most = max(part.sizes["bin"] for part in parts.values())
+    whole = {name: part.pad(bin=(0, most - part.sizes["bin"]), constant_values=0) for name, part in parts.items()}
+    aligned = [part.sel(element=common).expand_dims(contrast=[name]) for name, part in whole.items()]
     return xr.concat(aligned, dim="contrast", data_vars="all", coords="minimal", compat="override", join="override")
 
 

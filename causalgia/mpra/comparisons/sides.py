@@ -125,9 +125,8 @@ def select_task(effects: xr.Dataset, task: str | None) -> xr.Dataset:
     if task is None and len(tasks) > 1:
         raise ContrastError(f"virtual: there are the tasks {', '.join(tasks)}; say which one was measured: task=")
     if task is not None and str(task) not in tasks:
-        raise ContrastError(
-            f"virtual: there is no task {quoted(task)}{nearest(str(task), tasks)}; it has {', '.join(tasks)}"
-        )
+        hint = nearest(str(task), tasks, then=f"it has {', '.join(tasks)}")
+        raise ContrastError(f"virtual: there is no task {quoted(task)}{hint}")
     return effects.isel(task=tasks.index(str(task)) if task is not None else 0, drop=True)
 
 

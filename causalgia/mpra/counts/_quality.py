@@ -21,7 +21,7 @@ from causalgia.mpra.counts.barcodes import (
     oligo_means,
     read_filters,
 )
-from causalgia.mpra.counts.replicate_faults import as_records, findings
+from causalgia.mpra.counts.replicate_faults import findings
 from causalgia.reporting import format_share
 from causalgia.schema import validate
 from causalgia.types import Array, Ints, Mask
@@ -109,7 +109,7 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     found |= {f"floor_{name}": ("floor", getattr(floors, name)) for name in ("left_out", "oligos", "error")}
     coords["floor"] = floors.floor
     attrs: dict[str, Any] = {"min_dna": min_dna, "outlier": outlier, "advised_floor": floors.advised}
-    attrs["verdicts"] = json.dumps(as_records(findings(counts, sums)))
+    attrs["verdicts"] = json.dumps([one._asdict() for one in findings(counts, sums)])
     return xr.Dataset(found, coords, dict(counts.attrs) | attrs)
 
 

@@ -21,7 +21,7 @@ from causalgia.schema import annotate
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.variant_files import Variant, check_alleles, read_vcf
-from causalgia.sequences.windowed_variants import VariantWindows, variant_windows
+from causalgia.sequences.windowed_variants import VariantWindows, allele_width, variant_windows
 
 REF, ALT = "ref", "alt"
 #: library variables that describe the variant of an oligo, with their values for none
@@ -238,20 +238,16 @@ def _check_lengths(chosen: Sequence[Variant], insert_length: int, offsets: Seque
     for variant in chosen:
         for offset in offsets:
             begin = _allele_start(variant, insert_length, offset)
-            if not 0 <= begin <= insert_length - _allele_width(variant):
+            if not 0 <= begin <= insert_length - allele_width(variant):
                 raise LibraryError(
-                    f"variant {quoted(variant.name)}: at offset {offset:+d} its allele of {_allele_width(variant)} "
+                    f"variant {quoted(variant.name)}: at offset {offset:+d} its allele of {allele_width(variant)} "
                     f"bases leaves the insert of {insert_length}; give longer inserts, smaller offsets=, or drop it"
                 )
 
 
-def _allele_width(variant: Variant) -> int:
-    return max(len(variant.reference), len(variant.alternate))
-
-
 def _allele_start(variant: Variant, insert_length: int, offset: int) -> int:
     """Return the start of the allele in its insert."""
-    return insert_length // 2 - _allele_width(variant) // 2 + int(offset)
+    return insert_length // 2 - allele_width(variant) // 2 + int(offset)
 
 
 def _cut_windows(tiles: Sequence[Tile], fasta: str | PathLike[str], insert_length: int) -> VariantWindows:
@@ -259,7 +255,7 @@ def _cut_windows(tiles: Sequence[Tile], fasta: str | PathLike[str], insert_lengt
     named = [replace(tile.variant, name=tile.name) for tile in tiles]
     begins = [tile.variant.position - tile.start for tile in tiles]
     for tile, begin in zip(tiles, begins, strict=True):
-        if begin > insert_length - _allele_width(tile.variant):
+        if begin > insert_length - allele_width(tile.variant):
             raise LibraryError(
                 f"variant {quoted(tile.variant.name)}: {tile.moved} other tiles have its window, and moved aside it "
                 "leaves the insert; drop some of the alternates of its place"
