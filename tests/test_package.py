@@ -137,7 +137,7 @@ def test_unknown_name_is_an_attribute_error():
 
 def test_error_tree_is_the_one_drawn_in_the_docstring():
     drawn = set(re.findall(r"─ ([A-Z]\w+(?:Error|Warning))\b", errors.__doc__))
-    assert drawn == {*errors.__all__, "NonFiniteError"}
+    assert drawn == {*errors.__all__, "NonFiniteError", "NoSlopeError"}
     assert issubclass(cg.predict.NonFiniteError, errors.PredictorError)
     for name in errors.__all__:
         root = errors.CausalgiaWarning if name.endswith("Warning") else errors.CausalgiaError
