@@ -369,11 +369,11 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file."""
+def write_text(path: Path, text: str | bytes) -> None:
+    """Write a text file, from its text or the bytes that were read from it."""
     check_no_pipe(path, OutcomesError)
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
     except OSError as error:
         raise OutcomesError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
 
@@ -487,7 +487,7 @@ def run_in_folder(
     except StoreError as error:
         there = spec.to_dict()
         if before is not None and spec_files:
-            trial_file.write_bytes(before)  # that of the trial that is there
+            write_text(trial_file, before)  # that of the trial that is there
             with suppress(OutcomesError, UnicodeDecodeError):  # damaged: the store says in its own words what differs
                 there = parse_toml(before.decode(), OutcomesError)
         raise as_other_trial(error, folder, there, spec.to_dict()) from error
