@@ -180,6 +180,13 @@ def test_an_arm_does_not_have_the_name_of_controls():
     assert bare(design).sizes["row"] == 8
 
 
+def test_a_small_design_has_as_many_pairs_as_oligos():
+    order = {"adapters": BARCODED, "barcodes_per_oligo": 2, "barcode_length": 10, "oligo_length": 100}
+    for n_units, pairs in ((5, 10), (12, 20)):
+        arms = bare(pair(n_units), **order, n_duplicates=None)["arm"].values.tolist()
+        assert arms.count("duplicate 1") == arms.count("duplicate 2") == 2 * pairs
+
+
 def test_vendors_limits_and_foreign_values():
     with pytest.raises(LibraryError, match="longer than those of Twist"):
         bare(pair(10, length=290), vendor="twist")

@@ -48,8 +48,8 @@ class Controls:
         unchanged.
     n_duplicates
         A/A pairs: a random sample of the test oligos, each ordered under two more names (elements ``aa0.6380f7``, ...;
-        arms ``duplicate 1`` and ``duplicate 2``) with other barcodes. None: 20 with synthesized barcodes, else 0: there
-        `causalgia.mpra.split_duplicates` splits the barcodes of an oligo at random.
+        arms ``duplicate 1`` and ``duplicate 2``) with other barcodes. None: 20 with synthesized barcodes (of a small
+        design, every oligo), else 0: there `causalgia.mpra.split_duplicates` splits the barcodes of an oligo at random.
     n_promoter_only
         Barcodes of the promoter alone. Its oligo has a filler of the length of an insert between the two cloning sites
         of the junction, so that all oligos have one length; the filler is cut out with the insertion of the reporter.
@@ -197,13 +197,13 @@ def order_numbers(
             f"n_promoter_only={promoter}: an oligo without insert is so short that PCR prefers it. Clone the promoter "
             f"alone by itself, controls=cg.mpra.Controls(n_promoter_only=0); {cure}"
         )
-    arms = len(design.named_arms) if design.assignment == "crossover" else 1
+    test = design.n_units * (len(design.named_arms) if design.assignment == "crossover" else 1)
     return OrderNumbers(
-        test=design.n_units * arms,
+        test=test,
         scrambles=int(controls.n_scrambles),
         positives=given[0],
         negatives=given[1],
-        pairs=(_PAIRS if controls.n_duplicates is None else int(controls.n_duplicates)) if barcodes else 0,
+        pairs=(min(_PAIRS, test) if controls.n_duplicates is None else int(controls.n_duplicates)) if barcodes else 0,
         barcodes=barcodes,
         promoter=promoter,
     )
