@@ -121,7 +121,7 @@ Align = Literal["left", "right", "read_out"]
 """Side of an indel whose bases keep their place in its window; ``"read_out"``: the one with the window's middle."""
 
 LEAST_TO_SHARE = 20
-"""Contrasts from which the law of effects that tasks share is learnt (`causalgia.infer`, ``across="task"``)."""
+"""Contrasts from which the law of effects that tasks share is learned (`causalgia.infer`, ``across="task"``)."""
 
 TARGETS = get_args(Target)
 POINTWISE = get_args(Pointwise)

@@ -44,7 +44,7 @@ from causalgia.posterior.task_covariances import (
     _distinct,
     _Expected,
     canonical_patterns,
-    learnt_patterns,
+    learned_patterns,
     task_errors,
 )
 from causalgia.zoo import Oracle, Word
@@ -59,8 +59,8 @@ def small_problem(seed=1, n=20):
     size = len(TASKS)
     root = rng.normal(size=(n, size, size + 3))
     covariance = root @ root.transpose(0, 2, 1) / size + 0.1 * np.eye(size)
-    learnt = [Pattern("two", rng.normal(size=(size, 2)), 0.3), Pattern("three", rng.normal(size=(size, 3)))]
-    grid = pattern_grid([*canonical_patterns(TASKS), *learnt], np.array([0.3, 1.0, 3.0]))
+    learned = [Pattern("two", rng.normal(size=(size, 2)), 0.3), Pattern("three", rng.normal(size=(size, 3)))]
+    grid = pattern_grid([*canonical_patterns(TASKS), *learned], np.array([0.3, 1.0, 3.0]))
     law = PatternLaw(grid.patterns, grid.pattern, grid.scale, rng.dirichlet(np.ones(len(grid.scale))))
     values, vectors = np.linalg.eigh(covariance)
     return 2 * rng.normal(size=(n, size)), covariance, law, lambda rows: (values[rows], vectors[rows])
@@ -202,7 +202,7 @@ def test_patterns_of_two_groups_are_learnt_with_exact_zeros():
     group = np.array([True] * 3 + [False] * 3)
     truth = 4 * rng.normal(size=(400, 1)) * np.where(first[:, None], group, ~group)
     values, vectors = np.ones((400, 6)), np.broadcast_to(np.eye(6), (400, 6, 6))
-    found = learnt_patterns(truth + rng.normal(size=(400, 6)), values, vectors, n_strong=400)
+    found = learned_patterns(truth + rng.normal(size=(400, 6)), values, vectors, n_strong=400)
     clear = [pattern.loadings.ravel() != 0 for pattern in found if "clear" in pattern.name]
     assert any((one == group).all() for one in clear)
     assert any((one == ~group).all() for one in clear)
@@ -695,12 +695,12 @@ def test_risks_are_steins_by_hand():
 
 def test_each_task_by_itself_is_the_mixture_with_weights_of_others():
     errors = task_errors(estimates_of("one task", n=60, size=2)[1])
-    learnt, used = np.arange(40), np.arange(40, 60)
-    mean, variance = _crossed_alone(errors, learnt, used)
+    learned, used = np.arange(40), np.arange(40, 60)
+    mean, variance = _crossed_alone(errors, learned, used)
     for t in range(2):
         x, v = errors.effect[:, t], errors.variance[:, t]
-        scale = scale_grid(x[learnt], np.sqrt(v[learnt]))
-        density = stats.norm.logpdf(x[learnt, None], 0, np.sqrt(v[learnt, None] + scale**2))
+        scale = scale_grid(x[learned], np.sqrt(v[learned]))
+        density = stats.norm.logpdf(x[learned, None], 0, np.sqrt(v[learned, None] + scale**2))
         weight = mixture_weights(density, null_biased_counts(scale)).weight
         share = weight * stats.norm.pdf(x[used, None], 0, np.sqrt(v[used, None] + scale**2))
         share /= share.sum(axis=1, keepdims=True)
@@ -777,7 +777,7 @@ def test_patterns_start_from_directions_and_principal_components_as_large_as_the
         return plain(effect, values, vectors, starts)
 
     monkeypatch.setattr(task_covariances, "_factor_analyzers", counted)
-    learnt_patterns(effect, np.ones((60, 4)), np.broadcast_to(np.eye(4), (60, 4, 4)), n_strong=50)
+    learned_patterns(effect, np.ones((60, 4)), np.broadcast_to(np.eye(4), (60, 4, 4)), n_strong=50)
     *directions, components = given[0]
     strong = effect[:50]
     value, vector = np.linalg.eigh(strong.T @ strong / 50)

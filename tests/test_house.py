@@ -33,9 +33,9 @@ MOST = {
 #: words that say nothing in a name, and the kinds of guard beside `check_` and `as_`
 VAGUE = {"told", "said", "asked", "kept", "meet", "judged", "checked"}
 GUARDS = ("refuse_", "require_", "ensure_", "must_", "assert_")
-#: spellings of another English than that of the house, which keeps "learnt"
+#: spellings of another English than that of the house, which keeps "learned"
 BRITISH = re.compile(
-    r"\b(?:neighbour|behaviour|colour|favour|grey|licence|centre|programme|labelled(?!\.py|by)|modell|analys(?:e|ed|ing)\b|"
+    r"\b(?:learnt|neighbour|behaviour|colour|favour|grey|licence|centre|programme|labelled(?!\.py|by)|modell|analys(?:e|ed|ing)\b|"
     r"(?:general|linear|maxim|minim|normal|optim|parameter|penal|random|recogn|summar)is(?:e|ed|er|es|ing|ation)\b)",
     re.IGNORECASE,
 )

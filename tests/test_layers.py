@@ -541,7 +541,7 @@ def test_noisy_motifs_are_still_matched():
 
 
 def test_matches_leave_torch_its_threads():
-    """numba's parallel kernels set OpenMP's threads for the process: a network was 17 times slower afterwards."""
+    """numba's parallel kernels set OpenMP's threads for the process: a network was 17 times slower afterward."""
     pytest.importorskip("memelite")
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -25,7 +25,7 @@ from causalgia.posterior.task_covariances import (
     _Parts,
     _shared_error,
     canonical_patterns,
-    learnt_patterns,
+    learned_patterns,
     task_errors,
 )
 from causalgia.types import Array
@@ -126,16 +126,16 @@ def test_a_learnt_pattern_covers_what_is_not_known_of_it(monkeypatch: pytest.Mon
     wide = _Analyzer(np.array([[1.0, 0.2], [0.0, 0.6], [0.3, 0.0]]), 0.5, np.full((3, 2), 0.01))
     monkeypatch.setattr(task_covariances, "_factor_analyzers", lambda *given: [narrow, wide])
     effect = np.random.default_rng(0).normal(size=(20, 3))
-    first, clear, second = learnt_patterns(effect, *units(20, 3), n_strong=20)
-    assert [p.name for p in (first, clear, second)] == ["learnt 1", "learnt 1, clear tasks", "learnt 2"]
+    first, clear, second = learned_patterns(effect, *units(20, 3), n_strong=20)
+    assert [p.name for p in (first, clear, second)] == ["learned 1", "learned 1, clear tasks", "learned 2"]
     np.testing.assert_allclose(first.loadings, narrow.loadings / np.sqrt(4.36))
     assert first.ridge == pytest.approx(0.36 / 4.36)
     np.testing.assert_array_equal(clear.loadings.ravel(), [1.0, 0.0, 0.0])
     np.testing.assert_allclose(second.loadings, wide.loadings / np.sqrt(1.54))
     assert second.ridge == pytest.approx(0.5 / 1.54)
-    assert learnt_patterns(effect, *units(20, 3), n_strong=19) == []
+    assert learned_patterns(effect, *units(20, 3), n_strong=19) == []
     narrow.loadings[:] = 0.1
-    assert len(learnt_patterns(effect, *units(20, 3), n_strong=20)) == 2  # no clear loading is no pattern
+    assert len(learned_patterns(effect, *units(20, 3), n_strong=20)) == 2  # no clear loading is no pattern
 
 
 def test_two_tasks_have_no_components_beside_their_directions(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +143,7 @@ def test_two_tasks_have_no_components_beside_their_directions(monkeypatch: pytes
     monkeypatch.setattr(task_covariances, "_factor_analyzers", lambda *args: given.append(args[3]) or [])
     for size, shapes in ((2, [(2, 1)] * 2), (3, [(3, 1)] * 3 + [(3, 2)]), (8, [(8, 1)] * 4 + [(8, 5)])):
         effect = np.random.default_rng(0).normal(size=(40, size))
-        learnt_patterns(effect, *units(40, size), n_strong=40)
+        learned_patterns(effect, *units(40, size), n_strong=40)
         assert [start.shape for start in given[-2]] == shapes
 
 

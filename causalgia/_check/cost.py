@@ -351,7 +351,7 @@ def _predict_in_batches(part: Predictor, rows: Tokens, size: int) -> None:
 
 @contextmanager
 def at_batch_size(predictor: Predictor, length: int, size: int) -> Iterator[Predictor]:
-    """Yield a predictor with another batch size, if it can be set; restore it afterwards."""
+    """Yield a predictor with another batch size, if it can be set; restore it afterward."""
     if isinstance(predictor, FunctionPredictor):
         sized = copy.copy(predictor)
         sized.batch_size = size

@@ -183,7 +183,7 @@ def mixture_given_factors(effect: Array, noise: Noise, components: Components, f
     """Return the model of the factor scores with the effects integrated out, so that an atom at 0 needs no gradient.
 
     Given the scores f of ``Sigma = L L' + D`` the effects are independent, and each estimate less its ``(L f)_k`` is
-    ``sum_j w_j N(0, s_j^2 + D_k)``. The effects are drawn exactly given f afterwards.
+    ``sum_j w_j N(0, s_j^2 + D_k)``. The effects are drawn exactly given f afterward.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ from causalgia.posterior.pattern_mixture import (
 )
 from causalgia.posterior.posterior_tree import Tree, as_tree
 from causalgia.posterior.scale_mixture import Components, Node, log_component_densities, posterior_normals
-from causalgia.posterior.task_covariances import Pattern, TaskErrors, canonical_patterns, learnt_patterns, task_errors
+from causalgia.posterior.task_covariances import Pattern, TaskErrors, canonical_patterns, learned_patterns, task_errors
 from causalgia.streams import derive
 from causalgia.types import Array, Codes
 
@@ -340,11 +340,11 @@ def share_across_tasks(errors: TaskErrors, names: list[str], key: int) -> Sharin
         found, halves = np.empty((5, *size)), [np.flatnonzero(signs[groups] == sign) for sign in (1, -1)]
         laws.append([])
         for here, other in (halves, halves[::-1]):
-            learnt = _learn(errors, alone.lfsr, other)
+            learned = _learn(errors, alone.lfsr, other)
             effect, rotation = errors.effect[here], _at(errors, here)
             grid, density = canonical, canonical_density[here]
-            if learnt:
-                own = pattern_grid(learnt, scales)
+            if learned:
+                own = pattern_grid(learned, scales)
                 grid = _joined(canonical, own)
                 density = np.hstack([density, log_densities(effect, rotation, own)[:, 1:]])
             law, used = _fitted(grid, density)
@@ -437,7 +437,7 @@ def _learn(errors: TaskErrors, lfsr: Array, half: Codes) -> list[Pattern]:
     best = lfsr[half].min(axis=1)
     n_strong = min(_MOST_STRONG, int((best <= _STRONG).sum()))
     chosen = half[np.argsort(best, kind="stable")[: _BESIDE * n_strong]]
-    return learnt_patterns(errors.effect[chosen], *errors.rotation(chosen), n_strong)
+    return learned_patterns(errors.effect[chosen], *errors.rotation(chosen), n_strong)
 
 
 def _each_task(errors: TaskErrors, key: int) -> tuple[TaskMoments, Callable[[int], Array]]:
@@ -455,13 +455,13 @@ def _each_task(errors: TaskErrors, key: int) -> tuple[TaskMoments, Callable[[int
     return TaskMoments(*columns), draw
 
 
-def _crossed_alone(errors: TaskErrors, learnt: Codes, used: Codes) -> Array:
+def _crossed_alone(errors: TaskErrors, learned: Codes, used: Codes) -> Array:
     """Return mean and variance of each task by itself on the contrasts `used`, with weights from others, (2, n, T)."""
     out = np.empty((2, len(used), errors.effect.shape[1]))
     for t in range(out.shape[2]):
         x, v = errors.effect[:, t], errors.variance[:, t]
-        sd = scale_grid(x[learnt], np.sqrt(v[learnt]))
-        terms = log_component_densities(x[learnt], v[learnt], Components(sd**2, np.ones(len(sd))))
+        sd = scale_grid(x[learned], np.sqrt(v[learned]))
+        terms = log_component_densities(x[learned], v[learned], Components(sd**2, np.ones(len(sd))))
         weight = mixture_weights(terms, null_biased_counts(sd)).weight
         node = Node(1.0, x[used], np.zeros(len(used)), Components(sd**2, weight))
         mean, spread, share = posterior_normals(node, v[used])

@@ -1,6 +1,6 @@
 """Covariances over tasks: patterns ``U = L L' + c I`` of the effects that tasks share, and errors of the estimates.
 
-Canonical patterns say how tasks may share effects (all alike, each by itself, one task alone); others are learnt from
+Canonical patterns say how tasks may share effects (all alike, each by itself, one task alone); others are learned from
 the strongest effects: principal components, and a mixture of factor analyzers (extreme deconvolution). The form low
 rank + constant makes every density exact after one eigendecomposition of the errors, whatever the number of scales.
 
@@ -28,7 +28,7 @@ from causalgia.posterior.mixture import null_biased_counts, scale_grid
 from causalgia.types import Array
 from causalgia.workers.clusters import available_cores
 
-_RANK = 5  # of the largest learnt pattern
+_RANK = 5  # of the largest learned pattern
 _CLUSTERS = 4  # directions that the strongest effects are sorted into
 _MOST_FITS = 100  # of sorting and of EM
 _SETTLED = 1e-4  # gain of the log likelihood in nats an effect
@@ -84,14 +84,14 @@ def canonical_patterns(names: Sequence[str]) -> list[Pattern]:
     return [Pattern("independent", np.empty((n, 0)), 1.0), Pattern("equal", one), *partly, *alone]
 
 
-def learnt_patterns(effect: Array, values: Array, vectors: Array, n_strong: int) -> list[Pattern]:
-    """Return patterns learnt from strong effects: main directions and principal components, refined by EM.
+def learned_patterns(effect: Array, values: Array, vectors: Array, n_strong: int) -> list[Pattern]:
+    """Return patterns learned from strong effects: main directions and principal components, refined by EM.
 
     Parameters
     ----------
     effect
         Estimates of n contrasts in T tasks, (n, T): first the strong ones, which give the start, then weaker ones.
-        Were there none of these, the errors that made effects strong would be learnt as effects.
+        Were there none of these, the errors that made effects strong would be learned as effects.
     values, vectors
         Eigenvalues, (n, T), and eigenvectors, (n, T, T), of the covariance of their errors.
     n_strong
@@ -107,7 +107,7 @@ def learnt_patterns(effect: Array, values: Array, vectors: Array, n_strong: int)
     Notes
     -----
     Extreme deconvolution of a singular U never leaves the space in which it starts. The ridge c, which is estimated as
-    well, lets loadings turn. A learnt loading of .01 where the truth is 0 would have a certain sign: so c is never less
+    well, lets loadings turn. A learned loading of .01 where the truth is 0 would have a certain sign: so c is never less
     than four sampling variances of a loading, and without it loadings below four standard errors are exactly 0.
 
     References
@@ -120,7 +120,7 @@ def learnt_patterns(effect: Array, values: Array, vectors: Array, n_strong: int)
     >>> rng = np.random.default_rng(0)
     >>> shared = rng.normal(0, 4, size=(200, 1)) * [1.0, 1.0, 0.0]
     >>> unit = np.ones((200, 3)), np.broadcast_to(np.eye(3), (200, 3, 3))
-    >>> patterns = learnt_patterns(shared + rng.normal(size=(200, 3)), *unit, n_strong=200)
+    >>> patterns = learned_patterns(shared + rng.normal(size=(200, 3)), *unit, n_strong=200)
     >>> patterns[1].loadings.ravel() != 0
     array([ True,  True, False])
     """
@@ -136,10 +136,10 @@ def learnt_patterns(effect: Array, values: Array, vectors: Array, n_strong: int)
     parts = _distinct(_factor_analyzers(effect, values, vectors, starts))
     for i, part in enumerate(_factor_analyzers(effect, values, vectors, [part.loadings for part in parts])):
         floor = _DOUBTED**2 * float(part.loading_variance.sum(axis=1).max())
-        found.append((f"learnt {i + 1}", part.loadings, max(part.ridge, floor)))
+        found.append((f"learned {i + 1}", part.loadings, max(part.ridge, floor)))
         if part.loadings.shape[1] == 1:
             clear = part.loadings**2 > _CLEAR**2 * part.loading_variance
-            found.append((f"learnt {i + 1}, clear tasks", np.where(clear, part.loadings, 0.0), 0.0))
+            found.append((f"learned {i + 1}, clear tasks", np.where(clear, part.loadings, 0.0), 0.0))
     return [_as_unit(*pattern) for pattern in found if (pattern[1] ** 2).sum() > 0]
 
 

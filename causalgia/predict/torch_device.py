@@ -424,7 +424,7 @@ def _used_by(held: Any) -> list[Any]:
 
 @contextmanager
 def in_eval_mode(module: torch.nn.Module) -> Iterator[None]:
-    """Hold a network in eval mode, locked against other threads, and restore its training flags afterwards.
+    """Hold a network in eval mode, locked against other threads, and restore its training flags afterward.
 
     Training flags belong to the module, not to a thread: if they were restored while another thread is in the forward
     pass, that pass would continue in training mode and give wrong answers. Parts of a frozen network have no flag.

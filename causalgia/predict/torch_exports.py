@@ -31,7 +31,7 @@ def differentiable(predictor: Predictor) -> Iterator[Differentiable]:
     """Yield a predictor as a function of one-hot rows, with gradients: (n, 4, length) in the order ACGT to (n, tasks).
 
     The function applies what `predict` applies: the order of the letters, the layout, the read-out, both strands and
-    the choice of tasks. The network is in eval mode meanwhile, its weights and flags are as before afterwards.
+    the choice of tasks. The network is in eval mode meanwhile, its weights and flags are as before afterward.
 
     Parameters
     ----------

@@ -161,7 +161,7 @@ def _missed(share: float, row: Mapping[str, Any]) -> str:
 
 
 CHANGED_OUTCOMES = (
-    "The outcomes are not those that this run recorded: their values were changed afterwards, which no protocol covers."
+    "The outcomes are not those that this run recorded: their values were changed afterward, which no protocol covers."
 )
 
 

@@ -1,4 +1,4 @@
-"""Command lines that are changed at random: each runs in a folder that is put back afterwards."""
+"""Command lines that are changed at random: each runs in a folder that is put back afterward."""
 
 from __future__ import annotations
 
