@@ -196,7 +196,7 @@ def test_the_weights_are_those_of_the_whole_program():
     assert objective(found) == pytest.approx(objective(whole), abs=1e-5)
 
 
-def test_patterns_of_two_groups_are_learnt_with_exact_zeros():
+def test_patterns_of_two_groups_are_learned_with_exact_zeros():
     rng = np.random.default_rng(3)
     first = rng.random(400) < 0.5
     group = np.array([True] * 3 + [False] * 3)

@@ -246,7 +246,7 @@ def test_intervals_cover_with_ten_elements():
     assert abs(np.mean(rows) - 0.95) < 4 * np.std(rows) / np.sqrt(len(rows))
 
 
-def test_what_was_simulated_is_learnt():
+def test_what_was_simulated_is_learned():
     counts, _ = drawn(7, n=300, **TWO_LAYERS)
     fit = fitted(counts)
     assert fit.attrs["sd_barcode"] == pytest.approx(0.6, abs=0.06)

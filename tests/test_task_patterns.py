@@ -120,7 +120,7 @@ def test_directions_are_the_principal_axes_of_the_effects_nearest_to_them() -> N
         assert abs(direction @ vectors[:, -1]) == pytest.approx(1)
 
 
-def test_a_learnt_pattern_covers_what_is_not_known_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_learned_pattern_covers_what_is_not_known_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its ridge is at least four sampling variances; clear loadings are those beyond four standard errors."""
     narrow = _Analyzer(np.array([[2.0], [0.1], [1.0]]), 0.01, np.array([[0.04], [0.01], [0.09]]))
     wide = _Analyzer(np.array([[1.0, 0.2], [0.0, 0.6], [0.3, 0.0]]), 0.5, np.full((3, 2), 0.01))

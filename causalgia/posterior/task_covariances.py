@@ -107,8 +107,8 @@ def learned_patterns(effect: Array, values: Array, vectors: Array, n_strong: int
     Notes
     -----
     Extreme deconvolution of a singular U never leaves the space in which it starts. The ridge c, which is estimated as
-    well, lets loadings turn. A learned loading of .01 where the truth is 0 would have a certain sign: so c is never less
-    than four sampling variances of a loading, and without it loadings below four standard errors are exactly 0.
+    well, lets loadings turn. A learned loading of .01 where the truth is 0 would have a certain sign: so c is never
+    less than four sampling variances of a loading, and without it loadings below four standard errors are exactly 0.
 
     References
     ----------

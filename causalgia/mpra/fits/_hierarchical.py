@@ -129,7 +129,7 @@ def hierarchical(counts: xr.Dataset, request: FitRequest, client: Client | None 
     return replace(found, attrs=dict(found.attrs) | {"sd_shared": sd_shared / LOG2})
 
 
-def _learn_layers(cells: CountCells, responses: Responses, grid: Grid, client: Client | None) -> LearntNoise:
+def _learn_layers(cells: CountCells, responses: Responses, grid: Grid, client: Client | None) -> LearnedNoise:
     tb, tr = _grid_variances(grid)
     bounds = _block_bounds(cells)
     found = mapped(
@@ -179,7 +179,7 @@ def _grid_variances(grid: Grid) -> tuple[Array, Array]:
 
 
 def _fit_effects(
-    cells: CountCells, responses: Responses, noise: LearntNoise, grid: Grid, request: FitRequest, client: Client | None
+    cells: CountCells, responses: Responses, noise: LearnedNoise, grid: Grid, request: FitRequest, client: Client | None
 ) -> FittedEffects:
     tb, tr = _grid_variances(grid)
     bounds = _block_bounds(cells)
@@ -213,7 +213,7 @@ def student_from_half_widths(outer: Array, far: Array) -> tuple[Array, Array]:
 
 
 def _model_attrs(
-    cells: CountCells, responses: Responses, noise: LearntNoise, grid: Grid
+    cells: CountCells, responses: Responses, noise: LearnedNoise, grid: Grid
 ) -> dict[str, float | int | str]:
     of_barcodes, of_replicates = (bool(np.isfinite(nodes[0])) for nodes in (grid.barcode, grid.replicate))
     limits = ("" if of_barcodes else ", of these barcodes") + ("" if of_replicates else ", in this replicate")
@@ -278,7 +278,7 @@ def remove_shared_noise(cells: CountCells) -> tuple[CountCells, float]:
 
 
 TYPICAL_BARCODE, TYPICAL_REPLICATE, SPREAD = 2.0 * LOG2, 1.0 * LOG2, 0.5
-N_LEARNT, N_DRAWS, LEAST, WIDER, STEP, FLATTEST = 2_000, 96, 1e-3, 1.4, 0.05, 2.0
+N_LEARNED, N_DRAWS, LEAST, WIDER, STEP, FLATTEST = 2_000, 96, 1e-3, 1.4, 0.05, 2.0
 NARROWEST, WIDEST, STEEPEST = -5.0, 1.0, 3.0
 _Loss: TypeAlias = Callable[[Array], float]
 
@@ -292,7 +292,7 @@ class Grid:
 
 
 @dataclass(frozen=True, eq=False)
-class LearntNoise:
+class LearnedNoise:
     """Noise layers learned from all elements.
 
     Attributes
@@ -313,7 +313,7 @@ class LearntNoise:
     correlation: float
 
 
-def learn_noise(density: Array, grid: Grid) -> LearntNoise:
+def learn_noise(density: Array, grid: Grid) -> LearnedNoise:
     """Learn the prior from the log densities (E, I, J) of all elements, and return each element's posterior.
 
     ``(log sd_barcode, log sd_replicate)`` is bivariate normal over elements. The five parameters have weak priors:
@@ -323,7 +323,7 @@ def learn_noise(density: Array, grid: Grid) -> LearntNoise:
     """
     E = len(density)
     L = np.exp(density - density.max(axis=(1, 2), keepdims=True)).reshape(E, -1)
-    few = L[np.unique(np.linspace(0, E - 1, min(E, N_LEARNT)).astype(int))]
+    few = L[np.unique(np.linspace(0, E - 1, min(E, N_LEARNED)).astype(int))]
 
     def loss(x: Array) -> float:
         prior = _log_prior(x)
@@ -340,7 +340,7 @@ def learn_noise(density: Array, grid: Grid) -> LearntNoise:
     W = L * ((weights / np.maximum(L @ tables.T, 1e-300)) @ tables)
     W /= W.sum(axis=1, keepdims=True)
     found = weights @ np.column_stack([np.exp(draws[:, :4]), np.tanh(draws[:, 4])])
-    return LearntNoise(W.reshape(density.shape), *(float(v) for v in found[[0, 2, 1, 3, 4]]))
+    return LearnedNoise(W.reshape(density.shape), *(float(v) for v in found[[0, 2, 1, 3, 4]]))
 
 
 def grid_prior(x: Array, grid: Grid) -> Array:
