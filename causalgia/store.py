@@ -34,6 +34,7 @@ _SECONDS, _BYTES_A_SECOND, _PATIENCE = 10, 10**7, 12
 _FREE, _RATIO = 2**28, 1_100
 _ROOM = 2**30
 _REFUSED = 3
+_READING: dict[str, Any] = {"engine": "h5netcdf", "decode_times": False, "phony_dims": "access"}
 
 
 if not TYPE_CHECKING:  # which would take any name
@@ -99,14 +100,14 @@ def read_netcdf(path: Path) -> xr.Dataset:
     """
     check_file(path)
     with _as_damage_error(path):
-        return xr.load_dataset(path, engine="h5netcdf", decode_times=False)
+        return xr.load_dataset(path, **_READING)
 
 
 def read_tree(path: Path) -> xr.DataTree:
     """Read a tree of Datasets into memory, after `check_file`."""
     check_file(path)
     with _as_damage_error(path):
-        return xr.load_datatree(path, engine="h5netcdf", decode_times=False)
+        return xr.load_datatree(path, **_READING)
 
 
 def check_file(path: Path) -> None:
@@ -164,7 +165,7 @@ def read_within_limits(path: Path, kind: str = "netCDF") -> None:
     _limit_memory(_ROOM)
     _limit_memory(_ROOM + 2 * _declared_bytes(path))
     if kind == "netCDF":
-        xr.load_datatree(path, engine="h5netcdf", decode_times=False)
+        xr.load_datatree(path, **_READING)
     else:
         import h5py
 

@@ -182,6 +182,12 @@ def test_files_that_reach_into_others_are_refused(foreign, tmp_path, change, sea
         store.read_tree(path)
 
 
+def test_a_foreign_file_without_names_of_dims_is_read_without_a_warning_of_xarray(tmp_path):
+    with h5py.File(tmp_path / "x.nc", "w") as file:
+        file["x"] = np.zeros((2, 3))
+    assert store.read_netcdf(tmp_path / "x.nc")["x"].shape == (2, 3)
+
+
 @pytest.mark.parametrize("names", [("x%41", "xA"), ("%75nit", "unit"), ("un%69t", "unit")])
 def test_names_that_are_the_same_once_read_are_refused(tmp_path, names):
     """A name is stored in percent escapes, of which a file of ours has one form each."""
