@@ -86,9 +86,10 @@ def decide(
         1 minus the bound on the error rate.
     error
         The error rate that is bounded. Of estimates: ``"bh"``, the expected share of false verdicts in a family, or
-        ``"holm"``, the probability of any, for directions and negligible effects separately. Of a posterior:
-        ``"local"``, the error of each verdict by itself, or ``"bayes_fdr"``, the mean error of the verdicts of each
-        kind. Of effects: ``"bootstrap_t"``, the probability of any false verdict. ``"auto"``: ``"bh"`` or ``"local"``.
+        ``"holm"``, the probability of any, for directions and negligible effects separately. Of estimates or a
+        posterior: ``"local"``, the error of each verdict by itself (tests are not adjusted). Of a posterior also
+        ``"bayes_fdr"``, the mean error of the verdicts of each kind. Of effects: ``"bootstrap_t"``, the probability of
+        any false verdict. ``"auto"``: ``"bh"`` of estimates, ``"local"`` of a posterior.
     rare
         Share of the backgrounds on which an effect must not be missed: no effect is negligible before ``-log(1 - level)
         / rare`` independent backgrounds were drawn (``3 / rare`` at .95). ``"none"``: rare, large effects are assumed
