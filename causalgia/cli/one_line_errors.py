@@ -202,7 +202,7 @@ _PLAIN = {  # message of the parser -> plain message
     r"'[^']*' is not a valid float( range)?": "give a number, such as 0.5",
     r"\S+ is not in the range x>=([\d.]*\d)": r"give \1 or more",
     r"Input should be greater than or equal to (\S+)": r"give \1 or more",
-    r"\. Did you mean": "; did you mean",
+    r"\. Did you mean ([^?]*\?).*": r"; did you mean \1",  # some versions say it twice
 }
 
 
