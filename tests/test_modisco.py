@@ -95,8 +95,8 @@ def test_a_map_of_zeros_and_short_sequences():
     assert cg.propose(sequences=rows, predictor=nothing, method="modisco", rng=0).sizes["pattern"] == 0
     with pytest.raises(AttributionError, match="50 positions, and sequences 41"):
         cg.propose(sequences=rows[:, :41], predictor=nothing, method="modisco", rng=0)
-    with pytest.raises(AttributionError, match="leave level= out"):
-        cg.propose(sequences=rows, predictor=nothing, method="modisco", level=0.1, rng=0)
+    with pytest.raises(AttributionError, match="leave null_share= out"):
+        cg.propose(sequences=rows, predictor=nothing, method="modisco", null_share=0.1, rng=0)
     maps = cg.attribute(rows, nothing, method="shapley", rng=0)
     with pytest.raises(AttributionError, match="the observed one alone"):
         cg.propose(maps, predictor=nothing, method="modisco", rng=0)
