@@ -25,8 +25,8 @@ REASONS: dict[str, str] = {
     "verbs: across_predictors, predictors, share of linear": (
         "an estimate takes a worker some 30 ms, and the 1.1 MB of outcomes that it reads are sent twice (to the "
         "scheduler, and on to the worker): sending outcomes, reading estimates and combining them take the calling "
-        "process, which shares the two cores with the workers, a sixth of the time of the call; by processor time, 0.84 "
-        "is the most that two cores allow"
+        "process, which shares the two cores with the workers, a sixth of the time of the call; by processor time, "
+        "0.84 is the most that two cores allow"
     ),
     "variant_scores: variants / bare forwards": (
         "measured at a load of 9 on 4 cores; on a quieter day the ratio was 1.09 with the same number of passes"
