@@ -385,19 +385,19 @@ def _check_functions(made: torch.nn.Module, originals: set[int]) -> None:
     `deepcopy` copies no function: a hook that writes into a dict of its network goes on writing into the original's,
     and the copy reads what its own held when it was made.
     """
+    waiting: list[Any] = []
     for part in made.modules():
         own = vars(part)
-        hooks = chain(*(own.get(name, {}).values() for name in ("_forward_pre_hooks", "_forward_hooks")))
-        waiting: list[Any] = [*hooks, *(held for held in own.values() if isinstance(held, FunctionType | partial))]
-        seen: set[int] = set()
-        while waiting:
-            held = waiting.pop()
-            if id(held) in originals:
-                raise PredictorError(
-                    "a hook or another function uses a part of it, and would use the original's; make it a method"
-                )
-            if id(held) in seen:
-                continue
+        waiting += chain(*(own.get(name, {}).values() for name in ("_forward_pre_hooks", "_forward_hooks")))
+        waiting += [held for held in own.values() if isinstance(held, FunctionType | partial)]
+    seen: set[int] = set()
+    while waiting:
+        held = waiting.pop()
+        if id(held) in originals:
+            raise PredictorError(
+                "a hook or another function uses a part of it, and would use the original's; make it a method"
+            )
+        if id(held) not in seen:
             seen.add(id(held))
             waiting += _used_by(held)
 
