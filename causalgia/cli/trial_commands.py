@@ -36,7 +36,7 @@ from causalgia.cli.options import (
     trial_seed,
 )
 from causalgia.cli.tables import echo, print_written
-from causalgia.errors import DesignError, OutcomesError, ProtocolError, quoted_if_commas, shell_word
+from causalgia.errors import DesignError, OutcomesError, ProtocolError, comma_list, shell_word
 
 if TYPE_CHECKING:
     from causalgia.analysis import Analysis
@@ -284,7 +284,7 @@ def _plan_lines(spec: TrialSpec, protocol: Protocol) -> list[str]:
     n = design.n_units * outcomes_per_unit(design)
     weights = spec.predictor.weights
     members = len(weights) if isinstance(weights, tuple) else 1
-    names = ", ".join(quoted_if_commas(protocol.contrasts[:_MOST_ARMS]))
+    names = comma_list(protocol.contrasts[:_MOST_ARMS])
     estimand, scale = protocol.estimand.removesuffix(", on outcome"), spec.predictor.scale  # known if the file says it
     if isinstance(scale, str) and estimand != protocol.estimand:
         estimand = f"{estimand}, on {scale}"

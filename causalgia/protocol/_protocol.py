@@ -34,8 +34,8 @@ from causalgia.errors import (
     PredictorError,
     ProtocolError,
     RandomnessError,
+    comma_list,
     quoted,
-    quoted_if_commas,
 )
 from causalgia.predict import Predictor
 from causalgia.protocol.lock_file import (
@@ -454,7 +454,7 @@ class Protocol:
 
     def __repr__(self) -> str:
         lock = "not locked" if self.sha256 is None else f"locked {self.locked}, SHA-256 {self.sha256[:16]}..."
-        plan, shown_contrasts = self.analysis, ", ".join(quoted_if_commas(self.contrasts[:6]))
+        plan, shown_contrasts = self.analysis, comma_list(self.contrasts[:6])
         more = f", ... ({len(self.contrasts):,})" if len(self.contrasts) > 6 else ""
         until = "" if self.until is None else f" at most, until {self.stopping_rule()}"
         return "\n".join(

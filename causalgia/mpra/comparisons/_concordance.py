@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.checks import as_int
-from causalgia.errors import DegenerateWarning, EstimateError, comma_list, printable, quoted
+from causalgia.errors import DegenerateWarning, EstimateError, printable, quoted
 from causalgia.estimation import fieller
 from causalgia.estimation.lines import FittedLine, NoSlopeError, errors_in_both, weighted_line
 from causalgia.estimation.request import as_ci_prob, caller_stacklevel
@@ -129,7 +129,7 @@ def concordance(
     sides = effects_by_element(virtual, "virtual", task=task), effects_by_element(measured, "measured")
     names = match_contrasts(sides[0]["contrast"], sides[1]["contrast"], pairs)
     parts: dict[str, xr.Dataset] = {}
-    lost, still, vague = {}, {}, {}
+    lost, still, imprecise = {}, {}, {}
     for name, of_virtual in names.items():
         predicted = sides[0][sides[0]["contrast"] == of_virtual]
         observed = sides[1][sides[1]["contrast"] == name]
@@ -141,10 +141,10 @@ def concordance(
             parts[name] = _compare_effects(pair, n_bins, alpha, ci_prob)
             lost[printable(name)] = unmatched
         except NoSlopeError as error:
-            vague[name] = str(error)
+            imprecise[name] = str(error)
         except EstimateError as error:
             raise EstimateError(f"contrast {quoted(name)}: {error}") from error
-    left_out = _contrasts_without_spread(still, vague, named=pairs is not None, others=bool(parts))
+    left_out = _contrasts_without_spread(still, imprecise, named=pairs is not None, others=bool(parts))
     of_virtual_names = ("contrast", [names[name] for name in parts])
     combined = _concat_contrasts(parts).assign_coords(virtual_contrast=of_virtual_names)
     on_virtual, on_measured = (getattr(side, "attrs", {}) for side in (virtual, measured))
@@ -165,7 +165,7 @@ def concordance(
 
 
 def _contrasts_without_spread(
-    still: Mapping[str, str], vague: Mapping[str, str], *, named: bool, others: bool
+    still: Mapping[str, str], imprecise: Mapping[str, str], *, named: bool, others: bool
 ) -> list[str]:
     """Return notes on contrasts that do not vary, or not beyond their errors, name -> why.
 
@@ -179,12 +179,12 @@ def _contrasts_without_spread(
         for name, found in still.items():
             msg = f"contrast {quoted(name)}: {found}, and elements that do not differ cannot agree; {cure}"
             raise EstimateError(msg)
-        for name, found in vague.items():
+        for name, found in imprecise.items():
             raise EstimateError(f"contrast {quoted(name)}: {found}{f', or {cure}' if others else ''}")
     each = ", ".join(f"{quoted(name)} ({found})" for name, found in still.items())
     notes = [f"not compared, because elements that do not differ cannot agree: {each}"] if still else []
-    if vague:
-        each = comma_list(map(quoted, vague))
+    if imprecise:
+        each = ", ".join(map(quoted, imprecise))
         notes.append(f"not compared, because virtual effects do not vary beyond their own standard errors: {each}")
     return notes
 
