@@ -151,7 +151,7 @@ def steps(
     2.333
     """
     if not keeps_effects(outcomes):
-        validate(outcomes, "outcomes")
+        validate(outcomes, "outcomes", gaps=True)
     requested = requested_analysis(outcomes, analysis)
     check_rope(requested)
     key = root_key(rng)

@@ -214,6 +214,43 @@ def has_positions(dataset: object) -> bool:
     return any(name in dataset and "position" in dataset[name].dims for name in _MEASURED)
 
 
+INCOMPLETE = "incomplete"
+"""The assignment of a table in which some units lack some arms."""
+
+
+def has_gaps(dataset: object) -> bool:
+    """Return whether outcomes, or effects made of them, lack cells of units by arms.
+
+    Such outcomes have NaN where nothing was measured; what `contrast` makes of them keeps the outcomes, because a unit
+    that lacks an arm has no individual effect. Outcomes of which all gaps were left out are those of a crossover.
+
+    Examples
+    --------
+    >>> y = xr.Dataset({"outcome": (("unit", "arm", "task"), [[[1.0], [np.nan]]])}, attrs={"assignment": "incomplete"})
+    >>> has_gaps(y), has_gaps(y.isel(arm=[0]))
+    (True, False)
+    """
+    if not isinstance(dataset, xr.Dataset) or dataset.attrs.get("assignment") != INCOMPLETE:
+        return False
+    if "outcome" not in dataset or not {"unit", "arm"} <= set(dataset["outcome"].dims):
+        return False
+    return "contrast" in dataset.dims or bool(np.isnan(dataset["outcome"].to_numpy()).any())
+
+
+def gaps_in_words(dataset: xr.Dataset) -> str:
+    """Return how many of the cells of a table with gaps are missing.
+
+    Examples
+    --------
+    >>> y = xr.Dataset({"outcome": (("unit", "arm", "task"), [[[1.0], [np.nan]]])})
+    >>> gaps_in_words(y)
+    '1 of 2 cells is missing'
+    """
+    missing = np.isnan(dataset["outcome"].to_numpy())
+    n = int(missing.sum())
+    return f"{n:,} of {missing.size:,} cells {'is' if n == 1 else 'are'} missing"
+
+
 def positions_of(curves: xr.Dataset) -> NDArray[Any]:
     """Return the positions of curves, in bp.
 

@@ -48,7 +48,7 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
 }
 
 
-def validate(dataset: xr.Dataset, kind: Kind, *, positions: bool = False) -> xr.Dataset:
+def validate(dataset: xr.Dataset, kind: Kind, *, positions: bool = False, gaps: bool = False) -> xr.Dataset:
     """Check a Dataset against the schema and return it; effects as `causalgia.effect_table.EffectTable`.
 
     Lazy variables (dask) are read once, a few blocks at a time.
@@ -62,6 +62,8 @@ def validate(dataset: xr.Dataset, kind: Kind, *, positions: bool = False) -> xr.
     positions
         Whether outcomes, effects, moments and estimates may have a dim ``position`` before ``task``, as those of a
         predictor with a `causalgia.Track` have.
+    gaps
+        Whether outcomes and effects may lack cells of units by arms, as those of `causalgia.from_frame` may.
 
     Returns
     -------
@@ -85,6 +87,7 @@ def validate(dataset: xr.Dataset, kind: Kind, *, positions: bool = False) -> xr.
     check_dataset(dataset, kind)
     if kind in _OF_POSITIONS and not positions:
         check_no_positions(dataset, kind)
+    gaps = _gaps_allowed(dataset, kind, gaps)
     for dim in _REQUIRED_DIMS[kind]:
         if dim not in dataset.dims:
             raise OutcomesError(f"{kind}: no dim {quoted(dim)}{_reason_and_cure(dataset, dim, kind)}")
@@ -94,7 +97,7 @@ def validate(dataset: xr.Dataset, kind: Kind, *, positions: bool = False) -> xr.
         _validate_counts(dataset)
     if kind == "outcomes" and "outcome" not in dataset:
         raise OutcomesError(f"outcomes: no variable 'outcome'{_reason_and_cure(dataset, 'outcome', kind)}")
-    if kind == "effects" and "ice" not in dataset and not {"outcome", "assigned"} <= set(dataset.variables):
+    if kind == "effects" and not ("ice" in dataset or gaps or {"outcome", "assigned"} <= set(dataset.variables)):
         raise OutcomesError(
             "effects: neither 'ice' (crossover) nor 'outcome' and 'assigned' (parallel); use cg.contrast"
         )
@@ -103,6 +106,7 @@ def validate(dataset: xr.Dataset, kind: Kind, *, positions: bool = False) -> xr.
             continue
         if row.name in dataset.variables:
             array = _with_finite_limits(dataset, row.name)
+            array = array.fillna(0.0) if gaps and row.name == "outcome" else array
             _validate_variable(array, row, kind)
         elif row.required:
             raise OutcomesError(
@@ -152,6 +156,24 @@ def check_no_positions(dataset: xr.Dataset, kind: str) -> None:
             "track out, cg.TorchPredictor(..., track=, reduce=[cg.Window('TSS', -50, 50)]), or take one position, "
             ".isel(position=...). Curves have cg.contrast, cg.estimate, cg.simultaneous(over='position') and cg.report"
         )
+
+
+def _gaps_allowed(dataset: xr.Dataset, kind: Kind, gaps: bool) -> bool:
+    """Return whether a Dataset has gaps; raise OutcomesError where every unit is needed under every arm."""
+    if kind not in ("outcomes", "effects"):
+        return False
+    from causalgia.effect_table import gaps_in_words, has_gaps
+
+    if not has_gaps(dataset):
+        return False
+    if not gaps:
+        takes = "cg.estimate takes these effects, and what follows it its estimates"
+        takes = takes if kind == "effects" else "cg.contrast and cg.analyze take this table as it is"
+        raise OutcomesError(
+            f"{kind}: {gaps_in_words(dataset)}, so that some units have no individual effects, and here those of every "
+            f"unit are needed; {takes}, or use the units with every arm: outcomes.dropna('unit')"
+        )
+    return True
 
 
 def _reason_and_cure(dataset: xr.Dataset, lacking: str, kind: Kind) -> str:

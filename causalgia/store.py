@@ -407,7 +407,7 @@ def load(path: str | Path, kind: Kind) -> xr.Dataset:
     objects = [array for array in read.coords.values() if array.dtype.kind == "O"]
     read = read.assign_coords({array.name: array.copy(data=array.to_numpy().astype(np.str_)) for array in objects})
     try:
-        return validate(read, kind, positions=True)
+        return validate(read, kind, positions=True, gaps=True)
     except OutcomesError as error:
         raise OutcomesError(f"{source}: {error}") from error
 

@@ -135,7 +135,8 @@ SCHEMA: tuple[Variable, ...] = (
             ("unit", "task", "model"),
         ),
         "f",
-        "potential outcome Y(arm), on attrs['scale']; without the arm dim where each unit received one arm",
+        "potential outcome Y(arm), on attrs['scale']; without the arm dim where each unit received one arm; NaN in a "
+        "cell that an incomplete table lacks",
     ),
     Variable(
         "sampling_covariance",

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from causalgia.analysis import Analysis, exploratory_attrs
 from causalgia.choices import Scale
-from causalgia.effect_table import folded, has_positions, tasks_in_table, unfolded
+from causalgia.effect_table import INCOMPLETE, folded, gaps_in_words, has_gaps, has_positions, tasks_in_table, unfolded
 from causalgia.effects.contrast_weights import (
     Contrasts,
     Weights,
@@ -87,7 +87,7 @@ def contrast(
     ----------
     outcomes
         From `causalgia.run` or `from_frame`: a crossover, ``outcome (unit, arm, task[, model])``, or a parallel trial,
-        ``outcome (unit, task[, model])`` and ``assigned (unit)``. With a dim ``position`` before task (curves), the
+        ``outcome (unit, task[, model])`` and ``assigned (unit)``; or a table with gaps of `from_frame`. With a dim ``position`` before task (curves), the
         effects have it, too.
     control
         The arm that is subtracted from every other arm; each contrast has the name of its treatment arm. A number
@@ -124,8 +124,9 @@ def contrast(
     Dataset
         Crossover: ``ice (unit, contrast, task[, model])``, with ``constant`` where all units have the same ICE within
         rounding and ``zero`` where it may be 0. Parallel trial: ``outcome`` on the scale g, ``assigned`` and
-        ``rounding``. Both: ``weight (contrast, arm)``, ``control_sd``, ``do (contrast)``, and attrs that describe the
-        estimand; attrs["exploratory"] names settings that differ from the stored analysis.
+        ``rounding``. Table with gaps: ``outcome (unit, arm, task)`` on the scale g, NaN where it is missing, from which
+        `estimate` fits all arms together. All: ``weight (contrast, arm)``, ``control_sd``, ``do (contrast)``, and attrs
+        that describe the estimand; attrs["exploratory"] names settings that differ from the stored analysis.
 
     Raises
     ------
@@ -133,7 +134,8 @@ def contrast(
         If several of `control`, `contrasts` and `interaction` are given, or none and none is stored; if an arm or
         factor is unknown, a text is not linear in the arms or repeats a contrast, weights do not sum to zero, a cell of
         the factorial is empty or occurs twice, the scale is impossible for an outcome, or a contrast names an unknown
-        task, or tasks on different scales (coordinate ``task_scale``).
+        task, or tasks on different scales (coordinate ``task_scale``); or if a table with gaps is to be contrasted on a
+        function of means or between tasks, which take whole units.
     OutcomesError
         If `outcomes` is not a Dataset of outcomes.
 
@@ -244,12 +246,17 @@ def _effects(
     control, interaction, weights, of_tasks, as_planned, deviations = question
     arms, on, crossover = _names_of_arms(outcomes), measured_on(outcomes), "arm" in outcomes["outcome"].dims
     W, cells = weight_matrix(weights, arms), list(next(iter(weights.values())))
+    gaps = has_gaps(outcomes)
+    if gaps:
+        _check_takes_gaps(outcomes, scale, over)
     check_scale_of_means(scale, ceiling, interaction, crossover, on)
     if over is not None:
         check_task_scale(scale)
         outcomes = tasks_in_use(outcomes, over, scale)
     sd_of, sds = varying_sd_weights(outcomes, W, arms, control)
-    if crossover:
+    if gaps:
+        parts = _effects_with_gaps(outcomes, sd_of, scale, on)
+    elif crossover:
         parts = _crossover_effects(outcomes, W, sd_of, sds, scale, on, ceiling, cells, over)
     else:
         outcomes, parts = _parallel_effects(outcomes, W, sd_of, arms, scale, on, over)
@@ -268,10 +275,10 @@ def _effects(
     edits = str(effects.attrs.pop("edits", ""))
     if edits and not (as_planned or interaction):
         sentences += notes_of_controls(weights, edits_from_json(edits))
-    assignment = "crossover" if crossover else "parallel"
+    assignment = INCOMPLETE if gaps else "crossover" if crossover else "parallel"
     effects.attrs |= effect_attrs(on, weights, scale, assignment, control, interaction, of_tasks)
     effects.attrs |= sd_attrs(sd_of, W) | deviations
-    return validate(annotate(with_notes(effects, *sentences)), "effects")
+    return validate(annotate(with_notes(effects, *sentences)), "effects", gaps=True)
 
 
 def _names_of_arms(outcomes: xr.Dataset) -> list[str]:
@@ -323,7 +330,7 @@ def _contrast_of_models(
 def _as_outcomes(outcomes: xr.Dataset) -> xr.Dataset:
     """Return outcomes of one unit or more with a dim arm, in memory but for those of a crossover."""
     curves = has_positions(outcomes)
-    validate(outcomes, "outcomes", positions=curves)
+    validate(outcomes, "outcomes", positions=curves, gaps=not curves)
     if outcomes.sizes["unit"] == 0:
         raise OutcomesError("outcomes: no units; the selection before contrast left none")
     if "arm" not in outcomes.dims:
@@ -349,6 +356,37 @@ def _crossover_effects(
     if scale in OF_MEANS:
         return expand_crossover(y, W[:, used], sd_of[:, used], scale, on, ceiling, cells, over)
     return effects_of_units(y, W[:, used], sd_of[:, used], scale, on, over, untreated_sd=untreated_sd)
+
+
+def _check_takes_gaps(outcomes: xr.Dataset, scale: object, over: TaskWeights | None) -> None:
+    """Raise ContrastError where a question takes the outcome of every unit under every arm, in every task."""
+    whole = "or take the units with every cell: outcomes.dropna('unit')"
+    if over is not None:
+        raise ContrastError(
+            f"tasks=: {gaps_in_words(outcomes)}, and a contrast between tasks is the sum of a unit's own outcomes; "
+            f"contrast each task by itself, {whole}"
+        )
+    if scale in OF_MEANS:
+        raise ContrastError(
+            f"scale={quoted(scale)}: {gaps_in_words(outcomes)}, and a function of the means of the arms takes the same "
+            f"units under each; use 'identity' or 'log', {whole}"
+        )
+
+
+def _effects_with_gaps(outcomes: xr.Dataset, sd_of: sparse.csr_array, scale: str, on: str) -> dict[str, Any]:
+    """Return the outcomes on a scale, NaN where they are missing, and the sd of the control over units that have it."""
+    given = outcomes["outcome"].transpose("unit", "arm", "task")
+    measured = np.isfinite(given.to_numpy())
+    y, bound = on_scale(given.fillna(0.5), scale, on)  # a value that every scale takes, removed again
+    values, there = y.to_numpy(), np.moveaxis(measured, 2, 0)
+    of_arms = [
+        ([values[of[:, a], a, t] for a in range(of.shape[1])], [bound[of[:, a], a, t] for a in range(of.shape[1])])
+        for t, of in enumerate(there)
+    ]
+    found = [control_sd(*each, sd_of) for each in of_arms]
+    sds = np.stack([sd["control_sd"] for sd in found], axis=1) if all(found) else None
+    parts: dict[str, Any] = {"outcome": y.copy(data=np.where(measured, values, np.nan))}
+    return parts if sds is None else parts | {"control_sd": (("contrast", "task"), sds)}
 
 
 def _parallel_effects(

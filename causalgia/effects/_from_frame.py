@@ -12,7 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from causalgia.effect_table import INCOMPLETE
 from causalgia.errors import OutcomesError, quoted
+from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
 from causalgia.types import Codes, HasToPandas
 from causalgia.variables import RESERVED
@@ -36,14 +38,15 @@ def from_frame(
     """Convert a long table, one row per measurement, to the Dataset of outcomes that `contrast` takes.
 
     If every unit has every arm the trial is a crossover; if every unit has one arm it is parallel. Anything in between
-    raises an error: rows are neither dropped nor imputed.
+    is a table with gaps, which `causalgia.estimate` takes as it is: rows are neither dropped nor imputed.
 
     Parameters
     ----------
     frame
         A pandas DataFrame, or anything with ``to_pandas()``.
     outcome, arm
-        Columns of the measurement and of the arm's name (0 becomes ``"0"``).
+        Columns of the measurement and of the arm's name (0 becomes ``"0"``). A measurement without a value (NaN) is a
+        gap, as a row that is not there; a note says how many there are. Parallel trials have no gaps.
     unit
         Column of the unit; None: each row is a unit.
     parent, block
@@ -61,15 +64,21 @@ def from_frame(
     -------
     Dataset
         ``outcome (unit, arm, task[, model])`` for a crossover; ``outcome (unit, task[, model])`` with ``assigned
-        (unit)`` and the arms' names as coordinate ``arm`` for a parallel trial. Units, arms, tasks and models are in
-        order of first appearance; a float32 outcome stays float32.
+        (unit)`` and the arms' names as coordinate ``arm`` for a parallel trial. Of a table with gaps the outcome has
+        the dims of a crossover, NaN in the cells that are missing, and attrs["assignment"] is ``"incomplete"``. Units,
+        arms, tasks and models are in order of first appearance; a float32 outcome stays float32.
 
     Raises
     ------
     OutcomesError
-        If a column is missing or has gaps, an outcome or covariate is not a finite real number, a measurement is
-        duplicated or missing, a unit's parent, block or covariate changes, or two names are the same as text (0 and
+        If a column is missing, a name has no value, an outcome or covariate is infinite or no real number, a
+        measurement is duplicated, or missing where the trial is parallel or there are several models, an arm has no
+        outcome in a task, a unit's parent, block or covariate changes, or two names are the same as text (0 and
         ``"0"``). The message names the unit, the arm and the task.
+
+    See Also
+    --------
+    causalgia.estimation.from_incomplete : Tables of units by predictors, or by words, with missing cells.
 
     Examples
     --------
@@ -97,18 +106,21 @@ def from_frame(
     one_task = _Axis("task", np.zeros(n, dtype=np.intp), [outcome])
     tasks = _axis(table, "task", task, text=True) if task is not None else one_task
     models = [_axis(table, "model", model, text=True)] if model is not None else []
-    crossover = _is_crossover(units, arms)
-    axes = [units, *([arms] if crossover else []), tasks, *models]
+    parallel = _is_parallel(units, arms)
+    axes = [units, *([] if parallel else [arms]), tasks, *models]
+    may_have_gaps = not (parallel or models)
+    y = _as_finite_column(table, outcome, [units, arms, tasks], gaps=may_have_gaps)
+    cube = _as_cube(y, axes, gaps=may_have_gaps)
+    missing = np.isnan(cube)
+    assignment = "parallel" if parallel else INCOMPLETE if missing.any() else "crossover"
     outcomes = xr.Dataset(
-        {
-            "outcome": (
-                [axis.dim for axis in axes],
-                _as_cube(_as_finite_column(table, outcome, [units, arms, tasks]), axes),
-            )
-        },
+        {"outcome": ([axis.dim for axis in axes], cube)},
         coords={axis.dim: axis.names for axis in [*axes, arms]},
-        attrs={"assignment": "crossover" if crossover else "parallel", "scale": scale, "source": "from_frame"},
+        attrs={"assignment": assignment, "scale": scale, "source": "from_frame"},
     )
+    if assignment == INCOMPLETE:
+        _check_arms_measured(missing, arms, tasks)
+        outcomes = with_notes(outcomes, _gaps_note(missing, int(np.isnan(y).sum()), outcome))
     first = np.unique(units.codes, return_index=True)[1]
     on_unit = {"parent": parent, "block": block} | {c: c for c in covariates}
     for name, column in on_unit.items():
@@ -116,9 +128,9 @@ def from_frame(
             factorized(table, column)
             values = _as_finite_column(table, column, [units]) if name in covariates else table[column].to_numpy()
             outcomes = outcomes.assign_coords({name: ("unit", _constant_within_unit(values, column, units, first))})
-    if not crossover:
+    if parallel:
         outcomes = outcomes.assign_coords(assigned=("unit", [arms.names[code] for code in arms.codes[first]]))
-    return validate(annotate(outcomes), "outcomes")
+    return validate(annotate(outcomes), "outcomes", gaps=True)
 
 
 @dataclass(frozen=True)
@@ -234,8 +246,10 @@ def _first_bad_row(table: pd.DataFrame, bad: npt.NDArray[np.bool_]) -> str:
     return str(table.index[np.flatnonzero(bad)[0]])
 
 
-def _as_finite_column(table: pd.DataFrame, column: str, axes: Sequence[_Axis]) -> npt.NDArray[np.floating]:
-    """Return a column as finite floats; float16 and float32 are kept."""
+def _as_finite_column(
+    table: pd.DataFrame, column: str, axes: Sequence[_Axis], *, gaps: bool = False
+) -> npt.NDArray[np.floating]:
+    """Return a column as finite floats, NaN where there may be `gaps`; float16 and float32 are kept."""
     dtype: Any = table[column].dtype  # extension dtypes of pandas and Arrow name their numpy dtype
     kind = dtype if isinstance(dtype, np.dtype) else np.dtype(getattr(dtype, "numpy_dtype", object))
     if kind.kind in "cmM":
@@ -244,7 +258,7 @@ def _as_finite_column(table: pd.DataFrame, column: str, axes: Sequence[_Axis]) -
         values = table[column].to_numpy(dtype=kind if kind in (np.float16, np.float32) else np.float64, na_value=np.nan)
     except (TypeError, ValueError, ArithmeticError) as error:  # too large for a float, or a signaling NaN
         raise OutcomesError(f"column {quoted(column)} is not numeric ({error}); give numbers") from error
-    bad = ~np.isfinite(values)
+    bad = np.isinf(values) if gaps else ~np.isfinite(values)
     if bad.any():
         i = int(np.flatnonzero(bad)[0])
         unit, *others = ((axis.dim, axis.names[axis.codes[i]]) for axis in axes)
@@ -256,42 +270,57 @@ def _as_finite_column(table: pd.DataFrame, column: str, axes: Sequence[_Axis]) -
     return np.asarray(values)
 
 
-def _is_crossover(units: _Axis, arms: _Axis) -> bool:
-    """Return whether every unit has every arm (True) or every unit one arm (False)."""
+def _is_parallel(units: _Axis, arms: _Axis) -> bool:
+    """Return whether every unit has rows of one arm."""
     has = np.zeros((len(units.names), len(arms.names)), dtype=bool)
     has[units.codes, arms.codes] = True
-    counts = has.sum(axis=1)
-    if (counts == 1).all() and len(units.names) > 1:
-        return False
-    if (counts == len(arms.names)).all():
-        return True
-    u = int(np.argmax(counts < len(arms.names)))
-    missing = arms.names[int(np.flatnonzero(~has[u])[0])]
-    raise OutcomesError(
-        f"unit {units.names[u]} has {counts[u]} of {len(arms.names)} arms and lacks {quoted(missing)}; a crossover "
-        "needs every arm in every unit, a parallel trial one arm a unit: add the row, or drop that unit or that arm"
-    )
+    return bool((has.sum(axis=1) == 1).all() and len(units.names) > 1)
 
 
-def _as_cube(y: npt.NDArray[np.floating], axes: Sequence[_Axis]) -> npt.NDArray[np.floating]:
+def _check_arms_measured(missing: npt.NDArray[np.bool_], arms: _Axis, tasks: _Axis) -> None:
+    """Raise OutcomesError for an arm without any outcome in a task; `missing` has the shape (unit, arm, task)."""
+    nowhere = np.argwhere(missing.all(axis=0))
+    if len(nowhere):
+        arm, task = arms.names[nowhere[0, 0]], tasks.names[nowhere[0, 1]]
+        raise OutcomesError(
+            f"arm {quoted(arm)} has no outcome in any unit of task {quoted(task)}; leave that arm or that task out"
+        )
+
+
+def _gaps_note(missing: npt.NDArray[np.bool_], n_empty: int, outcome: str) -> str:
+    """Return a note on the missing cells of a table: how many, and how many of them have a row without a value."""
+    n, n_whole = int(missing.sum()), int((~missing).all(axis=(1, 2)).sum())
+    cells = f"{n:,} of {missing.size:,} cells {'is' if n == 1 else 'are'} missing"
+    empty = f", {n_empty:,} of them with a row in which {quoted(outcome)} has no value" if n_empty else ""
+    units = f"{n_whole:,} of {len(missing):,} units have every cell"
+    return f"{cells}{empty}; {units}; cells are assumed to be missing at random"
+
+
+def _as_cube(
+    y: npt.NDArray[np.floating], axes: Sequence[_Axis], *, gaps: bool = False
+) -> npt.NDArray[np.floating]:
     shape = tuple(len(axis.names) for axis in axes)
     flat = np.ravel_multi_index(tuple(axis.codes for axis in axes), shape)
     counts = np.bincount(flat, minlength=int(np.prod(shape)))
     for wrong, times, cure in (
         (counts > 1, "more than once", "average them, or name the column that tells them apart (task=, model=, unit=)"),
-        (
-            counts == 0,
-            "nowhere",
-            "add the row, drop what is incomplete, or take it as it is: cg.estimation.from_incomplete",
-        ),
+        ((counts == 0) & (not gaps), "nowhere", _cure_of_a_gap(axes)),
     ):
         if wrong.any():
             where = np.unravel_index(np.flatnonzero(wrong)[0], shape)
             at = ", ".join(f"{axis.dim} '{axis.names[i]}'" for axis, i in zip(axes, where, strict=True))
             raise OutcomesError(f"{at} is measured {times}; {cure}")
-    cube = np.empty(len(counts), dtype=y.dtype)
+    cube = np.full(len(counts), np.nan, dtype=y.dtype)
     cube[flat] = y
     return cube.reshape(shape)
+
+
+def _cure_of_a_gap(axes: Sequence[_Axis]) -> str:
+    """Return what to do about a missing cell of a table that may have none."""
+    dims = [axis.dim for axis in axes]
+    if "arm" not in dims:
+        return "add the row, drop what is incomplete, or take each task by itself"
+    return "add the row, drop what is incomplete, or take it as it is: cg.estimation.from_incomplete"
 
 
 def _constant_within_unit(values: Labels, column: str, units: _Axis, first: Codes) -> Labels:

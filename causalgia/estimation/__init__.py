@@ -2,8 +2,8 @@
 
 Functions on labeled Datasets: `estimate`, `covariance`, and `from_effects` for estimates obtained elsewhere. Functions
 of arrays: `mean_ice`, `mean_of_cluster_means`, `stratified_mean`, `crossed_mean`, `between_levels`, `moderate`
-(crossover), `fit_arms`, `fit_arms_by_stratum`, `welch`, `residual_df`, `clustered` (parallel), `randomization_test` and
-`sign_flip_test` (exact), `regress` and `wald_htz`, `reml` for variance components, `random_effects` for meta-analysis,
+(crossover), `fit_arms`, `fit_arms_by_stratum`, `welch`, `residual_df`, `clustered` (parallel), `contrasts_of_arms`
+(tables with gaps), `randomization_test` and `sign_flip_test` (exact), `regress` and `wald_htz`, `reml` for variance components, `random_effects` for meta-analysis,
 and `errors_in_variables` for a line through points with errors in both coordinates. `Sketch` estimates quantiles of a
 stream of values.
 """
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         stratified_mean,
     )
     from causalgia.estimation.incomplete import from_incomplete
+    from causalgia.estimation.incomplete_estimates import ArmContrasts, contrasts_of_arms
     from causalgia.estimation.joint_tests import (
         RandomizationTest,
         interaction_across_scales,
@@ -66,6 +67,7 @@ else:
     __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = [
+    "ArmContrasts",
     "ArmFit",
     "Estimate",
     "Line",
@@ -82,6 +84,7 @@ __all__ = [
     "as_estimates",
     "between_levels",
     "clustered",
+    "contrasts_of_arms",
     "covariance",
     "crossed_mean",
     "dose_contrasts",

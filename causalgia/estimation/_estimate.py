@@ -13,7 +13,7 @@ import xarray as xr
 from causalgia.analysis import exploratory_attrs
 from causalgia.checks import check_flag
 from causalgia.choices import Target
-from causalgia.effect_table import folded, has_positions, is_folded, unfolded
+from causalgia.effect_table import folded, has_gaps, has_positions, is_folded, unfolded
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import ClusterSizeWarning, DegenerateWarning, EstimateError, quoted
 from causalgia.estimation._from_effects import as_estimates, check_not_decisions, with_aligned_covariance
@@ -28,6 +28,7 @@ from causalgia.estimation.crossover_estimates import (
     words_as_levels,
 )
 from causalgia.estimation.given_effects import task_columns
+from causalgia.estimation.incomplete_estimates import estimate_incomplete
 from causalgia.estimation.parallel_estimates import estimate_parallel
 from causalgia.estimation.ratios import Limits, check_means_are_units, limits_of_means
 from causalgia.estimation.request import (
@@ -66,7 +67,8 @@ def estimate(
     """Estimate average causal effects (ACE) with standard errors, tests and intervals.
 
     The ACE is ``E_u[ICE_u]`` over the population that `target` names. The estimator follows from the trial: a crossover
-    averages the ICE, a parallel trial compares the means of the arms, and units that share a parent are clustered.
+    averages the ICE, a parallel trial compares the means of the arms, a table with gaps is fitted by a mixed model, and
+    units that share a parent are clustered.
     `causalgia.report`, `adjust`, `infer` or `decide` follow.
 
     Parameters
@@ -132,6 +134,10 @@ def estimate(
     is the standard deviation of the prediction error. On a scale of means, p tests attrs["null_value"]; limits of a
     ratio are those of its logarithm, or Fieller's, infinite where ``unbounded``.
 
+    A table with gaps has one mixed model a task (`causalgia.estimation.contrasts_of_arms`), ``outcome ~ arm`` with
+    random units, by REML, with Satterthwaite's df and the covariance of all contrasts; attrs["method"] says how many
+    cells are missing. It estimates for the target ``"population"``, and has no skewness and leverage of units.
+
     Lazy ICE are streamed for the population without clusters (memory does not grow with the number of units).
 
     References
@@ -152,7 +158,7 @@ def estimate(
     given, of_moments, curves = effects, has_moments(effects), has_positions(effects)
     effects = folded(effects) if curves else effects
     with_positions = is_folded(effects)
-    validate(effects, "moments" if of_moments else "effects")
+    validate(effects, "moments" if of_moments else "effects", gaps=True)
     if effects.sizes.get("unit", 1) == 0:
         raise EstimateError("the effects have no units; the selection before estimate left none")
     ci_prob, target = as_ci_prob(ci_prob), as_target(effects, target)
@@ -165,6 +171,8 @@ def estimate(
     if not isinstance(listed, Iterable):
         raise EstimateError(f"covariates={quoted(covariates)}: give names of coordinates on the units")
     request = Request(cluster, block, tuple(map(str, listed)), target, weights, moderate)
+    if has_gaps(effects):
+        return _estimate_with_gaps(effects, request, ci_prob, task_correlation=task_correlation)
     answer, limits, note = None, None, None
     if of_moments:
         effects, request, answer = estimate_from_moments(effects, request)
@@ -200,6 +208,20 @@ def estimate(
         estimates = _labeled(effects, *_one_unit(effects), request, ci_prob)
     estimates = annotate(unfolded(estimates, given) if curves else estimates)
     return with_notes(estimates, note) if note else estimates
+
+
+def _estimate_with_gaps(
+    effects: xr.Dataset, request: Request, ci_prob: float, *, task_correlation: bool
+) -> xr.Dataset:
+    """Return the estimates of a table in which some units lack some arms."""
+    if task_correlation:
+        raise EstimateError(
+            "task_correlation=True needs the units of every task, and each task of a table with gaps has a mixed model "
+            "of its own; leave it out, or take the units with every cell: outcomes.dropna('unit')"
+        )
+    columns, attrs, factor, notes = estimate_incomplete(effects, with_clusters(effects, request), ci_prob)
+    estimates = _labeled(effects, columns, attrs, request, ci_prob)
+    return with_notes(annotate(_with_covariance(estimates, factor, curves=False)), *notes)
 
 
 _EACH = "each unit"

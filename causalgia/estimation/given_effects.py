@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from causalgia.effect_table import INCOMPLETE
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.numerics.row_blocks import Rows, row_blocks
 from causalgia.types import Array
@@ -461,11 +462,13 @@ def task_columns_of(estimates: xr.Dataset) -> dict[str, xr.DataArray]:
 def is_factor_by_arm(estimates: xr.Dataset) -> bool:
     """Return whether a row of the factor is an arm, and so says nothing of two tasks.
 
-    Independent units of a parallel trial have a row of standard deviations for each arm, in each task by itself.
+    Independent units of a parallel trial have a row of standard deviations for each arm, in each task by itself, and
+    the mixed model of a table with gaps has rows of each task by itself.
 
     Examples
     --------
     >>> is_factor_by_arm(xr.Dataset(attrs={"assignment": "parallel", "cluster": "unit"}))
     True
     """
-    return estimates.attrs.get("assignment") == "parallel" and estimates.attrs.get("cluster") == "unit"
+    assignment = estimates.attrs.get("assignment")
+    return assignment == INCOMPLETE or (assignment == "parallel" and estimates.attrs.get("cluster") == "unit")

@@ -1,4 +1,4 @@
-"""ACE from crossed tables (units by predictors, or by words) with missing cells."""
+"""ACE from tables with missing cells: units by arms, by predictors or by words."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from causalgia.effects._from_frame import factorized
+from causalgia.effects import contrast
+from causalgia.effects._from_frame import factorized, from_frame
 from causalgia.errors import DegenerateWarning, EstimateError, OutcomesError, quoted
+from causalgia.estimation._estimate import estimate
 from causalgia.estimation._variance_components import Cells, identify, interaction_codes
 from causalgia.estimation.crossover_estimates import LEAST_WORDS
 from causalgia.estimation.mixed_model import reml
@@ -137,22 +139,26 @@ def from_incomplete(
     scale: str = "outcome",
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    """Estimate ACEs from a long table of units by predictors, or by words, with missing cells.
+    """Estimate ACEs from a long table of units by arms, by predictors or by words, with missing cells.
 
-    `from_frame` refuses such a table, because values are not imputed. Here each pair of unit and predictor (or word)
-    with both arms gives one ICE, and `crossed_reml` estimates from these. The claim is about new units and new
-    predictors (words): ``target="population x predictors"`` (``"population x words"``).
+    Of units by arms this is ``cg.estimate(cg.contrast(cg.from_frame(...), control=...))``, which fits a mixed model if
+    cells are missing. With several predictors `from_frame` refuses such a table, because values are not imputed. Here
+    each pair of unit and predictor (or word) with both arms gives one ICE, and `crossed_reml` estimates from these. The
+    claim is then about new units and new predictors (words): ``target="population x predictors"``
+    (``"population x words"``).
 
     Parameters
     ----------
     frame
-        A row for each measurement. A missing cell is a row that is not there.
+        A row for each measurement. A missing cell is a row that is not there; of units by arms also one without an
+        outcome.
     outcome, arm, unit
         Columns of the measurement, of the arm's name and of the unit.
     control
         The arm that is subtracted from every other one.
     model
-        Column of the predictor (retraining, replicate); every arm other than the control is a contrast.
+        Column of the predictor (retraining, replicate), if there are several; every arm other than the control is a
+        contrast.
     words
         Instead of `model`: names of 20 or more arms that are words of one class; their mean effect is one contrast,
         ``"words"``. Other arms are not used, which a note states.
@@ -169,16 +175,17 @@ def from_incomplete(
     -------
     Dataset
         Estimates as `estimate` gives them, ``ace, se, df, p, log_p, lower, upper, exact, n_units, n_clusters,
-        control_sd (contrast, task)``, each contrast by itself: their covariance is not known. Notes give the number of
-        missing cells, of rows without a partner (not used), and where the variance between levels was estimated as 0.
+        control_sd (contrast, task)``. Of units by arms with their covariance; with predictors or words each contrast
+        by itself: their covariance is not known. Notes give the number of missing cells, of rows without a partner (not
+        used), and where the variance between units or levels was estimated as 0.
 
     Raises
     ------
     OutcomesError
         If a column is missing or has gaps, an outcome is not finite, or a cell occurs twice.
     EstimateError
-        If neither or both of `model` and `words` are given, an arm is unknown, there are fewer than 20 words, or the
-        cells of a contrast do not identify its error.
+        If both of `model` and `words` are given, an arm is unknown, there are fewer than 20 words, or the cells of a
+        contrast do not identify its error.
 
     Warns
     -----
@@ -198,11 +205,18 @@ def from_incomplete(
     >>> found = from_incomplete(table.iloc[7:], outcome="y", arm="arm", unit="unit", model="net", control="placebo")
     >>> found["contrast"].values.tolist(), found["n_units"].item(), bool(found["df"] < 4)
     (['GATA1'], 29, True)
+    >>> of_one = from_incomplete(
+    ...     table[table["net"] == 0].iloc[7:], outcome="y", arm="arm", unit="unit", control="placebo"
+    ... )
+    >>> of_one.attrs["method"]
+    'mixed model (outcome ~ arm, units random), REML, Satterthwaite df; 1 of 54 cells is missing'
     """
     ci_prob = as_ci_prob(ci_prob)
-    if (model is None) == (words is None):
-        raise EstimateError("give one of model= (units by predictors) and words= (units by words), not both or neither")
     columns = _ColumnNames(outcome, arm, unit, model, parent, task)
+    if model is None and words is None:
+        return _of_arms(frame, columns, control, scale, ci_prob)
+    if model is not None and words is not None:
+        raise EstimateError("give one of model= (units by predictors) and words= (units by words), not both")
     table = _as_cell_table(frame, columns)
     control, listed = _as_arm_name(control), None if words is None else [_as_arm_name(word) for word in words]
     _check_arms(table, control, listed)
@@ -241,6 +255,18 @@ def from_incomplete(
     }
     notes = dict.fromkeys(note for _, found in blocks for note in found)
     return validate(annotate(with_notes(out, *notes)), "estimates")
+
+
+def _of_arms(frame: Any, columns: _ColumnNames, control: str | float, scale: str, ci_prob: float) -> xr.Dataset:
+    """Return the estimates of a table of units by arms; a complete one is a crossover or a parallel trial."""
+    of_rows: dict[str, Any] = {"parent": columns.parent, "task": columns.task, "scale": scale}
+    outcomes = from_frame(frame, outcome=columns.outcome, arm=columns.arm, unit=columns.unit, **of_rows)
+    control, arms = _as_arm_name(control), outcomes["arm"].to_numpy().tolist()
+    if control not in arms:
+        raise EstimateError(f"{quoted(control)} is not an arm; the arms are {', '.join(map(quoted, arms[:20]))}")
+    if len(arms) < 2:
+        raise EstimateError(f"the only arm is the control {quoted(control)}; a contrast needs another arm")
+    return estimate(contrast(outcomes, control=control), ci_prob=ci_prob)
 
 
 def _as_arm_name(name: Any) -> str:

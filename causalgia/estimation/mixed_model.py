@@ -212,9 +212,10 @@ class MixedFit:
     singular
         Whether a variance is at its bound, 0.
     beta, se, df
-        Fixed effects, shape ``(p,)``, with standard errors and degrees of freedom of their t.
+        Fixed effects, shape ``(p,)``, with standard errors and degrees of freedom of their t; or the K combinations
+        of them that were asked for.
     covariance
-        Covariance of the fixed effects, shape ``(p, p)``, adjusted where `method` is ``"kenward_roger"``.
+        Covariance of `beta`, shape ``(p, p)``, adjusted where `method` is ``"kenward_roger"``.
     criterion
         Minus twice the restricted log likelihood.
     method
@@ -239,6 +240,7 @@ def reml(
     groups: Mapping[str, Codes],
     *,
     ddf: Literal["satterthwaite", "kenward_roger"] = "satterthwaite",
+    combinations: Array | None = None,
 ) -> MixedFit:
     """Fit crossed or nested random intercepts by restricted maximum likelihood (REML), bounded at 0.
 
@@ -253,6 +255,9 @@ def reml(
     ddf
         Method for the degrees of freedom (and standard errors) of the fixed effects. ``"kenward_roger"`` forms dense
         matrices of the size of the random effects, 3,000 at most.
+    combinations
+        Weights L of the fixed effects, shape ``(K, p)``: ``L beta`` and its errors are then returned. None: each
+        fixed effect.
 
     Raises
     ------
@@ -289,12 +294,16 @@ def reml(
         raise EstimateError("the fixed effects fit y exactly: nothing varies, and every variance component is 0")
     theta = maximize(table)
     at = Point(table, theta)
-    inverse: Array = np.asarray(np.linalg.inv(at.layout.R))
-    plain, beta = inverse @ at.fixed @ inverse.T, table.start + table.scale * (inverse @ at.shift)
+    n_fixed = at.layout.R.shape[0]
+    L = np.eye(n_fixed) if combinations is None else np.asarray(combinations, dtype=np.float64)
+    if L.ndim != 2 or L.shape[1] != n_fixed or not np.isfinite(L).all():
+        raise EstimateError(f"combinations has shape {L.shape} or is not finite; give finite weights (K, {n_fixed})")
+    inverse: Array = np.asarray(L @ np.linalg.inv(at.layout.R))
+    plain, beta = inverse @ at.fixed @ inverse.T, L @ table.start + table.scale * (inverse @ at.shift)
     covariance, spread = (plain, _observed_covariance(at)) if ddf == "satterthwaite" else _kenward_roger(at, inverse)
     slopes = _variance_slopes(at, inverse)
     dfs = 2 * np.diagonal(plain) ** 2 / np.einsum("pi,ij,pj->p", slopes, spread, slopes)
-    units, n = table.scale**2, len(table.y) - len(beta)
+    units, n = table.scale**2, len(table.y) - n_fixed
     criterion = float(at.criterion + 2 * np.log(np.abs(np.diagonal(at.layout.R))).sum() + n * np.log(2 * np.pi * units))
     zero = at.at_bound
     return MixedFit(
@@ -312,7 +321,7 @@ def reml(
 
 
 def _variance_slopes(at: Point, inverse: Array) -> Array:
-    """Return the derivative of each fixed effect's variance in each variance component, shape ``(p, J + 1)``."""
+    """Return the derivative of each combination's variance in each variance component, shape ``(K, J + 1)``."""
     x = at.inverse_times(at.layout.Q) @ at.fixed @ inverse.T
     parts = [(np.asarray(Z.T @ x) ** 2).sum(axis=0) for Z in at.layout.blocks]
     return np.column_stack([*parts, (x**2).sum(axis=0)])

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
+from causalgia.effect_table import INCOMPLETE, has_gaps
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import as_estimates, estimate, mean_ice
 from causalgia.estimation._from_effects import TASK, check_has_errors
@@ -189,11 +190,13 @@ class JointEstimates:
         if self.units is not None:
             return mean_ice(scale_columns(self.units.of(members))[0], self.units.cluster).factor
         if several and ("factor" in e or "covariance" in e):
-            parallel = e.attrs.get("assignment") == "parallel"
-            cure = "estimates whose cluster= is a coordinate of unit numbers" if parallel else "effects of cg.contrast"
+            cure = {
+                "parallel": "give the estimates whose cluster= is a coordinate of unit numbers, or ",
+                INCOMPLETE: "",  # each task has a mixed model of its own
+            }.get(str(e.attrs.get("assignment")), "give the effects of cg.contrast, or ")
             raise EstimateError(
-                "the estimates do not say how tasks (or models) correlate, which one family over them needs; give the "
-                f"{cure}, or take each task as a family (family=None)"
+                "the estimates do not say how tasks (or models) correlate, which one family over them needs; "
+                f"{cure}take each task as a family (family=None)"
             )
         if "covariance" not in e:
             return None
@@ -302,16 +305,22 @@ def has_effects(given: Any) -> TypeGuard[xr.Dataset]:
     """Return whether this is a Dataset of effects rather than of estimates."""
     if not isinstance(given, xr.Dataset) or "ace" in given:
         return False
-    return "ice" in given or ("contrast" in given.dims and {"outcome", "assigned"} <= set(given.variables))
+    of_arms = {"outcome", "assigned"} <= set(given.variables) or has_gaps(given)
+    return "ice" in given or ("contrast" in given.dims and of_arms)
 
 
 def units_to_resample(joint: JointEstimates, method: str) -> Units:
     """Return the units; the error explains why there are none and what to do."""
     if joint.units is None:
-        parallel = joint.estimates.attrs.get("assignment") == "parallel"
-        why = "a parallel trial has no ICE" if parallel else "these estimates no longer have them"
-        cure = (
-            "" if parallel else "give the effects from cg.contrast, or any Dataset with ice (unit, contrast, task), or "
+        why, cure = {
+            "parallel": ("a parallel trial has no ICE", ""),
+            INCOMPLETE: ("units of a table with gaps that lack an arm have none", ""),
+        }.get(
+            str(joint.estimates.attrs.get("assignment")),
+            (
+                "these estimates no longer have them",
+                "give the effects from cg.contrast, or any Dataset with ice (unit, contrast, task), or ",
+            ),
         )
         raise EstimateError(
             f"method={quoted(method)} resamples the ICE of units, and {why}; {cure}use method='dunnett'"

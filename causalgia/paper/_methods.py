@@ -73,6 +73,10 @@ _LAWS = {
 }
 _PROSE = (
     (
+        r"^mixed model \(outcome ~ arm[,;] ([^)]*) random\)",
+        r"a linear mixed model of all arms with \1 as random effects",
+    ),
+    (
         r"^mean ICE; s\^2 / n, t with n - 1 df",
         "the mean of the individual causal effects, with standard error s/√n; t has n − 1 degrees of freedom",
     ),
@@ -253,7 +257,11 @@ def _table_of_others(effects: xr.Dataset, counts: str | None) -> list[str]:
         return [f"Activities of {n:,} element{'s' if n != 1 else ''} were measured by an MPRA{measured}."]
     if not counts:
         return []
-    each = {"crossover": ", each under every arm (crossover)", "parallel": ", each under one arm (parallel groups)"}
+    each = {
+        "crossover": ", each under every arm (crossover)",
+        "parallel": ", each under one arm (parallel groups)",
+        "incomplete": ", some of which lack some arms",
+    }
     return [f"There are {counts}{each.get(str(attrs.get('assignment')), '')}."]
 
 

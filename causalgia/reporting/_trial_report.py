@@ -447,7 +447,7 @@ def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
     """
     of_effects = keeps_effects(outcomes)
     if not of_effects:
-        validate(outcomes, "outcomes", positions=True)
+        validate(outcomes, "outcomes", positions=True, gaps=True)
     n_units = outcomes.sizes["unit"] if "unit" in outcomes.sizes else int(outcomes["n_units"].max())
     attrs = outcomes.attrs
     assignment = f", {attrs['assignment']}" if "assignment" in attrs else ""
