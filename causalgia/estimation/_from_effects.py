@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from causalgia.effect_table import has_gaps
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.given_effects import (
     GivenEffects,
@@ -402,7 +403,7 @@ def _as_text_or_numbers(column: Any) -> npt.NDArray[Any]:
 def _not_estimates_message(table: Any) -> str:
     """Return how to obtain estimates from the argument."""
     if isinstance(table, xr.Dataset):
-        if "contrast" in table.dims and {"ice", "assigned"} & set(table.variables):
+        if "contrast" in table.dims and ({"ice", "assigned"} & set(table.variables) or has_gaps(table)):
             return "these are effects; give estimates = cg.estimate(effects)"
         if "outcome" in table:
             return (

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.checks import is_real, nearest
+from causalgia.effect_table import has_gaps
 from causalgia.effects.contrast_weights import as_unique
 from causalgia.effects.pointwise_effects import sums_over_arms
 from causalgia.effects.scales import OF_MEANS
@@ -121,7 +122,7 @@ def hypotheses(estimates: EstimateTable, hypothesis: Hypothesis, *, ci_prob: flo
     if _are_effects(estimates):
         if ci_prob is not None:
             raise EstimateError("ci_prob= is for intervals, and effects have none; give it to cg.estimate instead")
-        return _combine_effects(validate(estimates, "effects"), hypothesis)
+        return _combine_effects(validate(estimates, "effects", gaps=True), hypothesis)
     table = as_estimates(estimates)
     check_has_errors(table)
     target = str(table.attrs.get("target", "population"))
@@ -267,7 +268,7 @@ def _distinct_labels(table: xr.Dataset) -> list[str]:
 def _are_effects(dataset: Any) -> TypeGuard[xr.Dataset]:
     if not isinstance(dataset, xr.Dataset) or "ace" in dataset or "contrast" not in dataset.dims:
         return False
-    return "ice" in dataset or {"outcome", "assigned"} <= set(dataset.variables)
+    return "ice" in dataset or {"outcome", "assigned"} <= set(dataset.variables) or has_gaps(dataset)
 
 
 def _check_not_ratio(table: xr.Dataset) -> None:
@@ -417,7 +418,7 @@ def _combination_notes(used: xr.Dataset, H: Array) -> list[str]:
 
 
 def _combine_effects(effects: xr.Dataset, hypothesis: Any) -> xr.Dataset:
-    """Return the effects of combinations: ICE of each unit, or in a parallel trial new weights of the arms."""
+    """Return the effects of combinations: ICE of each unit, or new weights of the arms (parallel, or with gaps)."""
     if effects.attrs.get("transform") in OF_MEANS:
         _check_not_ratio(effects)
         raise ContrastError(
@@ -431,7 +432,8 @@ def _combine_effects(effects: xr.Dataset, hypothesis: Any) -> xr.Dataset:
     elif system.r.any():
         name = system.names[int(np.flatnonzero(system.r)[0])]
         raise ContrastError(
-            f"hypothesis {quoted(name)} compares with a number, and a parallel trial has no effects of units to take "
+            f"hypothesis {quoted(name)} compares with a number, and "
+            f"{'a table with gaps' if has_gaps(effects) else 'a parallel trial'} has no effects of units to take "
             "it from; combine the estimates: cg.estimation.hypotheses(cg.estimate(effects), ...)"
         )
     out = _with_arm_weights(out.assign_coords(contrast=system.names), effects, system.H)
@@ -440,7 +442,7 @@ def _combine_effects(effects: xr.Dataset, hypothesis: Any) -> xr.Dataset:
         out["control_sd"] = (sd.dims, _pooled_control_sd(sd.to_numpy(), system.H))
     if "floor" in effects:
         out["floor"] = _combined_floor(effects, system.H, out)["floor"]
-    return validate(annotate(out.assign_attrs(_estimand_attrs(effects, system))), "effects")
+    return validate(annotate(out.assign_attrs(_estimand_attrs(effects, system))), "effects", gaps=True)
 
 
 def _combined_ice(effects: xr.Dataset, system: System) -> dict[str, Any]:

@@ -101,6 +101,7 @@ def variance_components(
     if "ice" in source:
         return _components_of_effects(validate(source, "effects"), instance)
     if "contrast" in source.dims:
+        validate(source, "effects")
         raise EstimateError("a parallel trial has no individual effects; give its outcomes without control=")
     if instance is not None:
         raise EstimateError(f"instance={quoted(instance)} groups effects; give control= too, or the effects")

@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from causalgia.effect_table import gaps_in_words
 from causalgia.errors import DegenerateWarning, EstimateError, quoted
 from causalgia.estimation._variance_components import Cells, identify, interaction_codes
-from causalgia.estimation.mixed_model import reml
+from causalgia.estimation.mixed_model import FLOOR, reml
 from causalgia.estimation.request import (
     Request,
     caller_stacklevel,
@@ -84,7 +84,8 @@ def contrasts_of_arms(
     Raises
     ------
     EstimateError
-        If no unit has two arms, so that units and noise cannot be separated, or there are too few cells.
+        If no unit has two arms, so that units and noise cannot be separated, there are too few cells, or the noise
+        vanishes beside the variance between parents.
 
     Notes
     -----
@@ -94,10 +95,10 @@ def contrasts_of_arms(
     `y ~ arm + (1 | unit)` in lme4, with lmerTest's degrees of freedom, gives the same numbers.
 
     Degenerate cases. A variance between units that is estimated as 0 counts as known to be 0, and cells then as
-    independent. If units differ by a constant alone (no noise), contrasts inside units are exact, with standard error
-    0 on the residual degrees of freedom. If the noise is less than 1e-10 of the variance of the outcomes, the units
-    are taken as fixed, which is the limit of the mixed model, where all contrasts are inside units. An arm that shares
-    no unit with others is compared between units (`between`).
+    independent. If units differ by a constant alone (no noise), contrasts inside units are exact, with standard error 0
+    on the residual degrees of freedom. Below 1e-10 of the variance of the outcomes, the noise is that of least squares
+    with a level for each unit, which is the limit of the mixed model. An arm that shares no unit with others is
+    compared between units (`between`), in that limit by the levels of the units, with one variance.
 
     Memory and time grow with N A.
 
@@ -119,26 +120,27 @@ def contrasts_of_arms(
     y = np.ldexp(y, -exponent)
     fixed = np.zeros((len(y), n_arms))
     fixed[np.arange(len(y)), arm] = 1.0
-    away = centered(y, arm)[1]
-    size = float(np.abs(y).max())
+    rounding = _ROUNDING * float(np.abs(y).max())
+    means, away = centered(y, arm)
     inside = _fixed_units(y, fixed, arm, unit, weights)
-    if np.abs(away).max() <= _ROUNDING * size and len(y) > n_arms:  # nothing varies in any arm
-        means = np.bincount(arm, weights=y) / np.bincount(arm)
+    if np.abs(away).max() <= rounding and len(y) > n_arms:  # nothing varies in any arm
         zero = np.zeros((len(weights), len(weights)))
         df = np.full(len(weights), float(len(y) - n_arms))
         return _as_contrasts(weights @ means, zero, df, inside.between, (), exponent)
     groups = _groups(y, fixed, unit, parent, arm)
+    exact = inside.df > 0 and inside.deviation <= rounding
+    if exact or (inside.df > 0 and inside.variance <= FLOOR * np.var(away)):
+        if parent is not None and (inside.between.any() or not exact):
+            raise EstimateError(
+                "the outcomes of a unit differ by less than 1e-5 of what units differ by, which hides how effects vary "
+                "between parents; subtract its mean from each unit, or use cluster='none'"
+            )
+        noise = 0.0 if exact else inside.variance
+        covariance = noise * inside.inverse + inside.of_levels
+        df = np.where(inside.between, inside.df_of_levels, inside.df)
+        return _as_contrasts(inside.ace, covariance, df, inside.between, (), exponent)
     fit = reml(y, fixed, groups, combinations=weights)
     at_zero = tuple(name for name, v in zip(fit.names, fit.variance, strict=True) if v == 0 and name != "residual")
-    no_noise = inside.df > 0 and inside.deviation <= _ROUNDING * size
-    if no_noise:
-        exact = ~inside.between
-        covariance = np.where(exact[:, None] | exact, 0.0, fit.covariance)
-        ace, df = np.where(exact, inside.ace, fit.beta), np.where(exact, inside.df, fit.df)
-        return _as_contrasts(ace, covariance, df, inside.between, at_zero, exponent)
-    if fit.variance[-1] == 0 and parent is None and inside.df > 0 and not inside.between.any():
-        df = np.full(len(weights), inside.df)
-        return _as_contrasts(inside.ace, inside.covariance, df, inside.between, at_zero, exponent)
     return _as_contrasts(fit.beta, fit.covariance, fit.df, inside.between, at_zero, exponent)
 
 
@@ -159,17 +161,25 @@ def _as_contrasts(
 
 @dataclass(frozen=True)
 class _FixedUnits:
-    """Contrasts of arms inside units: least squares with a level for each unit; `deviation` is the largest residual."""
+    """Contrasts of arms by least squares with a level for each unit, and between parts of the table by those levels.
+
+    Parts are sets of arms that units join. ``inverse`` times ``variance``, the noise on ``df``, is the covariance of
+    contrasts inside units, and ``of_levels`` what those between parts add, on ``df_of_levels``; ``deviation`` is the
+    largest residual.
+    """
 
     ace: Array
-    covariance: Array
+    inverse: Array
+    variance: float
     df: float
+    of_levels: Array
+    df_of_levels: float
     between: Mask
     deviation: float
 
 
 def _fixed_units(y: Array, fixed: Array, arm: Codes, unit: Codes, weights: Array) -> _FixedUnits:
-    """Estimate contrasts inside units; those between arms that no units join are marked, and are not estimated."""
+    """Estimate contrasts of arms from units with fixed levels."""
     n_arms, n_units = fixed.shape[1], int(unit.max()) + 1
     has = sparse.csr_array((np.ones(len(y)), (arm, unit)), shape=(n_arms, n_units))
     n_parts, part = connected_components(has @ has.T, directed=False)
@@ -182,8 +192,24 @@ def _fixed_units(y: Array, fixed: Array, arm: Codes, unit: Codes, weights: Array
     residual = r - X @ beta
     df = len(y) - n_units - (n_arms - n_parts)
     variance = float(residual @ residual) / df if df > 0 else np.nan
-    covariance = weights @ (variance * inverse) @ weights.T
-    return _FixedUnits(weights @ beta, covariance, float(df), between, float(np.abs(residual).max()))
+    levels = centered(y - fixed @ beta, unit)[0]
+    part_of_unit = np.zeros(n_units, dtype=np.intp)
+    part_of_unit[unit] = part[arm]
+    means, away = centered(levels, part_of_unit)
+    df_of_levels = n_units - n_parts
+    spread = float(away @ away) / df_of_levels if df_of_levels > 0 else np.nan
+    sums = np.where(between[:, None], sums, 0.0)
+    of_levels = spread * (sums / np.bincount(part_of_unit)) @ sums.T if between.any() else np.zeros((len(weights),) * 2)
+    return _FixedUnits(
+        ace=weights @ beta + sums @ means,
+        inverse=weights @ inverse @ weights.T,
+        variance=variance,
+        df=float(df),
+        of_levels=of_levels,
+        df_of_levels=float(df_of_levels),
+        between=between,
+        deviation=float(np.abs(residual).max()),
+    )
 
 
 def _groups(y: Array, fixed: Array, unit: Codes, parent: Codes | None, arm: Codes) -> dict[str, Codes]:

@@ -257,6 +257,7 @@ def _contrast_of_predictor(named: tuple[str, xr.Dataset], chosen: str) -> xr.Dat
     known = [str(c) for c in effects["contrast"].to_numpy()]
     if chosen not in known:
         raise ContrastError(f"{name or 'the outcomes'}: there is no contrast {quoted(chosen)}{nearest(chosen, known)}")
+    validate(effects, "effects")
     if "ice" not in effects:
         raise OutcomesError(f"{name or 'the outcomes'}: a parallel trial has no individual effects; run a crossover")
     tasks = [str(task) for task in effects["task"].to_numpy()]

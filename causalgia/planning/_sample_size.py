@@ -13,6 +13,7 @@ from scipy import special
 
 from causalgia.analysis import Analysis
 from causalgia.checks import is_real, is_whole
+from causalgia.effect_table import has_gaps
 from causalgia.effects import contrast
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import as_estimates, estimate, variance_components
@@ -481,7 +482,7 @@ def read_pilot(pilot: Any, sd: float | None) -> Pilot:
         )
     if isinstance(pilot, xr.Dataset):
         check_no_positions(pilot, "the pilot")
-    if isinstance(pilot, xr.Dataset) and ("ice" in pilot or "assigned" in pilot.variables):
+    if isinstance(pilot, xr.Dataset) and ("ice" in pilot or "assigned" in pilot.variables or has_gaps(pilot)):
         several = "ice" in pilot and pilot["ice"].sizes.get("model", 1) > 1
         return (
             _about_no_effect(_pilot_over_predictors(pilot), pilot) if several else _pilot_of_estimates(estimate(pilot))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from causalgia.choices import TARGET_MEANINGS
-from causalgia.effect_table import hall_coefficient, select_tasks, tasks_in_table
+from causalgia.effect_table import gaps_in_words, hall_coefficient, has_gaps, select_tasks, tasks_in_table
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
 from causalgia.errors import OutcomesError, comma_list, printable, quoted
 from causalgia.inputs import parse_json
@@ -451,6 +451,7 @@ def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
     n_units = outcomes.sizes["unit"] if "unit" in outcomes.sizes else int(outcomes["n_units"].max())
     attrs = outcomes.attrs
     assignment = f", {attrs['assignment']}" if "assignment" in attrs else ""
+    assignment += f" ({gaps_in_words(outcomes)})" if has_gaps(outcomes) else ""
     digest = attrs.get("predictor_fingerprint", "")
     predictor = f"{attrs['predictor']}{digest and f' ({digest})'}" if "predictor" in attrs else digest
     facts = {
