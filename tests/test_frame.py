@@ -93,8 +93,12 @@ def test_a_column_that_is_there_twice() -> None:
     refused(pd.concat([table, table[["arm"]]], axis=1), "column 'arm' appears twice")
 
 
-def test_a_missing_arm_names_unit_and_arm() -> None:
-    refused(crossover().drop(index=3), "unit s1 has 1 of 2 arms and lacks '1'")
+def test_a_missing_arm_is_a_gap() -> None:
+    outcomes = from_frame(crossover().drop(index=3), outcome="y", arm="arm", unit="seq")
+    assert outcomes.attrs["assignment"] == "incomplete"
+    assert outcomes["outcome"].isnull().sum() == 1
+    assert outcomes["outcome"].sel(unit="s1", arm="1").isnull().all()
+    assert outcomes.attrs["notes"].startswith("1 of 6 cells is missing; 2 of 3 units have every cell")
 
 
 def test_a_duplicate_names_unit_and_arm() -> None:
@@ -105,16 +109,23 @@ def test_a_unit_twice_in_a_parallel_table_is_a_duplicate() -> None:
     refused(pd.concat([parallel(), parallel().iloc[[1]]]), "unit '1', task 'y' is measured more than once")
 
 
-def test_a_missing_task_is_named() -> None:
+def test_a_missing_task_is_a_gap_of_that_task() -> None:
     long = pd.concat([crossover().assign(cell=c) for c in ("K562", "HepG2")], ignore_index=True)
-    refused(long.drop(index=7), "task 'HepG2' is measured nowhere", task="cell")
+    outcomes = from_frame(long.drop(index=7), outcome="y", arm="arm", unit="seq", task="cell")
+    assert outcomes["outcome"].isnull().sum("unit").sum("arm").values.tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_nonfinite_outcome_names_row_unit_and_arm(value: float) -> None:
+def test_an_infinite_outcome_names_row_unit_and_arm() -> None:
     table = crossover().astype({"y": float})
-    table.loc[3, "y"] = value
-    refused(table, rf"row 3 \(unit s1, arm '1', task 'y'\): 'y' is {value}")
+    table.loc[3, "y"] = np.inf
+    refused(table, r"row 3 \(unit s1, arm '1', task 'y'\): 'y' is inf")
+
+
+def test_a_row_without_an_outcome_is_a_gap_that_is_said() -> None:
+    table = crossover().astype({"y": float})
+    table.loc[3, "y"] = np.nan
+    outcomes = from_frame(table, outcome="y", arm="arm", unit="seq")
+    assert "1 of 6 cells is missing, 1 of them with a row in which 'y' has no value" in outcomes.attrs["notes"]
 
 
 def test_text_outcomes_are_refused() -> None:
@@ -219,7 +230,8 @@ def test_narrow_floats_stay_narrow(dtype: str) -> None:
     assert outcomes["outcome"].dtype == ("float16" if dtype == "float16" else "float32")
 
 
-def test_a_missing_number_of_pandas_names_the_task() -> None:
+def test_a_missing_number_of_pandas_is_a_gap() -> None:
     table = crossover().assign(cell="K562").astype({"y": "Float64"})
     table.loc[3, "y"] = pd.NA
-    refused(table, r"row 3 \(unit s1, arm '1', task 'K562'\): 'y' is nan", task="cell")
+    outcomes = from_frame(table, outcome="y", arm="arm", unit="seq", task="cell")
+    assert outcomes["outcome"].isnull().sum() == 1

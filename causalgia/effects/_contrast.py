@@ -86,9 +86,10 @@ def contrast(
     Parameters
     ----------
     outcomes
-        From `causalgia.run` or `from_frame`: a crossover, ``outcome (unit, arm, task[, model])``, or a parallel trial,
-        ``outcome (unit, task[, model])`` and ``assigned (unit)``; or a table with gaps of `from_frame`. With a dim ``position`` before task (curves), the
-        effects have it, too.
+        From `causalgia.run` or `from_frame`: a crossover, ``outcome (unit, arm, task[,
+        model])``, or a parallel trial, ``outcome (unit, task[, model])`` and ``assigned
+        (unit)``; or a table with gaps of `from_frame`. With a dim ``position`` before
+        task (curves), the effects have it, too.
     control
         The arm that is subtracted from every other arm; each contrast has the name of its treatment arm. A number
         stands for the arm of that name: 0 and 0.0 for ``"0"``.

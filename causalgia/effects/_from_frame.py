@@ -296,9 +296,7 @@ def _gaps_note(missing: npt.NDArray[np.bool_], n_empty: int, outcome: str) -> st
     return f"{cells}{empty}; {units}; cells are assumed to be missing at random"
 
 
-def _as_cube(
-    y: npt.NDArray[np.floating], axes: Sequence[_Axis], *, gaps: bool = False
-) -> npt.NDArray[np.floating]:
+def _as_cube(y: npt.NDArray[np.floating], axes: Sequence[_Axis], *, gaps: bool = False) -> npt.NDArray[np.floating]:
     shape = tuple(len(axis.names) for axis in axes)
     flat = np.ravel_multi_index(tuple(axis.codes for axis in axes), shape)
     counts = np.bincount(flat, minlength=int(np.prod(shape)))

@@ -1,11 +1,13 @@
 """Design-based estimation of average causal effects, with standard errors, tests and intervals.
 
-Functions on labeled Datasets: `estimate`, `covariance`, and `from_effects` for estimates obtained elsewhere. Functions
-of arrays: `mean_ice`, `mean_of_cluster_means`, `stratified_mean`, `crossed_mean`, `between_levels`, `moderate`
-(crossover), `fit_arms`, `fit_arms_by_stratum`, `welch`, `residual_df`, `clustered` (parallel), `contrasts_of_arms`
-(tables with gaps), `randomization_test` and `sign_flip_test` (exact), `regress` and `wald_htz`, `reml` for variance components, `random_effects` for meta-analysis,
-and `errors_in_variables` for a line through points with errors in both coordinates. `Sketch` estimates quantiles of a
-stream of values.
+Functions on labeled Datasets: `estimate`, `covariance`, and `from_effects` for
+estimates obtained elsewhere. Functions of arrays: `mean_ice`, `mean_of_cluster_means`,
+`stratified_mean`, `crossed_mean`, `between_levels`, `moderate` (crossover), `fit_arms`,
+`fit_arms_by_stratum`, `welch`, `residual_df`, `clustered` (parallel),
+`contrasts_of_arms` (tables with gaps), `randomization_test` and `sign_flip_test`
+(exact), `regress` and `wald_htz`, `reml` for variance components, `random_effects` for
+meta-analysis, and `errors_in_variables` for a line through points with errors in both
+coordinates. `Sketch` estimates quantiles of a stream of values.
 """
 
 from __future__ import annotations

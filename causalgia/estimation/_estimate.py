@@ -210,9 +210,7 @@ def estimate(
     return with_notes(estimates, note) if note else estimates
 
 
-def _estimate_with_gaps(
-    effects: xr.Dataset, request: Request, ci_prob: float, *, task_correlation: bool
-) -> xr.Dataset:
+def _estimate_with_gaps(effects: xr.Dataset, request: Request, ci_prob: float, *, task_correlation: bool) -> xr.Dataset:
     """Return the estimates of a table in which some units lack some arms."""
     if task_correlation:
         raise EstimateError(
