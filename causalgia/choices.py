@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from math import inf
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
@@ -114,7 +115,10 @@ Scale: TypeAlias = Pointwise | OfMeans
 Schema = Literal["vcf", "original", "bed", "plink", "plink2", "chrombpnet"]
 """Columns of a file of variants (`causalgia.sequences.read_variants`)."""
 
-Verdict = Literal["increases", "decreases", "negligible", "undecided"]
+Verdict = Literal[
+    "increases", "decreases", "higher", "lower", "larger", "negligible", "within", "undecided"
+]
+"""On a stated region; beyond or within the range of random sequences; of matched variants."""
 """Verdicts on an effect (`causalgia.decide`)."""
 
 Align = Literal["left", "right", "read_out"]
@@ -134,7 +138,27 @@ ERRORS = get_args(Error)
 SCHEMAS = get_args(Schema)
 ALIGNS = get_args(Align)
 VERDICTS = get_args(Verdict)
-DIRECTIONS = VERDICTS[:2]
+DIRECTIONS = VERDICTS[:4]
+VOCABULARIES: tuple[tuple[str, ...], ...] = (
+    ("increases", "decreases", "negligible", "undecided"),
+    ("higher", "lower", "within", "undecided"),
+    ("larger", "within", "undecided"),
+)
+"""Verdicts on stated regions, on the range of random sequences, and on that of matched variants."""
+
+
+def vocabulary(verdicts: Iterable[str]) -> tuple[str, ...]:
+    """Return the verdicts that could have been given where these were.
+
+    Examples
+    --------
+    >>> vocabulary(["undecided", "larger"]), vocabulary(["undecided"])[0]
+    (('larger', 'within', 'undecided'), 'increases')
+    """
+    given = set(verdicts)
+    fits = (words for words in VOCABULARIES if given <= set(words))
+    return next(fits, VERDICTS)
+
 
 LEAST_FOR_A_LAW = 30
 """Smallest number of exchangeable effects from which the law can be estimated and a posterior may decide."""
@@ -159,8 +183,8 @@ POSTERIOR_ERRORS = ("local", "bayes_fdr")
 
 LEAST_PLACEBO_WORDS = 40
 
-LEAST_MATCHED_NULLS = 39
-"""Fewest null variants of a stratum: with 39 the central 95 % lie between the least and the largest."""
+LEAST_MATCHED_NULLS = 19
+"""Fewest null variants of a stratum: with 19 an effect beyond all of them has p = .05."""
 
 PLACEBO_ROPES = ("placebo", "placebo tail", "placebo outliers")
 

@@ -358,8 +358,8 @@ SCHEMA: tuple[Variable, ...] = (
     _estimate(
         "tail_by", 'origin of tail_p: "rank", "tail" (the model) or "no fit" (by rank)', dtype="U", decisions=True
     ),
-    _estimate("matched_lower", "lower end of the central 95 % of the matched null variants of the stratum"),
-    _estimate("matched_upper", "upper end of the central 95 % of the matched null variants of the stratum"),
+    _estimate("matched_lower", "minus matched_upper"),
+    _estimate("matched_upper", "|effect| beyond which p_matched is at most 1 - level"),
     _estimate("p_lower", "p-value of 'the effect is at most the lower end' of attrs['rope']"),
     _estimate("p_upper", "p-value of 'the effect is at least the upper end' of attrs['rope']"),
     _estimate("lower_tost", "lower limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible"),
@@ -374,7 +374,13 @@ SCHEMA: tuple[Variable, ...] = (
         "probability of each interval of a selected effect, 1 minus the false-coverage rate adjusted for selection",
     ),
     # decisions
-    _decision("verdict", "increases, decreases, negligible or undecided", dtype="U", required=True),
+    _decision(
+        "verdict",
+        "increases, decreases, negligible or undecided; beyond random sequences higher, lower, "
+        "within or undecided; of matched variants larger, within or undecided",
+        dtype="U",
+        required=True,
+    ),
     _decision("raw", "the effect as it was estimated, before the posterior shrank it"),
     _decision("lfsr", "local false sign rate: P(delta = 0) + min(P(delta < 0), P(delta > 0)), delta from no effect"),
     _decision("lfsr_alone", "lfsr of the task by itself, where sharing across tasks is hardly better"),

@@ -139,8 +139,8 @@ def _region_in_sd(rope: str, effects: xr.Dataset, null: float) -> Region:
     found = _IN_SD.fullmatch(rope)
     if is_matched_rope(rope):
         raise DecisionError(
-            "rope='matched' is the central 95 % of matched null variants, which these effects have none of: it belongs "
-            "to cg.experiments.variants(..., null=cg.MatchedVariants(of=...)); else " + THREE_WAYS
+            "rope='matched' is the range of matched null variants, which these effects have none of: it belongs to "
+            " cg.experiments.variants(..., null=cg.MatchedVariants(of=...)); else " + THREE_WAYS
         )
     if found is None or not 0 < float(found[1]) < np.inf:
         raise DecisionError(f"rope={quoted(rope)} is not a region; {THREE_WAYS}")
