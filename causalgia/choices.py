@@ -145,6 +145,8 @@ VOCABULARIES: tuple[tuple[str, ...], ...] = (
     ("larger", "within", "undecided"),
 )
 """Verdicts on stated regions, on the range of random sequences, and on that of matched variants."""
+SIDES = (("increases", "higher"), ("decreases", "lower"))
+INSIDE = ("negligible", "within")
 
 
 def vocabulary(verdicts: Iterable[str]) -> tuple[str, ...]:
@@ -186,7 +188,11 @@ LEAST_PLACEBO_WORDS = 40
 LEAST_MATCHED_NULLS = 19
 """Fewest null variants of a stratum: with 19 an effect beyond all of them has p = .05."""
 
-PLACEBO_ROPES = ("placebo", "placebo tail", "placebo outliers")
+PLACEBO_ROPES = ("placebo", "placebo outliers")
+NO_TAIL = (
+    "rope='placebo tail' is no longer a region; rope='placebo outliers' finds words beyond the "
+    "range of random ones"
+)
 
 _SD_ROPE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?\s*sd\s*")
 
@@ -196,11 +202,11 @@ def _is_interval(value: object) -> bool:
 
 
 def is_placebo_rope(rope: object) -> bool:
-    """Return whether placebo words define the region: ``"placebo"``, ``"placebo tail"`` or ``"placebo outliers"``.
+    """Return whether placebo words define the region: ``"placebo"`` or ``"placebo outliers"``.
 
     Examples
     --------
-    >>> [is_placebo_rope(rope) for rope in ("placebo", "placebo tail", "0.2 sd", 0)]
+    >>> [is_placebo_rope(rope) for rope in ("placebo", "placebo outliers", "0.2 sd", 0)]
     [True, True, False, False]
     """
     return isinstance(rope, str) and rope.strip() in PLACEBO_ROPES
@@ -237,6 +243,6 @@ def is_rope(value: object) -> bool:
 
 
 ROPE_IN_WORDS = (
-    'two numbers, the lower first (or by task), "placebo", "placebo tail", "placebo outliers", sd of the control arm '
+    'two numbers, the lower first (or by task), "placebo", "placebo outliers", sd of the control arm '
     'such as "0.2 sd", or 0'
 )

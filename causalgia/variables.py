@@ -350,6 +350,8 @@ SCHEMA: tuple[Variable, ...] = (
     _estimate("p_placebo", "two-sided p-value by the effect's rank among the placebo words'"),
     _estimate("p_placebo_above", "p-value by that rank, small where the effect lies above the words'"),
     _estimate("p_placebo_below", "p-value by that rank, small where the effect lies below the words'"),
+    _estimate("rank_lower", "first rank that the band allows, 1 the largest", dtype="i"),
+    _estimate("rank_upper", "last rank that the band allows; 0 of placebo words", dtype="i"),
     _estimate("p_matched", "p-value by the rank of |effect| among the matched null variants", decisions=True),
     _estimate("q_matched", "p_matched adjusted by Benjamini-Hochberg over the variants of a task", decisions=True),
     _estimate("n_matched", "matched null variants of the stratum", dtype="i", decisions=True),

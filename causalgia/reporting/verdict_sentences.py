@@ -229,7 +229,7 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
             cure = _more_units_clause(row, attrs)
         return f"undecided on {what}{cure}"
     error = error_text(row, attrs, clause=True)
-    missable = verdict == "negligible" and bool(row.get("missed_share"))
+    missable = verdict in ("negligible", "within") and bool(row.get("missed_share"))
     missed = f"; {_missed(row['missed_share'], row)}" if missable else ""
     return f"{verdict}, {_SIDE[verdict]} {low if direction_only else region}{error and f' ({error})'}{missed}"
 
