@@ -410,9 +410,7 @@ def _table(
     for word in dict.fromkeys(words):
         for task in decisions["task"].to_numpy().tolist():
             labels = verdicts.sel(contrast=word, task=task).to_numpy().tolist()
-            verdict = next(
-                (one for one in (*_DIRECTED, "within") if labels.count(one) >= majority), ""
-            )
+            verdict = next((one for one in (*_DIRECTED, "within") if labels.count(one) >= majority), "")
             row = over.sel(contrast=word, task=task)
             if verdict in _DIRECTED and (float(row["ace"]) > 0) != (verdict == "higher"):
                 verdict = ""  # the mean over members has the sign of the others

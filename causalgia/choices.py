@@ -115,9 +115,7 @@ Scale: TypeAlias = Pointwise | OfMeans
 Schema = Literal["vcf", "original", "bed", "plink", "plink2", "chrombpnet"]
 """Columns of a file of variants (`causalgia.sequences.read_variants`)."""
 
-Verdict = Literal[
-    "increases", "decreases", "higher", "lower", "larger", "negligible", "within", "undecided"
-]
+Verdict = Literal["increases", "decreases", "higher", "lower", "larger", "negligible", "within", "undecided"]
 """On a stated region; beyond or within the range of random sequences; of matched variants."""
 """Verdicts on an effect (`causalgia.decide`)."""
 
@@ -190,8 +188,7 @@ LEAST_MATCHED_NULLS = 19
 
 PLACEBO_ROPES = ("placebo", "placebo outliers")
 NO_TAIL = (
-    "rope='placebo tail' is no longer a region; rope='placebo outliers' finds words beyond the "
-    "range of random ones"
+    "rope='placebo tail' is no longer a region; rope='placebo outliers' finds words beyond the range of random ones"
 )
 
 _SD_ROPE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?\s*sd\s*")

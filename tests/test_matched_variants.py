@@ -425,19 +425,13 @@ def test_every_effect_beyond_the_nulls_is_larger_and_none_within(tmp_path):
 
 def test_a_level_that_the_nulls_cannot_reach_is_refused(experiment, predictor):
     """At level .999 ranks need 999 null variants, and the strata have fewer."""
-    strict = dataclasses.replace(
-        experiment, analysis=dataclasses.replace(experiment.analysis, level=0.999)
-    )
+    strict = dataclasses.replace(experiment, analysis=dataclasses.replace(experiment.analysis, level=0.999))
     outcomes = cg.run(strict, predictor, rng=0, progress=False)
     fewest = min(map(len, experiment.strata.nulls))
-    with pytest.raises(
-        EstimateError, match=f"0.999 needs 999 null variants in each .* and one has {fewest}: draw"
-    ):
+    with pytest.raises(EstimateError, match=f"0.999 needs 999 null variants in each .* and one has {fewest}: draw"):
         strict.analyze(outcomes)
     level = float(f"{1 - 1 / (fewest + 1):.3g}")  # the cure leads to verdicts
-    looser = dataclasses.replace(
-        experiment, analysis=dataclasses.replace(experiment.analysis, level=level - 1e-3)
-    )
+    looser = dataclasses.replace(experiment, analysis=dataclasses.replace(experiment.analysis, level=level - 1e-3))
     assert (looser.analyze(outcomes).decisions["rope_upper"] > 0).all()
 
 

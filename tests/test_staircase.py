@@ -374,7 +374,7 @@ def test_new_placebo_words_are_not_discovered_by_the_default_of_many_words():
         word[:5] = 6
         y = np.concatenate([np.zeros((100, 1)), word + 0.5 * rng.normal(size=(100, 435))], axis=1)[:, :, None]
         found = cg.analyze(outcomes_of(y, names, kinds=kinds), cg.Analysis(control="control", rope="placebo"), rng=0)
-        called = found["verdict"].isel(contrast=slice(35), task=0).isin(["increases", "decreases"]).values
+        called = found["verdict"].isel(contrast=slice(35), task=0).isin(["higher", "lower"]).values
         assert called[:5].all()
         share.append(called[5:].sum() / called.sum())
     assert np.mean(share) <= 0.05

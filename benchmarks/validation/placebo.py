@@ -52,33 +52,30 @@ def chosen_beyond_fences(rng: Rng, law: str, n_searched: int) -> bool:
     return bool(np.isin(verdict, ["higher", "lower"]).any())
 
 
-CHECKS = (
-    [
-        Check(
-            _SECTION,
-            f"{n_words:,} placebo words, {share:.0%} planted",
-            lambda rng, n, n_words=n_words, share=share: np.array([screen(rng, n_words, share) for _ in range(n)]),
-            0.05,
-            "at most",
-            full=1_000,
-            quick=60,
-        )
-        for n_words in (40, 100, 400, 2_000)
-        for share in (0.0, 0.05, 0.2)
-    ]
-    + [
-        Check(
-            _CHOSEN,
-            f"{law}, of {n_searched:,} random words",
-            lambda rng, n, law=law, n_searched=n_searched: np.array(
-                [chosen_beyond_fences(rng, law, n_searched) for _ in range(n)]
-            ),
-            0.05 if n_searched == 1_000 else 0.1,
-            "at most" if law == "normal" else "reported",
-            full=400,
-            quick=40,
-        )
-        for law in _LAWS
-        for n_searched in (1_000, 10_000)
-    ]
-)
+CHECKS = [
+    Check(
+        _SECTION,
+        f"{n_words:,} placebo words, {share:.0%} planted",
+        lambda rng, n, n_words=n_words, share=share: np.array([screen(rng, n_words, share) for _ in range(n)]),
+        0.05,
+        "at most",
+        full=1_000,
+        quick=60,
+    )
+    for n_words in (40, 100, 400, 2_000)
+    for share in (0.0, 0.05, 0.2)
+] + [
+    Check(
+        _CHOSEN,
+        f"{law}, of {n_searched:,} random words",
+        lambda rng, n, law=law, n_searched=n_searched: np.array(
+            [chosen_beyond_fences(rng, law, n_searched) for _ in range(n)]
+        ),
+        0.05 if n_searched == 1_000 else 0.1,
+        "at most" if law == "normal" else "reported",
+        full=400,
+        quick=40,
+    )
+    for law in _LAWS
+    for n_searched in (1_000, 10_000)
+]

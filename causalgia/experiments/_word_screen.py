@@ -51,18 +51,21 @@ def word_screen(
 
     Every word is embedded at one place of the same backgrounds and compared with the untreated arm. On most networks
     nearly every random word changes the outcome, so a test against 0 is uninformative; words are compared with placebo
-    words instead, random ones of the same width. A word is read at all, ``"higher"`` or ``"lower"``, if its whole
-    interval lies beyond the range of random words, five robust standard deviations of the placebo words, with the false
-    discovery rate over the words asked controlled (Benjamini-Hochberg). The first sentence of the answer names these
-    words, at most 20, the largest first, and says how many were asked.
+    words instead, random ones of the same width. A word is read at all, ``"higher"`` or
+    ``"lower"``, if its whole interval lies beyond the range of random words, five robust standard
+    deviations of the placebo words, with the false discovery rate over the words asked controlled
+    (Benjamini-Hochberg). The first sentence of the answer names these words, at most 20, the
+    largest first, and says how many were asked.
 
-    Where all words are screened, random words *are* those screened, so that no rank among them can stand out. The fences
-    are a model instead: a normal law of the central 80 % of the placebo words. ``rope="placebo"`` decides by ranks alone
-    and needs about ``40 K / R`` placebo words to find R of K. Where a word ranks among the words asked is
-    another question, which `causalgia.multiplicity.rank_intervals` answers from a simultaneous band. The largest of many
-    estimates are biased (winner's curse): the finding ``shrunken`` has the posterior mean of each word relative to the
-    mean placebo word (`causalgia.posterior.mixture`), and `causalgia.confirm` tests selected words on fresh
-    backgrounds.
+    Where all words are screened, random words *are* those screened, so that no rank
+    among them can stand out. The fences are a model instead: a normal law of the
+    central 80 % of the placebo words. ``rope="placebo"`` decides by ranks alone and
+    needs about ``40 K / R`` placebo words to find R of K. Where a word ranks among the
+    words asked is another question, which `causalgia.multiplicity.rank_intervals`
+    answers from a simultaneous band. The largest of many estimates are biased (winner's
+    curse): the finding ``shrunken`` has the posterior mean of each word relative to the
+    mean placebo word (`causalgia.posterior.mixture`), and `causalgia.confirm` tests
+    selected words on fresh backgrounds.
 
     Parameters
     ----------
@@ -298,7 +301,8 @@ def _screen_sentence(rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, plac
     mean = [float(ace[of[placebo[of]]].mean()) for of in classes]
     lie = "lies" if directed.sum() == 1 else "lie"
     return (
-        f"{directed.sum():,} of {(~placebo).sum():,} words {lie} beyond the range of {_region_text(rows, placebo, classes, mean)}"
+        f"{directed.sum():,} of {(~placebo).sum():,} words {lie} beyond the range of "
+        + _region_text(rows, placebo, classes, mean)
         + f". Minus the mean placebo word ({', '.join(map('{:.3g}'.format, mean))}), shrunken: {named}"
         + (f"; and {more:,} more" if more > 0 else "")
         + f". Tested against 0 instead, {differs[~placebo].sum():,} words and {differs[placebo].sum()} of "

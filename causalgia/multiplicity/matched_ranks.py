@@ -189,8 +189,8 @@ def rank_among_matched(
             limit[mine] = size[m - at]
         n[mine] = m
     q = np.column_stack([stepwise(column, "bh") for column in p.T])
-    p, q, limit = (values.reshape(of.shape) for values in (p, q, limit))
-    return MatchedRanks(p, q, n.reshape(of.shape), limit)
+    shaped = [values.reshape(of.shape) for values in (p, q, limit)]
+    return MatchedRanks(shaped[0], shaped[1], n.reshape(of.shape), shaped[2])
 
 
 def _floor_of_columns(floor: npt.ArrayLike, effects: Array) -> Array:

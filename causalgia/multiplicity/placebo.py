@@ -129,15 +129,19 @@ def placebo_region(estimates: EstimateTable, *, share: float = _SHARE) -> xr.Dat
 
     Notes
     -----
-    ``E[S^2] = Var(true) + mean v_j``, where ``v_j`` is the variance of word j's own error: its variance minus its mean
-    covariance with the other words. The covariance is the error that words share through their control; it moves all
-    contrasts against that control together, and is no part of their spread. The factor of shrinkage is
-    ``sqrt(Var(true) / (Var(true) + v_j))``, and the limits are the words at rank
-    ``r = floor((M + 1) (1 - share) / 2)`` from either side: no shape and no symmetry about 0 is assumed, the expected
-    share of new words beyond each limit is ``r / (M + 1)``, and effects known exactly lie beyond them where their
-    two-sided rank p, ``2 min(ranks) / (M + 1)``, is at most ``1 - share``: one ordering gives p and region. Where only rare words have an effect, most words have one value in few units, and that
-    value is in the region. The region is exact for normal true effects; for skewed ones the limit on the long side
-    stays right, and the one on the short side is generous (5 % outside becomes 4 to 5 %; 3 % for exponential effects).
+    ``E[S^2] = Var(true) + mean v_j``, where ``v_j`` is the variance of word j's own
+    error: its variance minus its mean covariance with the other words. The covariance
+    is the error that words share through their control; it moves all contrasts against
+    that control together, and is no part of their spread. The factor of shrinkage is
+    ``sqrt(Var(true) / (Var(true) + v_j))``, and the limits are the words at rank ``r =
+    floor((M + 1) (1 - share) / 2)`` from either side: no shape and no symmetry about 0
+    is assumed, the expected share of new words beyond each limit is ``r / (M + 1)``,
+    and effects known exactly lie beyond them where their two-sided rank p, ``2
+    min(ranks) / (M + 1)``, is at most ``1 - share``: one ordering gives p and region.
+    Where only rare words have an effect, most words have one value in few units, and
+    that value is in the region. The region is exact for normal true effects; for skewed
+    ones the limit on the long side stays right, and the one on the short side is
+    generous (5 % outside becomes 4 to 5 %; 3 % for exponential effects).
 
     References
     ----------

@@ -105,13 +105,17 @@ def decide(
     Returns
     -------
     Dataset
-        On (contrast, task[, model]): ``verdict`` (``increases``, ``decreases``, ``negligible`` or ``undecided``; of
-        placebo words ``higher``, ``lower``, ``within`` or ``undecided``); ``ace`` (the estimate, or the posterior
-        mean) with ``lower, upper`` and their probability ``interval_level``; ``lfsr``; ``p_rope, p_above, p_below``, the probability of each
-        region; ``local_error`` of the best claim; ``q``, the error rate of the set of verdicts that ends with this one;
-        ``rope_lower, rope_upper``; ``raw`` and ``se``, before shrinkage; ``more_units`` for even odds of a verdict in a
-        new trial (-1 if decided or unknown); with `rare` ``missed_share``; with the spike and slab ``p_zero,
-        lower_slab, upper_slab``. attrs["exploratory"] names settings that differ from the stored analysis.
+        On (contrast, task[, model]): ``verdict`` (``increases``, ``decreases``,
+        ``negligible`` or ``undecided``; of placebo words ``higher``, ``lower``,
+        ``within`` or ``undecided``); ``ace`` (the estimate, or the posterior mean) with
+        ``lower, upper`` and their probability ``interval_level``; ``lfsr``; ``p_rope,
+        p_above, p_below``, the probability of each region; ``local_error`` of the best
+        claim; ``q``, the error rate of the set of verdicts that ends with this one;
+        ``rope_lower, rope_upper``; ``raw`` and ``se``, before shrinkage; ``more_units``
+        for even odds of a verdict in a new trial (-1 if decided or unknown); with
+        `rare` ``missed_share``; with the spike and slab ``p_zero, lower_slab,
+        upper_slab``. attrs["exploratory"] names settings that differ from the stored
+        analysis.
 
     Raises
     ------

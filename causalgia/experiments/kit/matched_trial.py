@@ -161,9 +161,7 @@ class MatchedTrial(Experiment):
             else 0.0
         )
         self._check_level()
-        found = rank_among_matched(
-            values[:k], values[k:], self.strata, floor=floor, alpha=self._alpha
-        )
+        found = rank_among_matched(values[:k], values[k:], self.strata, floor=floor, alpha=self._alpha)
         columns: dict[str, Any] = {"ace": values[:k], "se": np.zeros(values[:k].shape)}
         columns |= {"p_matched": found.p, "q_matched": found.q, "n_matched": found.n}
         columns |= {"matched_lower": -found.limit, "matched_upper": found.limit}
@@ -221,9 +219,7 @@ class MatchedTrial(Experiment):
             q = q.where(~inside, 0.0)  # exact effects: that they lie inside is certain
             claims = {"negligible": inside, "decreases": found & (effect < low)}
             claims |= {"increases": found & (effect > high)}
-        verdict = effect.copy(
-            data=np.select([x.to_numpy() for x in claims.values()], list(claims), "undecided")
-        )
+        verdict = effect.copy(data=np.select([x.to_numpy() for x in claims.values()], list(claims), "undecided"))
         out = estimates.drop_vars(["matched_lower", "matched_upper"])
         out = out.assign(
             verdict=verdict,
@@ -253,9 +249,7 @@ class MatchedTrial(Experiment):
             named = f"; the largest are {named}{more}" if named else ""
             counts = Counter(rows["verdict"].to_numpy().tolist())
             words = [x for x in vocabulary(counts) if x != "larger" and counts[x]]
-            verdicts = ", ".join(f"{counts[x]:,} {x}" for x in words).replace(
-                "within", "within their range"
-            )
+            verdicts = ", ".join(f"{counts[x]:,} {x}" for x in words).replace("within", "within their range")
             others = f"; {verdicts}" if verdicts else ""
             if not of_matched:
                 others = f"; verdicts on the ROPE {decisions.attrs['rope']}: {verdicts}"
