@@ -49,7 +49,7 @@ _UNITS = 200
 _MOST_IN_PAIRS = 4
 _SUM = 0.1
 _SAME_NAME = 0.1
-_DIRECTED = ("increases", "decreases")
+_DIRECTED = ("higher", "lower")
 _COLUMNS = (
     *("consensus", "name", "task", "ace", "lower", "upper", "q", "verdict", "members", "sequences", "methods"),
     "variant_of",
@@ -99,7 +99,7 @@ class Discovery:
 
     @property
     def confirmed(self) -> pd.DataFrame:
-        """The rows of the table with a verdict "increases" or "decreases"."""
+        """The rows of the table with a verdict "higher" or "lower"."""
         return self.table[self.table["verdict"].isin(_DIRECTED)]
 
     def __str__(self) -> str:
@@ -202,7 +202,7 @@ def discover(
     >>> peaks = [row[:9] + "TGCATG" + row[15:25] + "AGAATG" + row[31:] for row in drawn]
     >>> found = cg.discover(cg.zoo.oracle("additive"), peaks, rng=0)
     >>> found.confirmed[["consensus", "verdict"]].values.tolist()[0]
-    ['TGCATG', 'increases']
+    ['TGCATG', 'higher']
     >>> found.pairs["reads"].tolist()[0]
     'sum'
     """
@@ -410,11 +410,9 @@ def _table(
     for word in dict.fromkeys(words):
         for task in decisions["task"].to_numpy().tolist():
             labels = verdicts.sel(contrast=word, task=task).to_numpy().tolist()
-            verdict = next(
-                (one for one in ("increases", "decreases", "negligible") if labels.count(one) >= majority), ""
-            )
+            verdict = next((one for one in (*_DIRECTED, "within") if labels.count(one) >= majority), "")
             row = over.sel(contrast=word, task=task)
-            if verdict in _DIRECTED and (float(row["ace"]) > 0) != (verdict == "increases"):
+            if verdict in _DIRECTED and (float(row["ace"]) > 0) != (verdict == "higher"):
                 verdict = ""  # the mean over members has the sign of the others
             rows.append(
                 {

@@ -81,7 +81,7 @@ class Analysis:
         posterior; for 20 contrasts or more in two tasks or more.
     rope
         Region of practical equivalence: (lower, upper) on the scale of the contrast, or task -> (lower, upper);
-        ``"placebo"``; ``"placebo tail"``; sd of the control arm such as ``"0.2 sd"``; or 0 for direction alone.
+        ``"placebo"``; ``"placebo outliers"``; sd of the control arm such as ``"0.2 sd"``; or 0 for direction alone.
     level
         Probability with which verdicts hold, between 0.5 and 1.
     error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from math import inf
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
@@ -114,7 +115,8 @@ Scale: TypeAlias = Pointwise | OfMeans
 Schema = Literal["vcf", "original", "bed", "plink", "plink2", "chrombpnet"]
 """Columns of a file of variants (`causalgia.sequences.read_variants`)."""
 
-Verdict = Literal["increases", "decreases", "negligible", "undecided"]
+Verdict = Literal["increases", "decreases", "higher", "lower", "larger", "negligible", "within", "undecided"]
+"""On a stated region; beyond or within the range of random sequences; of matched variants."""
 """Verdicts on an effect (`causalgia.decide`)."""
 
 Align = Literal["left", "right", "read_out"]
@@ -134,7 +136,29 @@ ERRORS = get_args(Error)
 SCHEMAS = get_args(Schema)
 ALIGNS = get_args(Align)
 VERDICTS = get_args(Verdict)
-DIRECTIONS = VERDICTS[:2]
+DIRECTIONS = VERDICTS[:4]
+VOCABULARIES: tuple[tuple[str, ...], ...] = (
+    ("increases", "decreases", "negligible", "undecided"),
+    ("higher", "lower", "within", "undecided"),
+    ("larger", "within", "undecided"),
+)
+"""Verdicts on stated regions, on the range of random sequences, and on that of matched variants."""
+SIDES = (("increases", "higher"), ("decreases", "lower"))
+INSIDE = ("negligible", "within")
+
+
+def vocabulary(verdicts: Iterable[str]) -> tuple[str, ...]:
+    """Return the verdicts that could have been given where these were.
+
+    Examples
+    --------
+    >>> vocabulary(["undecided", "larger"]), vocabulary(["undecided"])[0]
+    (('larger', 'within', 'undecided'), 'increases')
+    """
+    given = set(verdicts)
+    fits = (words for words in VOCABULARIES if given <= set(words))
+    return next(fits, VERDICTS)
+
 
 LEAST_FOR_A_LAW = 30
 """Smallest number of exchangeable effects from which the law can be estimated and a posterior may decide."""
@@ -159,10 +183,13 @@ POSTERIOR_ERRORS = ("local", "bayes_fdr")
 
 LEAST_PLACEBO_WORDS = 40
 
-LEAST_MATCHED_NULLS = 39
-"""Fewest null variants of a stratum: with 39 the central 95 % lie between the least and the largest."""
+LEAST_MATCHED_NULLS = 19
+"""Fewest null variants of a stratum: with 19 an effect beyond all of them has p = .05."""
 
-PLACEBO_ROPES = ("placebo", "placebo tail", "placebo outliers")
+PLACEBO_ROPES = ("placebo", "placebo outliers")
+NO_TAIL = (
+    "rope='placebo tail' is no longer a region; rope='placebo outliers' finds words beyond the range of random ones"
+)
 
 _SD_ROPE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?\s*sd\s*")
 
@@ -172,11 +199,11 @@ def _is_interval(value: object) -> bool:
 
 
 def is_placebo_rope(rope: object) -> bool:
-    """Return whether placebo words define the region: ``"placebo"``, ``"placebo tail"`` or ``"placebo outliers"``.
+    """Return whether placebo words define the region: ``"placebo"`` or ``"placebo outliers"``.
 
     Examples
     --------
-    >>> [is_placebo_rope(rope) for rope in ("placebo", "placebo tail", "0.2 sd", 0)]
+    >>> [is_placebo_rope(rope) for rope in ("placebo", "placebo outliers", "0.2 sd", 0)]
     [True, True, False, False]
     """
     return isinstance(rope, str) and rope.strip() in PLACEBO_ROPES
@@ -213,6 +240,6 @@ def is_rope(value: object) -> bool:
 
 
 ROPE_IN_WORDS = (
-    'two numbers, the lower first (or by task), "placebo", "placebo tail", "placebo outliers", sd of the control arm '
+    'two numbers, the lower first (or by task), "placebo", "placebo outliers", sd of the control arm '
     'such as "0.2 sd", or 0'
 )

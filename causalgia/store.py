@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote
 import numpy as np
 import xarray as xr
 
+from causalgia.choices import vocabulary
 from causalgia.errors import OutcomesError, first_line, quoted
 from causalgia.inputs import check_no_pipe, open_regular_file
 from causalgia.lazy_names import of_module
@@ -413,6 +414,7 @@ def load(path: str | Path, kind: Kind) -> xr.Dataset:
 
 
 VERDICT_CODES = {"decreases": -1, "negligible": 0, "increases": 1, "undecided": 2}
+VERDICT_CODES |= {"lower": -1, "within": 0, "higher": 1, "larger": 1}
 
 
 def save_h5ad(table: xr.Dataset, path: str | Path) -> Path:
@@ -480,8 +482,9 @@ def _fill_h5ad(table: xr.Dataset, place: Path) -> None:
     layers = {str(k): v.transpose(*dims).to_numpy() for k, v in table.variables.items() if set(v.dims) == {*dims}}
     ace, uns = layers.pop("ace"), dict(table.attrs)
     if "verdict" in layers:
+        words = vocabulary(layers["verdict"].ravel().tolist())
         layers["verdict"] = np.vectorize(VERDICT_CODES.get)(layers["verdict"]).astype(np.int8)
-        uns["verdict_codes"] = VERDICT_CODES
+        uns["verdict_codes"] = {x: code for x, code in VERDICT_CODES.items() if x in words}
     obsm = {"weight": table["weight"].transpose("contrast", "arm").to_numpy()} if "weight" in table else {}
     if obsm:
         uns["arms"] = table["arm"].to_numpy().astype(str) if "arm" in table.coords else np.arange(table.sizes["arm"])

@@ -351,6 +351,8 @@ SCHEMA: tuple[Variable, ...] = (
     _estimate("p_placebo", "two-sided p-value by the effect's rank among the placebo words'"),
     _estimate("p_placebo_above", "p-value by that rank, small where the effect lies above the words'"),
     _estimate("p_placebo_below", "p-value by that rank, small where the effect lies below the words'"),
+    _estimate("rank_lower", "first rank that the band allows, 1 the largest", dtype="i"),
+    _estimate("rank_upper", "last rank that the band allows; 0 of placebo words", dtype="i"),
     _estimate("p_matched", "p-value by the rank of |effect| among the matched null variants", decisions=True),
     _estimate("q_matched", "p_matched adjusted by Benjamini-Hochberg over the variants of a task", decisions=True),
     _estimate("n_matched", "matched null variants of the stratum", dtype="i", decisions=True),
@@ -359,8 +361,8 @@ SCHEMA: tuple[Variable, ...] = (
     _estimate(
         "tail_by", 'origin of tail_p: "rank", "tail" (the model) or "no fit" (by rank)', dtype="U", decisions=True
     ),
-    _estimate("matched_lower", "lower end of the central 95 % of the matched null variants of the stratum"),
-    _estimate("matched_upper", "upper end of the central 95 % of the matched null variants of the stratum"),
+    _estimate("matched_lower", "minus matched_upper"),
+    _estimate("matched_upper", "|effect| beyond which p_matched is at most 1 - level"),
     _estimate("p_lower", "p-value of 'the effect is at most the lower end' of attrs['rope']"),
     _estimate("p_upper", "p-value of 'the effect is at least the upper end' of attrs['rope']"),
     _estimate("lower_tost", "lower limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible"),
@@ -375,7 +377,13 @@ SCHEMA: tuple[Variable, ...] = (
         "probability of each interval of a selected effect, 1 minus the false-coverage rate adjusted for selection",
     ),
     # decisions
-    _decision("verdict", "increases, decreases, negligible or undecided", dtype="U", required=True),
+    _decision(
+        "verdict",
+        "increases, decreases, negligible or undecided; beyond random sequences higher, lower, "
+        "within or undecided; of matched variants larger, within or undecided",
+        dtype="U",
+        required=True,
+    ),
     _decision("raw", "the effect as it was estimated, before the posterior shrank it"),
     _decision("lfsr", "local false sign rate: P(delta = 0) + min(P(delta < 0), P(delta > 0)), delta from no effect"),
     _decision("lfsr_alone", "lfsr of the task by itself, where sharing across tasks is hardly better"),

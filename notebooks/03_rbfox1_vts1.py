@@ -55,11 +55,9 @@ def ask(experiment, predictor):
 # ## Which words matter?
 #
 # All 4,096 words of six letters are written at base 17 of the same random backgrounds. Twenty backgrounds are deliberately few, because
-# this is a screen. Four hundred *placebo words*, drawn at random, show the effect of writing any six letters. A word is a hit if its effect
-# lies beyond theirs, at a bounded false discovery rate over all 4,096 words. Ranks among four hundred placebo words cannot give p-values
-# small enough for 4,096 tests, so beyond the most extreme placebo words p-values come from a Student t tail fitted to them. That is a
-# model assumption. If there are only a hundred placebo words and one of them contains most of the motif, the fitted tail can be so heavy
-# that no word is a hit.
+# this is a screen. Four hundred *placebo words*, drawn at random, show the effect of writing any six letters. A word is read if its whole
+# interval lies beyond their range, at a bounded false discovery rate over all 4,096 words. The range ends five standard deviations from the
+# placebo words, by a normal law of their central 80 %, so that the few placebo words with most of the motif do not widen it.
 
 # %%
 screening = cg.experiments.word_screen(n_units=20, n_placebos=400)

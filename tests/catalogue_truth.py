@@ -7,6 +7,7 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
+from causalgia.choices import vocabulary
 
 _CLEAR = 5.0  # standard errors from a bound at which a verdict may not be wrong
 
@@ -66,7 +67,8 @@ def assert_verdicts(answer: cg.experiments.Answer, truth: xr.DataArray) -> None:
             )
             if min(abs(value - low), abs(value - high)) <= _CLEAR * se:
                 continue
-            right = "increases" if value > high else "decreases" if value < low else "negligible"
+            words = vocabulary(decisions["verdict"].to_numpy().ravel().tolist())
+            right = words[0] if value > high else words[1] if value < low else words[-2]
             assert row["verdict"].item() in (right, "undecided"), (
                 f"{contrast}, {task}: {row['verdict'].item()}, truth {value:.4f}"
             )

@@ -36,7 +36,7 @@ def test_words_pairs_and_sites_are_written(given, tmp_path):
     out = tmp_path / "words"
     printed = call("discover", network, "--sequences", peaks, "--out", out, "--n-units", 100).stdout
     table = pd.read_csv(out / "words.csv")
-    held = set(table[table["verdict"] == "increases"]["consensus"])
+    held = set(table[table["verdict"] == "higher"]["consensus"])
     assert {"TGCATG", "AGAATG"} <= held
     assert len(set(table["consensus"])) > len(held)  # those that do not hold are there, too
     assert f"{len(set(table['consensus'])) - len(held)} of {len(set(table['consensus']))} words do not hold" in printed

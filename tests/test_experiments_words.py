@@ -11,7 +11,7 @@ import xarray as xr
 from catalogue_truth import assert_estimates, assert_recovers
 
 import causalgia as cg
-from causalgia.errors import CausalgiaError, DegenerateWarning, DesignError
+from causalgia.errors import CausalgiaError, DecisionError, DegenerateWarning, DesignError
 from causalgia.zoo import Oracle, Pair, Slope, Word
 
 pytestmark = pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
@@ -37,7 +37,7 @@ def screen():
 def test_screen_recovers_known_words(oracle):
     words = ["UGCAUG", "AGCAUG", "AGAAUG", "ACUAAC", "GGCUGG", "CACACA", "GUGUGU", "AAAAAA"]
     answer = assert_recovers(cg.experiments.word_screen(words=words, n_units=400), oracle)
-    assert _verdict(answer, "UGCAUG") == "increases"
+    assert _verdict(answer, "UGCAUG") == "higher"
     assert answer.findings["shrunken"].sizes["contrast"] == len(words)
 
 
@@ -51,9 +51,39 @@ def test_screen_of_all_words_puts_the_known_one_first(screen):
     shrunken = answer.findings["shrunken"].squeeze()
     assert shrunken["contrast"].to_numpy()[shrunken["ace"].to_numpy().argmax()] == "UGCA"
     assert "Minus the mean placebo word (" in answer.sentences[0]
-    assert "shrunken: the largest UGCA 0.9" in answer.sentences[0]
-    assert "0 of 256 words lie beyond 100 placebo words (central 95 %: " in answer.sentences[0]  # UGCA is one of them
-    assert "confirm tests them on fresh backgrounds" in answer.sentences[0]
+    assert "2 of 256 words lie beyond the range" in answer.sentences[0]
+    assert "shrunken: UGCA 0.9" in answer.sentences[0]
+    assert "; GGGG 0.7" in answer.sentences[0]  # two of GGG, and more in the flanks
+    assert [_verdict(answer, word) for word in ("UGCA", "GGGG")] == ["higher", "higher"]
+    assert " of 256 words lie beyond the range of 100 placebo words (fences: " in answer.sentences[0]
+
+
+def test_a_screen_names_at_most_twenty_words_and_counts_the_others():
+    """Thirty words with effects that grow: the largest twenty are named, in order."""
+    words = ["".join(x) for x in product("ACGU", repeat=4) if x[0] != x[-1]][:30]
+    oracle = Oracle(*(Word(word, 1.0 + 0.1 * i) for i, word in enumerate(words)), scale="score")
+    experiment = cg.experiments.word_screen(words=words, n_units=200)
+    answer = experiment.analyze(cg.run(experiment, oracle, rng=0, progress=False), rng=0)
+    said = answer.sentences[0]
+    asked = [x for x in words if _verdict(answer, x) == "higher"]
+    assert f"{len(asked)} of 30 words lie beyond" in said
+    named = [x.split()[0] for x in said.partition("shrunken: ")[2].split("; ")][:20]
+    shrunken = answer.findings["shrunken"]["ace"].squeeze().to_series()
+    assert named == shrunken[asked].sort_values(ascending=False).index[:20].tolist()
+    assert f"; and {len(asked) - 20} more" in said
+
+
+def test_a_screen_with_too_few_random_words_says_how_many_it_needs(screen):
+    experiment, outcomes = screen
+    words = [name for name in experiment.named_arms if name.startswith("placebo ")]
+    few = outcomes.sel(arm=[x for x in outcomes["arm"].values if x not in words[:61]])
+    estimates = cg.estimate(cg.contrast(few, control="untreated"))
+    kind = [str(name).startswith("placebo ") for name in estimates["contrast"].values]
+    estimates = estimates.assign_coords(placebo_word=("contrast", kind))
+    with pytest.raises(DecisionError, match="words needs 40 of them .* and there are 39"):
+        cg.decide(estimates, rope="placebo outliers")
+    with pytest.raises(DesignError, match="n_placebos=39: give 40 or more"):
+        cg.experiments.word_screen(k=4, n_placebos=39)
 
 
 def test_shrinkage_takes_back_what_selection_added():
@@ -78,7 +108,7 @@ def test_against_zero_random_words_differ_where_beyond_placebos_they_do_not():
     answer = experiment.analyze(cg.run(experiment, predictor, rng=0, progress=False), rng=0)
     placebo = answer.decisions["placebo_word"].to_numpy()
     assert (answer.estimates["p_adjusted"].to_numpy()[placebo] < 0.05).mean() > 0.8
-    directed = np.isin(answer.decisions["verdict"].to_numpy()[~placebo], ["increases", "decreases"])
+    directed = np.isin(answer.decisions["verdict"].to_numpy()[~placebo], ["higher", "lower"])
     assert directed.mean() < 0.15
     assert " of 40 placebo words differ" in answer.sentences[0]
 
@@ -98,13 +128,13 @@ def test_words_that_rarely_do_anything_are_not_found(oracle, n_units):
     truth = oracle.true_ace(experiment).sel(contrast=decisions["contrast"].to_numpy()).to_numpy()[:, 0]
     placebo, verdict = decisions["placebo_word"].to_numpy(), decisions["verdict"].to_numpy()
     low, high = np.quantile(truth[placebo], [0.025, 0.975])
-    up, down = verdict == "increases", verdict == "decreases"
+    up, down = verdict == "higher", verdict == "lower"
     false = ~placebo & ((up & (truth <= high)) | (down & (truth >= low)))
     assert false.sum() <= 0.05 * (up | down)[~placebo].sum()
     assert (up | down)[placebo].sum() <= 5
     assert answer.sentences[0].partition("shrunken: ")[2].removeprefix("the largest ").startswith("UGCAUG ")
     fresh = cg.confirm(cg.estimate(moments), select="UGCAUG", design=experiment, predictor=oracle, rng=0, n_units=300)
-    assert cg.analyze(fresh, rng=0)["verdict"].sel(contrast="UGCAUG").item() == "increases"
+    assert cg.analyze(fresh, rng=0)["verdict"].sel(contrast="UGCAUG").item() == "higher"
 
 
 def test_the_sentence_of_a_screen_is_on_one_scale():
@@ -128,7 +158,7 @@ def test_the_sentence_of_a_screen_is_on_one_scale():
     assert float(said.partition("AAAAAA ")[2].partition(" ")[0]) == pytest.approx(-2 - mean, abs=0.01)
     by_number = replace(experiment, analysis=replace(experiment.analysis, rope=(-0.5, 0.5)))
     said = by_number.analyze(cg.run(by_number, site, rng=0, progress=False), rng=0).sentences[0]
-    assert said.startswith("Task score: 2 of 2 words lie beyond -0.5 to 0.5. Minus")
+    assert said.startswith("Task score: 2 of 2 words lie beyond the range of effects from -0.5 to 0.5. Minus")
 
 
 def test_two_units_decide_nothing():
@@ -147,13 +177,13 @@ def test_screen_is_confirmed_on_fresh_backgrounds(screen):
     oracle = Oracle(Word("UGCA", 1.0), Word("GGG", 0.3), scale="score")
     fresh = cg.confirm(outcomes, select=words, predictor=oracle, rng=0)
     again = cg.analyze(fresh, rng=0)
-    assert again["verdict"].sel(contrast="UGCA").item() == "increases"
+    assert again["verdict"].sel(contrast="UGCA").item() == "higher"
     assert fresh.sizes["arm"] < 200
     assert not np.array_equal(fresh["gc"], outcomes["gc"])
     moments = cg.run(experiment, oracle, rng=1, progress=False, keep="moments")
     chosen = experiment.analyze(moments, rng=0).decisions
     kept = cg.confirm(chosen, select="UGCA", design=experiment, predictor=oracle, rng=0, n_units=100)
-    assert cg.analyze(kept, rng=0)["verdict"].sel(contrast="UGCA").item() == "increases"
+    assert cg.analyze(kept, rng=0)["verdict"].sel(contrast="UGCA").item() == "higher"
 
 
 def test_placebo_words_are_a_choice_of_the_design():

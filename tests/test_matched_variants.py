@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import numpy as np
@@ -173,7 +174,7 @@ def test_ten_null_variants_in_a_sequence_lie_at_different_places(genome, chosen)
         ({"of": "genome", "match": ("length", "gc")}, "match: 'gc' is not one of"),
         ({"of": "genome", "match": ("length", "length")}, "name different keys"),
         ({"of": "genome", "match": 3}, "name different keys"),
-        ({"of": "genome", "min_nulls": 38}, "min_nulls=38: the central 95 %"),
+        ({"of": "genome", "min_nulls": 18}, "min_nulls=18: a p of .05"),
         ({"of": "genome", "seed": -1}, "seed=-1"),
     ],
 )
@@ -255,8 +256,8 @@ def test_strata_are_pooled_until_they_have_enough():
     dropped = [found.dropped[s] for s in found.of_effect]
     assert sizes == [120, 120, 40 + 90, 40 + 90, 50]
     assert dropped == [(), (), *[("context", "substitution")] * 3]
-    with pytest.raises(EstimateError, match="a stratum has 38 nulls"):
-        match_strata([[0, 0]], ["context", "length"], np.zeros(38), least=10)
+    with pytest.raises(EstimateError, match="a stratum has 18 nulls"):
+        match_strata([[0, 0]], ["context", "length"], np.zeros(18), least=10)
 
 
 def test_a_pooled_stratum_has_the_nulls_of_its_own_effects_alone():
@@ -294,8 +295,26 @@ def test_ranks_are_those_of_counting():
         own = nulls[strata.nulls[of[i]], t, m]
         assert found.p[i, t, m] == (1 + (np.abs(own) >= abs(effects[i, t, m])).sum()) / (len(own) + 1)
         assert found.n[i, t, m] == len(own)
-        assert found.lower[i, t, m] == np.quantile(own, 0.025, method="weibull")
+        largest = np.sort(np.abs(own))[::-1]
+        assert found.limit[i, t, m] == largest[int(0.05 * (len(own) + 1)) - 1]
     np.testing.assert_allclose(found.q[:, 1, 2], false_discovery_control(found.p[:, 1, 2]))
+
+
+@pytest.mark.parametrize("m", [18, 19, 38, 39, 99, 100, 137])
+@pytest.mark.parametrize("alpha", [0.05, 0.01, 0.1])
+def test_p_of_at_most_alpha_is_outside_the_limit(m, alpha):
+    """Whatever the number of nulls, ties and rounding: one ordering gives p and region."""
+    rng = np.random.default_rng(m)
+    nulls, effects = rng.normal(size=(m, 2)).round(1), rng.normal(0, 2, (300, 2)).round(1)
+    strata = Strata(np.zeros(300, np.int64), (np.arange(m),), ((),))
+    for floor in (0.0, np.array([0.1, 0.3])):
+        found = rank_among_matched(effects, nulls, strata, floor=floor, alpha=alpha)
+        outside = np.abs(effects) > found.limit
+        np.testing.assert_array_equal(found.p <= alpha, outside)
+        assert np.isnan(found.limit).all() == (m + 1 < 1 / alpha)
+        assert (found.q[~outside] > alpha).all()
+        beyond_all = np.abs(effects) > np.abs(nulls).max(0) + floor
+        np.testing.assert_array_equal(found.p == 1 / (m + 1), beyond_all)
 
 
 def test_ranks_of_null_effects_are_uniform():
@@ -371,12 +390,49 @@ def test_verdicts_need_the_region_and_the_rate(experiment, predictor):
     outcomes = cg.run(experiment, predictor, rng=0, progress=False, keep="effects")
     moved = outcomes.copy(deep=True)
     moved["ice"][:20] = [[[90.0, -900.0]]]
-    d = experiment.analyze(moved).decisions
-    assert (d["verdict"][:20].sel(task="a") == "increases").all()
-    assert (d["verdict"][:20].sel(task="b") == "decreases").all()
-    inside = (d["ace"] >= d["rope_lower"]) & (d["ace"] <= d["rope_upper"])
-    assert (d["verdict"].where(inside, "negligible") == "negligible").all()
+    answer = experiment.analyze(moved)
+    d = answer.decisions
+    assert (d["verdict"][:20] == "larger").all()  # whatever the sign
+    assert (d["rope_lower"] == -d["rope_upper"]).all()
+    inside = abs(d["ace"]) <= d["rope_upper"]
+    assert ((d["verdict"] == "within") == inside).all()
     assert ((d["verdict"] == "undecided") == (~inside & (d["q_matched"] > 0.05))).all()
+    assert ((d["p_matched"] <= 0.05) == ~inside).all()
+    assert not ((d["q"] <= 0.05) & (d["verdict"] != "larger")).any()
+    assert "20 of 60 variants have larger effects than" in answer.sentences[0]
+    counts = [int((d["verdict"].sel(task="a") == x).sum()) for x in ("within", "undecided")]
+    ends = f"; {counts[0]} within their range, {counts[1]} undecided."
+    assert answer.sentences[0].endswith(ends)
+    assert "larger ones lie beyond it" in cg.report(d)
+    assert "0 larger" not in answer.sentences[0]
+
+
+def test_every_effect_beyond_the_nulls_is_larger_and_none_within(tmp_path):
+    """Fifty-two broken sites lower the outcome far more than the nulls, which are skewed: 0 within."""
+    letters = np.random.default_rng(0).choice(list("ACGT"), 60_000)
+    sites = range(500, 60_000, 1_150)
+    for at in sites:
+        letters[at : at + 7] = list("AGATAAG")
+    (tmp_path / "g.fa").write_text(">chr1\n" + "".join(letters) + "\n")
+    broken = [Variant("chr1", at + 2, "A", "C", f"site{at}") for at in sites]
+    null = cg.MatchedVariants(of="genome")
+    one = cg.experiments.variants(broken, tmp_path / "g.fa", length=60, null=null, n_null=2_000)
+    answer = one.analyze(cg.run(one, cg.zoo.oracle("gata1_like"), rng=0, progress=False))
+    assert (answer.decisions["verdict"] == "larger").all()
+    assert answer.sentences[0].startswith("Task K562: 52 of 52 variants have larger effects")
+    assert "within" not in answer.sentences[0]
+
+
+def test_a_level_that_the_nulls_cannot_reach_is_refused(experiment, predictor):
+    """At level .999 ranks need 999 null variants, and the strata have fewer."""
+    strict = dataclasses.replace(experiment, analysis=dataclasses.replace(experiment.analysis, level=0.999))
+    outcomes = cg.run(strict, predictor, rng=0, progress=False)
+    fewest = min(map(len, experiment.strata.nulls))
+    with pytest.raises(EstimateError, match=f"0.999 needs 999 null variants in each .* and one has {fewest}: draw"):
+        strict.analyze(outcomes)
+    level = float(f"{1 - 1 / (fewest + 1):.3g}")  # the cure leads to verdicts
+    looser = dataclasses.replace(experiment, analysis=dataclasses.replace(experiment.analysis, level=level - 1e-3))
+    assert (looser.analyze(outcomes).decisions["rope_upper"] > 0).all()
 
 
 def test_a_region_in_numbers_is_possible(chosen, genome, predictor):
@@ -384,6 +440,7 @@ def test_a_region_in_numbers_is_possible(chosen, genome, predictor):
     one = cg.experiments.variants(chosen, genome[0], length=LENGTH, null=null, n_null=600, rope=(-1, 1))
     d = one.analyze(cg.run(one, predictor, rng=0, progress=False)).decisions
     assert (d["rope_lower"] == -1).all()
+    assert (d["q"].where(abs(d["ace"]) <= 1, 0) == 0).all()
     assert (d["verdict"].where(abs(d["ace"]) <= 1, "negligible") == "negligible").all()
 
 
@@ -442,7 +499,7 @@ def test_moments_and_other_null_models_are_refused(experiment, predictor, chosen
         cg.experiments.variants(chosen, genome[0], length=LENGTH, null=matched, tail="no")
     with pytest.raises(DesignError, match="such as cg.MatchedVariants"):
         cg.experiments.variants(chosen, genome[0], length=LENGTH, null="genome")
-    with pytest.raises(DecisionError, match="rope='matched' is the central 95 %"):
+    with pytest.raises(DecisionError, match="rope='matched' is the range of matched"):
         cg.decide(cg.from_effects([1.0, 2.0], 0.1), rope="matched")
 
 

@@ -94,7 +94,7 @@ def test_seqlets_that_others_called_are_proposals():
     assert not [name for name in found.variables if "p" in str(name).split("_")]  # no p-value is carried
     trial = cg.experiments.proposals(found, cg.Uniform(length=41), n_units=100)
     decisions = trial.analyze(cg.run(trial, rbfox1, rng=1)).decisions.sel(contrast=["TGCATG", "AGAATG"])
-    assert (decisions["verdict"] == "increases").all()
+    assert (decisions["verdict"] == "higher").all()
 
 
 @pytest.mark.long
@@ -322,7 +322,7 @@ def test_planted_words_are_confirmed_on_fresh_units_at_their_true_effects(propos
     trial = cg.experiments.proposals(proposed, null, n_units=300)
     decisions = trial.analyze(cg.run(trial, rbfox1, rng=3)).decisions.sel(task="RBFOX1")
     words = decisions.sel(contrast=list(WORDS))
-    assert (words["verdict"] == "increases").all()
+    assert (words["verdict"] == "higher").all()
     design = cg.Design(null=null, arms=list(trial.named_arms), n_units=300)
     truth = cg.zoo.true_ace(design, rbfox1, control="untreated").sel(contrast=list(WORDS), task="RBFOX1")
     assert (abs(words["ace"] - truth) < 4.5 * words["se"]).all()
@@ -384,7 +384,7 @@ def test_a_word_holds_where_no_placebo_word_has_an_effect():
     rows = ["".join(generator.choice(list("ACGT"), 60)) for _ in range(80)]
     found = cg.discover(network, [row[:20] + "TGACTCA" + row[27:] for row in rows], rng=0)
     best, others = found.confirmed.iloc[0], found.confirmed.iloc[1:]
-    assert best[["consensus", "ace", "verdict"]].tolist() == ["TGACTCA", 2.0, "increases"]
+    assert best[["consensus", "ace", "verdict"]].tolist() == ["TGACTCA", 2.0, "higher"]
     assert found.decisions["rope_upper"].max() < 0.2  # the outermost placebo word holds a part of it
     assert others["consensus"].str.endswith("TGAC").all()  # a background in 64 completes them
     assert others["ace"].between(0.02, 0.1).all()
@@ -397,7 +397,7 @@ def test_placebo_words_that_would_hold_are_counted(word, n):
     found = cg.discover(reads, planted(80, word), n_units=60, method="seqlets", rng=0)
     assert word in set(found.confirmed["consensus"])
     placebos = found.decisions.sel(contrast=found.decisions["placebo_word"], task="outcome")
-    held = placebos["contrast"].values[np.isin(placebos["verdict"].values, ["increases", "decreases"])]
+    held = placebos["contrast"].values[np.isin(placebos["verdict"].values, ["higher", "lower"])]
     assert len(held) == n
     assert all(word in one for one in held)
     says = [one.partition(":")[0] for one in found.sentences if one.startswith("By the same rule")]
@@ -416,7 +416,7 @@ def test_a_verdict_against_the_sign_of_the_effect_is_said_to_be_relative():
         trial = cg.experiments.proposals(found, null, n_units=40)
         answer = trial.analyze(cg.run(trial, reads, rng=1))
         word = answer.decisions.sel(contrast="TGACTCA", task="outcome")
-        assert word["verdict"].item() == "increases"
+        assert word["verdict"].item() == "higher"
         assert (word["ace"].item() == 0) == bool(n)
         says = [one for one in answer.sentences if "relative to placebo words" in one and "TGACTCA" in one]
         assert len(says) == n
@@ -476,7 +476,7 @@ def test_pairs_that_need_each_other_are_and():
 
 def test_near_copies_are_left_out_of_pairs_and_named():
     words = ["GTGACTCA", "AGATAAG", "TGACTCAC", "CTTATCT", "GAGTCAC", "TGCATG", "AGCATG", "AGAATG"]
-    table = pd.DataFrame({"consensus": words, "verdict": ["increases"] * 7 + ["undecided"], "variant_of": ""})
+    table = pd.DataFrame({"consensus": words, "verdict": ["higher"] * 7 + ["undecided"], "variant_of": ""})
     largest, says = _largest(table, both_strands=False)
     assert largest == ["GTGACTCA", "AGATAAG", "CTTATCT", "GAGTCAC"]
     assert says == ["Pairs leave out this word, a near copy of a larger one: TGACTCAC (GTGACTCA)."]
@@ -502,12 +502,12 @@ def test_variants_are_named_and_left_out_of_pairs():
 
 def test_a_variant_is_one_of_the_same_verdict_and_task():
     rows = [
-        ("TTTGCAT", "a", "increases"),
-        ("TTTACAT", "a", "decreases"),
-        ("ATGTAAA", "a", "increases"),
-        ("TTTACAT", "b", "increases"),
+        ("TTTGCAT", "a", "higher"),
+        ("TTTACAT", "a", "lower"),
+        ("ATGTAAA", "a", "higher"),
+        ("TTTACAT", "b", "higher"),
         ("TTTGCAT", "b", "undecided"),
-        ("CTTTGCAT", "a", "increases"),
+        ("CTTTGCAT", "a", "higher"),
     ]
     table = pd.DataFrame(rows, columns=["consensus", "task", "verdict"])
     assert _variants(table, both_strands=True) == ["", "", "TTTGCAT", "", "", "ATGTAAA"]
@@ -761,7 +761,7 @@ def test_only_words_that_are_read_hold_where_a_background_has_one_of_them():
     members = [reader(seed, 1.0, share) for seed, share in enumerate((1.0, 0.0, 0.0))]
     tokens = with_both_words()
     found = cg.discover(cg.Ensemble(members), tokens, n_units=60, method="seqlets", rng=0)
-    assert found.confirmed[["consensus", "verdict", "members"]].values.tolist() == [["GATTACA", "increases", 3]]
+    assert found.confirmed[["consensus", "verdict", "members"]].values.tolist() == [["GATTACA", "higher", 3]]
     assert found.table.set_index("consensus").loc["CCGTAAC", ["verdict", "members"]].tolist() == ["undecided", 1]
     assert "beyond placebo words in the middle of 60" in str(found)
 
@@ -815,7 +815,7 @@ def test_a_word_with_a_mean_effect_against_most_members_is_undecided():
     rows = found.table.set_index("consensus")
     assert rows.loc["TGCATG", "ace"] > 0
     assert rows.loc["TGCATG", ["verdict", "members"]].tolist() == ["undecided", 2]
-    assert rows.loc["AGAATG", "verdict"] == "increases"
+    assert rows.loc["AGAATG", "verdict"] == "higher"
 
 
 def test_the_answer_says_where_pairs_were_tested():

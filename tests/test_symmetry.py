@@ -132,7 +132,6 @@ WORDS: dict[str, Verb] = {
     "rank": (placebo_rank, {}),
     "region": (placebo_region, {}),
     "decide placebo": (decide, {"rope": "placebo"}),
-    "decide placebo tail": (decide, {"rope": "placebo tail"}),
     "decide placebo outliers": (decide, {"rope": "placebo outliers"}),
 }
 DRAWS: dict[str, Verb] = {
@@ -176,7 +175,7 @@ SIDES = [
     *((f"below{end}", f"above{end}") for end in ("", "_se", "_lower", "_upper")),
 ]
 OTHER_SIDE = dict(SIDES) | {above: below for below, above in SIDES}
-OTHER_VERDICT = {"increases": "decreases", "decreases": "increases"}
+OTHER_VERDICT = {"increases": "decreases", "decreases": "increases", "higher": "lower", "lower": "higher"}
 
 
 def ask(

@@ -373,7 +373,7 @@ def test_placebo_words_give_a_region_that_stays() -> None:
     assert found["rope_lower"].item() == pytest.approx(decisions["rope_lower"].item())
     named = cg.tipping_point(outcomes, control="none", contrast="GATA1", rope="placebo")
     assert named["rope_lower"].item() == pytest.approx(decisions["rope_lower"].item())
-    assert found["tilted_verdict"].sel(shift=0).item() == decisions["verdict"].item() == "increases"
+    assert found["tilted_verdict"].sel(shift=0).item() == decisions["verdict"].item() == "higher"
 
 
 def test_members_of_an_ensemble_have_a_curve_each() -> None:

@@ -14,7 +14,7 @@ from scipy import optimize
 import causalgia as cg
 from causalgia.errors import ContrastError, DecisionError, EstimateError
 from causalgia.multiplicity import placebo_region
-from causalgia.multiplicity.placebo import resolution_note, tail_errors, words_needed
+from causalgia.multiplicity.placebo import rank_errors, resolution_note, words_needed
 from causalgia.verdicts import decide
 from causalgia.verdicts._tipping_point import _cube_over_square
 from causalgia.verdicts.rare_effects import as_rare, missed_share, too_few_backgrounds
@@ -78,10 +78,9 @@ def test_the_class_with_fewest_words_is_counted() -> None:
     for wide in (np.repeat([6, 8], [50, 70]), np.repeat([8, 6], [70, 50])):
         found = rope_region("placebo", words_of(120, wide), 0.0)
         assert found.label == "the central 95 % of 45 or more placebo words of each width"
-        assert (found.of_placebos, found.by_rank, found.tail) == (True, True, False)
-    tail, fences = (rope_region(rope, words_of(100), 0.0) for rope in (" placebo tail ", "placebo outliers"))
-    assert (tail.of_placebos, tail.by_rank, tail.tail) == (True, True, True)
-    assert (fences.of_placebos, fences.by_rank, fences.tail) == (True, False, False)
+        assert (found.of_placebos, found.by_rank) == (True, True)
+    fences = rope_region(" placebo outliers ", words_of(100), 0.0)
+    assert (fences.of_placebos, fences.by_rank) == (True, False)
     assert "five standard deviations of 90 placebo words" in fences.label
 
 
@@ -126,27 +125,26 @@ def test_words_that_are_needed_are_the_first_number_whose_least_p_is_small_enoug
         assert words_needed(k, r, alpha) == brute
 
 
-def test_tails_are_of_the_words_of_one_class_in_one_task() -> None:
+def test_ranks_are_of_the_words_of_one_class_in_one_task() -> None:
     rng = np.random.default_rng(1)
     wide = np.tile([6, 8, 8], 40)
     table = words_of(120, wide)
     ace = table["ace"].to_numpy() * np.where(wide == 8, 3.0, 1.0)[:, None]
     ace[::10] = rng.normal(size=(12, 2)) * 12  # effects, some beyond every word on either side
     table = table.assign(ace=(EFFECT, ace))
-    whole = np.stack(tail_errors(table))
-    assert (whole < 2 / 80).sum(axis=(1, 2)).min() > 0
+    whole = np.stack(rank_errors(table))
     for width, t in itertools.product((6, 8), (0, 1)):
         rows = np.flatnonzero(wide == width)
         alone = table.isel(contrast=rows, task=[t]).drop_vars("placebo_class")
-        np.testing.assert_allclose(whole[:, rows, t], np.stack(tail_errors(alone))[..., 0])
-    mirrored = np.stack(tail_errors(table.assign(ace=-table["ace"])))
+        np.testing.assert_allclose(whole[:, rows, t], np.stack(rank_errors(alone))[..., 0])
+    mirrored = np.stack(rank_errors(table.assign(ace=-table["ace"])))
     np.testing.assert_allclose(mirrored, whole[::-1])
 
 
 def test_an_effect_as_large_as_the_largest_word_is_ranked() -> None:
     words = np.r_[np.linspace(-1, 1, 39), np.full(41, 0.99)]
     table = xr.Dataset({"ace": (EFFECT, np.r_[1.0, 1.0001, words][:, None])})
-    above, _ = tail_errors(table.assign_coords(placebo_word=("contrast", np.arange(82) > 1)))
+    above, _ = rank_errors(table.assign_coords(placebo_word=("contrast", np.arange(82) > 1)))
     assert above[0, 0] == 2 * 2 / 81
     assert above[1, 0] <= 2 / 81
 

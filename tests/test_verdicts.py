@@ -393,7 +393,7 @@ def test_rope_of_placebo_words_by_estimates_and_by_a_posterior() -> None:
     found = decide(estimates, rope="placebo")
     region = placebo_region(estimates)
     assert found["rope_lower"].values[0] == region["lower"].item()
-    assert verdicts(found)[:2] == ["increases", "negligible"]
+    assert verdicts(found)[:2] == ["higher", "within"]
     assert found.attrs["rope"] == "the central 95 % of 80 placebo words"
     draws = posterior(effect + 0.1 * rng.normal(size=(400, 82)))
     names = {"contrast": estimates["contrast"], "task": ["K562"]}
@@ -403,7 +403,7 @@ def test_rope_of_placebo_words_by_estimates_and_by_a_posterior() -> None:
     )
     drawn = decide(draws, rope="placebo")
     np.testing.assert_allclose(drawn["rope_upper"], found["rope_upper"])
-    assert verdicts(drawn)[:2] == ["increases", "negligible"]
+    assert verdicts(drawn)[:2] == ["higher", "within"]
     assert drawn["raw"].values.ravel().tolist() == effect.tolist()
 
 
@@ -419,7 +419,7 @@ def test_placebo_words_do_not_pay_for_negligible_motifs() -> None:
     for choice in ({}, {"family": "all"}):
         found = decide(tree, rope="placebo", error="bayes_fdr", **choice)
         for part in (found.isel(contrast=~word), found.isel(contrast=word)):
-            called = (part["verdict"] == "negligible").values
+            called = (part["verdict"] == "within").values
             assert called.sum() > 10
             assert part["local_error"].values[called].mean() <= 0.05
         assert found.attrs["families"].endswith(", placebo words apart")
@@ -430,7 +430,7 @@ def test_placebo_words_do_not_pay_for_negligible_motifs() -> None:
     whole, ours = decide(estimates, rope="placebo", error="bh"), estimates.isel(contrast=~word)
     region = (whole["rope_lower"].values[0, 0], whole["rope_upper"].values[0, 0])
     alone = decide(ours, rope=region, error="bh")
-    inside = (whole["verdict"] == "negligible").values[:60]
+    inside = (whole["verdict"] == "within").values[:60]
     assert inside.sum() > 10
     np.testing.assert_allclose(whole["q"].values[:60][inside], alone["q"].values[inside])
 
@@ -812,7 +812,7 @@ def test_new_placebo_words_are_not_discovered() -> None:
     for seed in range(40):
         new = 0.3 * rng.standard_t(4, 100)
         found = decide(screen_of_words(200, new, seed), rope="placebo")
-        false += bool(np.isin(found["verdict"].values.ravel()[200:], ["increases", "decreases"]).any())
+        false += bool(np.isin(found["verdict"].values.ravel()[200:], ["higher", "lower"]).any())
     assert false <= stats.binom.ppf(0.999, 40, 0.05)
 
 
@@ -822,7 +822,7 @@ def test_planted_effects_are_told_from_words_where_words_are_enough() -> None:
     assert set(few["verdict"].values.ravel()[40:45]) == {"undecided"}
     assert "with 40 words no p-value of a direction is below 0.049; 79 words are needed" in few.attrs["notes"]
     enough = decide(screen_of_words(79, planted), rope="placebo")
-    assert set(enough["verdict"].values.ravel()[79:84]) == {"increases"}
+    assert set(enough["verdict"].values.ravel()[79:84]) == {"higher"}
     assert "notes" not in enough.attrs
 
 

@@ -84,7 +84,9 @@ def judged(decisions: xr.Dataset, truth: np.ndarray, se: np.ndarray) -> tuple[in
     """Return how many verdicts are wrong and how many were to be judged: those clear of both bounds of the region."""
     low, high, word = (decisions[name].to_numpy() for name in ("rope_lower", "rope_upper", "verdict"))
     clear = np.minimum(np.abs(truth - low), np.abs(truth - high)) > CLEAR * se
-    right = np.where(truth > high, "increases", np.where(truth < low, "decreases", "negligible"))
+    words = ("higher", "lower", "within") if np.isin(word, ("higher", "lower", "within")).any() else ()
+    up, down, inside = words or ("increases", "decreases", "negligible")
+    right = np.where(truth > high, up, np.where(truth < low, down, inside))
     return int((clear & (word != right) & (word != "undecided")).sum()), int(clear.sum())
 
 

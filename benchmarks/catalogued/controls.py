@@ -64,7 +64,7 @@ def _judged(experiment: Experiment, words: list[str], truth: np.ndarray, member:
     decisions = experiment.analyze(cg.run(experiment, network, rng=0, progress=False), rng=0).decisions
     rows = decisions.sel(contrast=words).isel(task=0)
     low, high, ace = (rows[name].to_numpy() for name in ("rope_lower", "rope_upper", "ace"))
-    claimed = np.isin(rows["verdict"].to_numpy(), ("increases", "decreases"))
+    claimed = np.isin(rows["verdict"].to_numpy(), ("increases", "decreases", "higher", "lower"))
     inside = (low <= truth) & (truth <= high)
     return {
         "inside": int(((low <= ace) & (ace <= high)).sum()),

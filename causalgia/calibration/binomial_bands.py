@@ -12,7 +12,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.checks import is_real
-from causalgia.choices import DIRECTIONS
+from causalgia.choices import DIRECTIONS, INSIDE, SIDES
 from causalgia.errors import EstimateError, quoted
 from causalgia.types import Array, Mask
 
@@ -238,7 +238,7 @@ def verdict_rows(decisions: Sequence[xr.Dataset | None], truth: Array, *, random
         )
     shares = {
         "false directions of all given": (false_direction, np.isin(verdict, DIRECTIONS)),
-        "false negligibles of all given": (false_negligible, verdict == "negligible"),
+        "false negligibles of all given": (false_negligible, np.isin(verdict, INSIDE)),
     }
     for name, (false, claimed) in shares.items():
         proportion = false.sum(axis=(1, 2)) / np.maximum(claimed.sum(axis=(1, 2)), 1)
@@ -255,8 +255,9 @@ def false_claims(verdict: npt.NDArray[np.str_], truth: Array, lower: Array, uppe
     >>> false_claims(verdict, np.array([0.05, 0.2, 0.2, -0.2]), np.full(4, -0.1), np.full(4, 0.1))
     (array([ True, False, False, False]), array([False,  True, False, False]))
     """
-    direction = ((verdict == "increases") & (truth <= upper)) | ((verdict == "decreases") & (truth >= lower))
-    return direction, (verdict == "negligible") & ((truth >= upper) | (truth <= lower)) & (lower < upper)
+    up, down = (np.isin(verdict, words) for words in SIDES)
+    direction = (up & (truth <= upper)) | (down & (truth >= lower))
+    return direction, np.isin(verdict, INSIDE) & ((truth >= upper) | (truth <= lower)) & (lower < upper)
 
 
 def _interval_levels(decided: Sequence[xr.Dataset]) -> Array:

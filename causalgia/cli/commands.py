@@ -171,7 +171,7 @@ _Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder written by 
 _TARGETS = ", ".join(f"'{name}'" if " " in name else name for name in TARGETS)
 _METHODS = ", ".join(METHODS)
 _ROPE = (
-    "Region of practical equivalence: -0.1,0.1 (or --rope -0.1 0.1), placebo, 'placebo tail', 'placebo outliers', "
+    "Region of practical equivalence: -0.1,0.1 (or --rope -0.1 0.1), placebo, 'placebo outliers', "
     "'0.2 sd', or 0 for direction alone."
 )
 _Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")]

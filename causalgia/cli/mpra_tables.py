@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from causalgia.checks import nearest
-from causalgia.choices import VERDICTS, is_rope
+from causalgia.choices import is_rope, vocabulary
 from causalgia.cli.folder import EFFECTS, FIT, check_usable, load_outcomes
 from causalgia.cli.one_line_errors import in_shell
 from causalgia.cli.options import parse_rope
@@ -451,7 +451,7 @@ def print_verdicts(decisions: xr.Dataset, fitted: xr.Dataset) -> None:
         verdicts = decisions["verdict"].sel(task=arm).to_numpy().astype(str)
         for group in ["", *dict.fromkeys(groups[of_bench].tolist())]:
             some = verdicts[groups == group if group else ~of_bench]
-            counts = ", ".join(f"{(some == v).sum():,} {v}" for v in VERDICTS)
+            counts = ", ".join(f"{(some == v).sum():,} {v}" for v in vocabulary(some))
             echo(f"  {group} controls: {counts}" if group else f"{arm}: {counts}")
     echo(f"{verdict_method(decisions)}\n")
     if decisions.sizes["contrast"] > _MOST_ROWS:

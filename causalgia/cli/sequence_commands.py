@@ -290,7 +290,7 @@ def _rope(text: str) -> Any:
     value = parse_rope(text)
     if not is_rope(value):
         raise DesignError(
-            f"--rope {text}: effects too small to matter are matched (the central 95 % of null variants), two numbers "
+            f"--rope {text}: effects too small to matter are matched (the range of null variants), two numbers "
             "with the lower first, such as -0.1,0.1, sd of the reference windows, such as '0.2 sd', or 0"
         )
     return value

@@ -104,7 +104,7 @@ class MatchedVariants(Choice):
         object.__setattr__(self, "min_nulls", as_count(self.min_nulls, "min_nulls"))
         if self.min_nulls < LEAST_MATCHED_NULLS:
             raise DesignError(
-                f"min_nulls={self.min_nulls}: the central 95 % of a stratum need {LEAST_MATCHED_NULLS} null variants; "
+                f"min_nulls={self.min_nulls}: a p of .05 takes a stratum of {LEAST_MATCHED_NULLS} null variants; "
                 f"give min_nulls={LEAST_MATCHED_NULLS} or more"
             )
         if not is_whole(self.seed) or self.seed < 0:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from causalgia.checks import nearest
+from causalgia.choices import SIDES
 from causalgia.errors import ContrastError, DecisionError, OutcomesError, quoted
 from causalgia.schema import annotate, check_dataset, validate
 from causalgia.streams import RNG
@@ -171,7 +172,7 @@ def share_of_predictors(
         sides = [side.transpose("sample", "contrast", "task").to_numpy() for side in (above, below, above | below)]
         beyond.append(np.sum(sides, axis=2, dtype=np.float64))
         verdicts = decisions["verdict"].transpose("contrast", "task").to_numpy()
-        up, down = verdicts == "increases", verdicts == "decreases"
+        up, down = (np.isin(verdicts, words) for words in SIDES)
         claims.append(np.sum([up, down, up | down], axis=1, dtype=np.float64))
     shares, claimed = sum(beyond) / n, sum(claims) / n
     tail = (1 - ci_prob) / 2

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalgia.analysis import Rope
-from causalgia.choices import DIRECTIONS
+from causalgia.choices import DIRECTIONS, SIDES
 from causalgia.design import Arm, Embed, Genomic, NullModel, PlaceboWord, Untreated
 from causalgia.design.null_model import FromParents
 from causalgia.errors import DesignError, OutcomesError, quoted
@@ -42,14 +42,14 @@ def proposals(
 
     Every proposed word is embedded at one place of the same backgrounds, and compared with the untreated arm and with
     placebo words. Proposals are the extremes of a search, which exist in random networks as well,
-    so the verdicts "increases" and "decreases" require more than a rank beyond most placebo words: the effect must
+    so the verdicts "higher" and "lower" require more than a rank beyond most placebo words: the effect must
     lie beyond five of their standard deviations. The false discovery rate over the proposals is a tenth
     (Benjamini-Hochberg). Words differ in width after trimming, and wide placebo words have larger effects than
     narrow ones; each word is compared with placebo words of its own width, or one base wider: 6, 8, 10 or 12. No
     placebo word contains a proposed word of five bases or more, on either strand if the predictor reads both.
 
     Directions are relative to the placebo words. Where these lower the outcome, as on natural sequences with sites in
-    the middle, a word with no effect "increases"; the answer names such words.
+    the middle, a word with no effect is "higher"; the answer names such words.
 
     The sequences that proposed the words would confirm them for the reason that they were chosen. They are refused, by
     fingerprints of both strands: as parents of the null model here, and as drawn backgrounds when the trial is
@@ -101,7 +101,7 @@ def proposals(
     >>> experiment = cg.experiments.proposals(proposed, null, n_units=200)
     >>> answer = experiment.analyze(cg.run(experiment, additive, rng=2))
     >>> answer.decisions["verdict"].sel(contrast="TGCATG").values.item()
-    'increases'
+    'higher'
     """
     as_null_model(null)
     table = validate(proposals, "proposals")
@@ -189,7 +189,8 @@ def _relative_directions(decisions: xr.Dataset) -> list[str]:
     """Return a sentence on words whose verdict is not the sign of their effect; none if there are none."""
     words = decisions.sel(contrast=~decisions["placebo_word"])
     verdict, ace = words["verdict"], words["ace"]
-    relative = ((verdict == "increases") & (ace <= 0)) | ((verdict == "decreases") & (ace >= 0))
+    up, down = (verdict.isin(words) for words in SIDES)
+    relative = (up & (ace <= 0)) | (down & (ace >= 0))
     named = words["contrast"].to_numpy()[relative.any([dim for dim in relative.dims if dim != "contrast"])].tolist()
     if not named:
         return []

@@ -122,7 +122,8 @@ def variants(
         Backgrounds, by default 1,000 (or all real sequences); without `null` each variant is a unit.
     rope
         Region of practical equivalence, on the predictor's scale: by default ``"0.2 sd"`` of the reference alleles'
-        outcomes; with matched variants ``"matched"``, their central 95 %.
+        outcomes; with matched variants ``"matched"``: absolute effects up to the largest but 5 %
+        of theirs, beyond which p is at most .05.
 
     Returns
     -------
@@ -147,7 +148,7 @@ def variants(
         alleles do not fit the backgrounds, there is a single variant in its own context without matched variants, or
         there are too few sequences for `n_null`.
     EstimateError
-        If a length of indels has fewer than 39 null variants.
+        If a length of indels has fewer than 19 null variants.
 
     References
     ----------

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 CONTROL, PLACEBO = "untreated", "placebo "
 _WIDTH, _WIDEST = 6, 8
 _STREAM = 2018  # random key of the placebo words, which are fixed by the design
-_NAMED, _DRAWN = 5, 20
+_NAMED = _DRAWN = 20
 _PLACEBOS, _MANY_PLACEBOS, _MANY = 100, 400, 1_000
 _ROUNDING = 1e-12
 _ATTEMPTS = 1_000
@@ -45,22 +45,27 @@ def word_screen(
     n_placebos: int | None = None,
     letters: str = "ACGU",
     n_units: int = 1_000,
-    rope: Rope = "placebo tail",
+    rope: Rope = "placebo outliers",
 ) -> Experiment:
     """Return the experiment that finds words of a width with effects beyond those of arbitrary words.
 
     Every word is embedded at one place of the same backgrounds and compared with the untreated arm. On most networks
     nearly every random word changes the outcome, so a test against 0 is uninformative; words are compared with placebo
-    words instead, random ones of the same width. A verdict "increases" or "decreases" means that the effect lies
-    beyond the central 95 % of placebo words and is rare among such words, with the false discovery rate over the
-    screen controlled (Benjamini-Hochberg).
+    words instead, random ones of the same width. A word is read at all, ``"higher"`` or
+    ``"lower"``, if its whole interval lies beyond the range of random words, five robust standard
+    deviations of the placebo words, with the false discovery rate over the words asked controlled
+    (Benjamini-Hochberg). The first sentence of the answer names these words, at most 20, the
+    largest first, and says how many were asked.
 
-    Ranks among 100 placebo words cannot resolve thousands of words, so beyond the outermost placebo word a Student t
-    tail fitted to them decides. This is a model: the rate holds if the distribution of words has no heavier tail.
-    ``rope="placebo"`` assumes no tail and needs about ``40 K / R`` placebo words to find R of K. The largest of many
-    estimates are biased (winner's curse): the finding ``shrunken`` has the posterior mean of each word relative to the
-    mean placebo word (`causalgia.posterior.mixture`), and `causalgia.confirm` tests selected words on fresh
-    backgrounds.
+    Where all words are screened, random words *are* those screened, so that no rank
+    among them can stand out. The fences are a model instead: a normal law of the
+    central 80 % of the placebo words. ``rope="placebo"`` decides by ranks alone and
+    needs about ``40 K / R`` placebo words to find R of K. Where a word ranks among the
+    words asked is another question, which `causalgia.multiplicity.rank_intervals`
+    answers from a simultaneous band. The largest of many estimates are biased (winner's
+    curse): the finding ``shrunken`` has the posterior mean of each word relative to the
+    mean placebo word (`causalgia.posterior.mixture`), and `causalgia.confirm` tests
+    selected words on fresh backgrounds.
 
     Parameters
     ----------
@@ -75,15 +80,16 @@ def word_screen(
         0-based start; None: the center.
     n_placebos
         Placebo words, 40 or more: distinct random words from a fixed stream, other than the given `words`; at most 64
-        of width 3. None: 400 for 1,000 words or more (to estimate the tail), else 100. Where all words are screened,
+        of width 3. None: 400 for 1,000 words or more, else 100. Where all words are screened,
         the placebo words are a random part of them.
     letters
         ``"ACGU"`` or ``"ACGT"``: the alphabet of the names of arms.
     n_units
         Backgrounds.
     rope
-        Region of practical equivalence: ``"placebo tail"``, the central 95 % of the placebo words, with directions by
-        a fitted Student t tail; ``"placebo"``, the same with directions by ranks alone; or limits.
+        Region of practical equivalence: ``"placebo outliers"``, five standard deviations about the placebo words
+        (`causalgia.multiplicity.placebo_fences`); ``"placebo"``, their central 95 %, with directions by ranks; or
+        limits.
 
     Returns
     -------
@@ -100,7 +106,8 @@ def word_screen(
     References
     ----------
     Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459; Koo et al. (2021), doi:10.1371/journal.pcbi.1008925. Benjamini
-    & Hochberg (1995), doi:10.1111/j.2517-6161.1995.tb02031.x.
+    & Hochberg (1995), doi:10.1111/j.2517-6161.1995.tb02031.x. Efron (2004), doi:10.1198/016214504000000089: a null
+    distribution from the center of many statistics.
 
     Examples
     --------
@@ -110,10 +117,18 @@ def word_screen(
     >>> screen = cg.run(experiment, additive, rng=0)
     >>> answer = experiment.analyze(screen, rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: 2 of 3 words lie beyond 100 placebo words ...: UGCAUG ...; AGAAUG ...
+    Task outcome: 2 of 3 words lie beyond the range of 100 placebo words ...: UGCAUG ...; AGAAUG ...
     >>> fresh = cg.confirm(screen, select=["UGCAUG", "AGAAUG"], predictor=additive, rng=0)
     >>> cg.analyze(fresh, rng=0)["verdict"].sel(contrast=["UGCAUG", "AGAAUG"]).values.ravel()
-    array(['increases', 'increases'], dtype='<U10')
+    array(['higher', 'higher'], dtype='<U10')
+
+    Where does each rank?
+
+    >>> words = answer.estimates.sel(contrast=~answer.estimates["placebo_word"])
+    >>> band = cg.multiplicity.simultaneous(words, method="bonferroni")
+    >>> ranks = cg.multiplicity.rank_intervals(band)
+    >>> ranks["rank_lower"].values.ravel(), ranks["rank_upper"].values.ravel()
+    (array([1, 2, 3]), array([1, 2, 3]))
     """
     as_null_model(null)
     screened = _as_screened_words(k, words, _as_alphabet(letters))
@@ -286,7 +301,8 @@ def _screen_sentence(rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, plac
     mean = [float(ace[of[placebo[of]]].mean()) for of in classes]
     lie = "lies" if directed.sum() == 1 else "lie"
     return (
-        f"{directed.sum():,} of {(~placebo).sum():,} words {lie} beyond {_region_text(rows, placebo, classes, mean)}"
+        f"{directed.sum():,} of {(~placebo).sum():,} words {lie} beyond the range of "
+        + _region_text(rows, placebo, classes, mean)
         + f". Minus the mean placebo word ({', '.join(map('{:.3g}'.format, mean))}), shrunken: {named}"
         + (f"; and {more:,} more" if more > 0 else "")
         + f". Tested against 0 instead, {differs[~placebo].sum():,} words and {differs[placebo].sum()} of "
@@ -300,11 +316,11 @@ def _region_text(
     """Return the text of the ROPE; one of placebo words is given relative to their mean, for each of their widths."""
     rope = str(rows.attrs["rope"])
     if "placebo words" not in rope:
-        return rope
+        return f"effects from {rope}"
     low, high = rows["rope_lower"].to_numpy(), rows["rope_upper"].to_numpy()
     limits = [f"{low[of[0]] - m:.3g} to {high[of[0]] - m:.3g}" for of, m in zip(classes, mean, strict=True)]
-    how = f"a Student t tail fitted to {placebo.sum()} placebo words, a model" if "tail" in rope else "their ranks"
-    what, how = ("central 95 %", f"; directions by {how}") if rope.startswith("the central") else ("fences", "")
+    by_rank = rope.startswith("the central")
+    what, how = ("central 95 %", "; directions by their ranks") if by_rank else ("fences", "")
     if len(classes) == 1:
         return f"{placebo.sum()} placebo words ({what}: {limits[0]} from their mean{how})"
     widths = rows["placebo_class"].to_numpy()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         multivariate_t_max,
     )
     from causalgia.multiplicity.placebo import placebo_fences, placebo_rank, placebo_region
+    from causalgia.multiplicity.rank_sets import rank_intervals
     from causalgia.multiplicity.tost import equivalence
 else:
     __getattr__, __dir__ = on_first_use(__name__)
@@ -48,6 +49,7 @@ __all__ = [
     "placebo_fences",
     "placebo_rank",
     "placebo_region",
+    "rank_intervals",
     "selected_intervals",
     "sign_flip_max_t",
     "simultaneous",

@@ -64,12 +64,12 @@ def match_strata(keys: npt.ArrayLike, names: Sequence[str], matched: npt.ArrayLi
     matched
         (M,) the effect that each null was drawn for.
     least
-        Nulls that a stratum needs; at least 39 in any case.
+        Nulls that a stratum needs; at least 19 in any case.
 
     Raises
     ------
     EstimateError
-        If all nulls with the last key of an effect are fewer than 39.
+        If all nulls with the last key of an effect are fewer than 19.
 
     Examples
     --------
@@ -124,25 +124,31 @@ class MatchedRanks(NamedTuple):
         Benjamini-Hochberg's adjusted p over the K effects.
     n
         m, the nulls of the stratum.
-    lower, upper
-        Central 95 % of the nulls of the stratum.
+    limit
+        The ``floor(alpha (m + 1))``-th largest ``|null|`` of the stratum, plus `floor`: p
+        is at most alpha exactly where ``|effect|`` is larger. NaN where m is too small.
     """
 
     p: Array
     q: Array
     n: npt.NDArray[np.int64]
-    lower: Array
-    upper: Array
+    limit: Array
 
 
 def rank_among_matched(
-    effects: npt.ArrayLike, nulls: npt.ArrayLike, strata: Strata, *, floor: npt.ArrayLike = 0.0
+    effects: npt.ArrayLike,
+    nulls: npt.ArrayLike,
+    strata: Strata,
+    *,
+    floor: npt.ArrayLike = 0.0,
+    alpha: float = 0.05,
 ) -> MatchedRanks:
     """Rank each effect among the null effects of its stratum.
 
     The p-value is conformal: super-uniform whenever an effect is exchangeable with its nulls, whatever their
     distribution. P-values that share nulls are positively dependent, under which Benjamini and Hochberg's procedure
-    controls the false discovery rate.
+    controls the false discovery rate. The limit comes from the same ordering, so an effect
+    with p (or q) of at most alpha is never within it.
 
     Parameters
     ----------
@@ -154,6 +160,8 @@ def rank_among_matched(
         From `match_strata`.
     floor
         Error of an effect by the predictor's own arithmetic, for each column: nulls within it count as ties.
+    alpha
+        Level of the limit.
 
     References
     ----------
@@ -163,26 +171,30 @@ def rank_among_matched(
     --------
     >>> strata = match_strata(np.zeros((2, 1)), ["length"], np.zeros(99), least=39)
     >>> found = rank_among_matched([100.0, -50.0], np.arange(1, 100.0), strata)
-    >>> found.p, found.q, found.lower
-    (array([0.01, 0.51]), array([0.02, 0.51]), array([2.5, 2.5]))
+    >>> found.p, found.q, found.limit
+    (array([0.01, 0.51]), array([0.02, 0.51]), array([95., 95.]))
     """
     of, null = np.asarray(effects, np.float64), np.asarray(nulls, np.float64)
     flat, null = of.reshape(len(of), -1), null.reshape(len(null), -1)
-    p, lower, upper = (np.empty(flat.shape) for _ in range(3))
+    p, limit = np.empty(flat.shape), np.full(flat.shape, np.nan)
     n = np.empty(flat.shape, np.int64)
-    least = np.abs(flat) - np.broadcast_to(np.asarray(floor, np.float64), of.shape[1:]).ravel()
+    effect, ties = np.abs(flat), _floor_of_columns(floor, of)
     for number, members in enumerate(strata.nulls):
         mine, m = strata.of_effect == number, len(members)
-        own = null[members]
-        size = np.sort(np.abs(own), axis=0)
-        low, high = np.quantile(own, [0.025, 0.975], axis=0, method="weibull")
+        size = np.sort(np.abs(null[members]), axis=0) + ties
         for j in range(flat.shape[1]):
-            beyond = m - np.searchsorted(size[:, j], least[mine, j], side="left")
+            beyond = m - np.searchsorted(size[:, j], effect[mine, j], side="left")
             p[mine, j] = (1 + beyond) / (m + 1)
-        lower[mine], upper[mine], n[mine] = low, high, m
+        if at := int(round(alpha * (m + 1), 9)):
+            limit[mine] = size[m - at]
+        n[mine] = m
     q = np.column_stack([stepwise(column, "bh") for column in p.T])
-    shaped = [values.reshape(of.shape) for values in (p, q, lower, upper)]
-    return MatchedRanks(shaped[0], shaped[1], n.reshape(of.shape), shaped[2], shaped[3])
+    shaped = [values.reshape(of.shape) for values in (p, q, limit)]
+    return MatchedRanks(shaped[0], shaped[1], n.reshape(of.shape), shaped[2])
+
+
+def _floor_of_columns(floor: npt.ArrayLike, effects: Array) -> Array:
+    return np.broadcast_to(np.asarray(floor, np.float64), effects.shape[1:]).ravel()
 
 
 def local_fdr(p: npt.ArrayLike) -> Array:
@@ -313,19 +325,19 @@ def extrapolate_ranks(
     """
     of, null = np.asarray(effects, np.float64), np.asarray(nulls, np.float64)
     flat, sizes = of.reshape(len(of), -1), np.abs(null.reshape(len(null), -1))
-    least = np.abs(flat) - np.broadcast_to(np.asarray(floor, np.float64), of.shape[1:]).ravel()
+    effect, ties = np.abs(flat), _floor_of_columns(floor, of)
     p, by = np.empty(flat.shape), np.full(flat.shape, "rank", "<U6")
     for number, members in enumerate(strata.nulls):
         mine = np.flatnonzero(strata.of_effect == number)
         for j in range(flat.shape[1]):
             own = np.sort(sizes[members, j])
-            beyond = len(own) - np.searchsorted(own, least[mine, j], side="left")
+            beyond = len(own) - np.searchsorted(own + ties[j], effect[mine, j], side="left")
             p[mine, j] = (1 + beyond) / (len(own) + 1)
             few = mine[beyond < ENOUGH_BEYOND]
             tail = fit_null_tail(own) if len(few) else None
             by[few, j] = "no fit" if tail is None else "tail"
             if tail is not None:
-                p[few, j] = tail.p(least[few, j])
+                p[few, j] = tail.p(effect[few, j] - ties[j])
     return TailRanks(p.reshape(of.shape), by.reshape(of.shape))
 
 

@@ -1,4 +1,4 @@
-"""Placebo words as the null distribution of a screen: ranks, regions, and errors of directions beyond the words.
+"""Placebo words as the null distribution of a screen: ranks among them, and regions.
 
 On a real network most random words have an effect, so that a point null of 0 is false for all of them. A screen asks
 whether a word has a larger effect than random words.
@@ -7,13 +7,12 @@ whether a word has a larger effect than random words.
 from __future__ import annotations
 
 import math
-from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from scipy.special import gammaln, ndtri, stdtr
+from scipy.special import ndtri
 
 from causalgia.checks import is_real
 from causalgia.errors import EstimateError, quoted
@@ -29,13 +28,6 @@ _AT_90 = float(ndtri(0.9))
 _ONE_EFFECT = 1e-4  # of the effect of the outermost word; rounding of float32 outcomes is less
 _CURE = "add arms with cg.placebos(pattern, at=, n_words=40), or mark contrasts by a bool coordinate placebo_word"
 _WIDER = "use more units, or give a rope in numbers"
-TAIL_NOTE = (
-    "beyond the outermost placebo word, directions rest on a model, a Student t tail fitted to the placebo words: "
-    "their error rate holds if the true tail is no heavier than the t that the words support"
-)
-LEAST_EXCESSES = 10
-_INVERSE_DF = np.linspace(1 / 200, 1 / 1.5, 24)
-_LOG_SCALE = np.linspace(-2.5, 2.5, 101)  # about the median excess
 
 
 def placebo_rank(estimates: EstimateTable) -> xr.Dataset:
@@ -137,14 +129,19 @@ def placebo_region(estimates: EstimateTable, *, share: float = _SHARE) -> xr.Dat
 
     Notes
     -----
-    ``E[S^2] = Var(true) + mean v_j``, where ``v_j`` is the variance of word j's own error: its variance minus its mean
-    covariance with the other words. The covariance is the error that words share through their control; it moves all
-    contrasts against that control together, and is no part of their spread. The factor of shrinkage is
-    ``sqrt(Var(true) / (Var(true) + v_j))``, and the limits are quantiles at rank ``(M + 1) (1 -+ share) / 2``, one for
-    each side: no shape and no symmetry about 0 is assumed, and the expected share of new words beyond each limit is
-    right in finite samples. Where only rare words have an effect, most words have one value in few units, and that
-    value is in the region. The region is exact for normal true effects; for skewed ones the limit on the long side
-    stays right, and the one on the short side is generous (5 % outside becomes 4 to 5 %; 3 % for exponential effects).
+    ``E[S^2] = Var(true) + mean v_j``, where ``v_j`` is the variance of word j's own
+    error: its variance minus its mean covariance with the other words. The covariance
+    is the error that words share through their control; it moves all contrasts against
+    that control together, and is no part of their spread. The factor of shrinkage is
+    ``sqrt(Var(true) / (Var(true) + v_j))``, and the limits are the words at rank ``r =
+    floor((M + 1) (1 - share) / 2)`` from either side: no shape and no symmetry about 0
+    is assumed, the expected share of new words beyond each limit is ``r / (M + 1)``,
+    and effects known exactly lie beyond them where their two-sided rank p, ``2
+    min(ranks) / (M + 1)``, is at most ``1 - share``: one ordering gives p and region.
+    Where only rare words have an effect, most words have one value in few units, and
+    that value is in the region. The region is exact for normal true effects; for skewed
+    ones the limit on the long side stays right, and the one on the short side is
+    generous (5 % outside becomes 4 to 5 %; 3 % for exponential effects).
 
     References
     ----------
@@ -156,7 +153,7 @@ def placebo_region(estimates: EstimateTable, *, share: float = _SHARE) -> xr.Dat
     >>> table = xr.Dataset({"effect": ("contrast", effect), "se": ("contrast", np.full(100, 0.3))})
     >>> region = placebo_region(table.assign_coords(placebo_word=("contrast", np.full(100, True))))
     >>> region["lower"].values.round(2), region["upper"].values.round(2)
-    (array([-1.69]), array([1.8]))
+    (array([-2.09]), array([1.87]))
     """
     table = estimates_of(estimates)
     found = _region_limits(table, _words_of_one_class(table, share), share)
@@ -182,7 +179,7 @@ def placebo_fences(estimates: EstimateTable) -> xr.Dataset:
     Returns
     -------
     Dataset
-        As of `placebo_region`, which the fences never lie within.
+        As of `placebo_region`. The fences never lie within the central 95 % of the words.
 
     Raises
     ------
@@ -219,7 +216,7 @@ def placebo_fences(estimates: EstimateTable) -> xr.Dataset:
     low, middle, high = np.quantile(near, [0.1, 0.5, 0.9], axis=0)
     center = np.where(narrow, middle, found.center)
     true = np.where(narrow, ((high - low) / (2 * _AT_90)) ** 2, found.true)
-    lower, upper = _central_limits(near, _SHARE)
+    lower, upper = np.quantile(near, [0.025, 0.975], axis=0, method="weibull")
     reach = _FENCES / _AT_90
     least, most = ace.min(axis=0), ace.max(axis=0)
     same = _ONE_EFFECT * np.maximum(middle - least, most - middle)
@@ -291,8 +288,14 @@ def _region_limits(estimates: xr.Dataset, words: Mask, share: float) -> _RegionL
 
 
 def _central_limits(near: Array, share: float) -> tuple[Array, Array]:
-    lower, upper = np.quantile(near, [(1 - share) / 2, (1 + share) / 2], axis=0, method="weibull")
-    return lower, upper
+    """Return the outermost words but ``floor((M + 1) (1 - share) / 2) - 1`` on each side.
+
+    An effect lies strictly beyond them exactly where its doubled rank p among these words is
+    at most 1 - share.
+    """
+    ordered = np.sort(near, axis=0)
+    at = int(round((len(near) + 1) * (1 - share) / 2, 9))
+    return ordered[at - 1], ordered[len(near) - at]
 
 
 def _region_dataset(table: xr.Dataset, found: _RegionLimits) -> xr.Dataset:
@@ -402,33 +405,6 @@ def rank_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
     return np.minimum(2 * above, 1.0), np.minimum(2 * below, 1.0)
 
 
-def tail_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
-    """Return the errors of `rank_errors`, or of a fitted tail where an effect lies beyond every word.
-
-    Beyond all words the error is the smaller of the least error that
-    ranks resolve, ``2 / (M + 1)``, and of twice the predictive tail probability (`causalgia.multiplicity.placebo`).
-
-    Examples
-    --------
-    >>> effect = np.concatenate([[40.0, 0.3], np.random.default_rng(0).normal(size=100)])
-    >>> table = xr.Dataset({"ace": (("contrast", "task"), effect[:, None])})
-    >>> above, below = tail_errors(table.assign_coords(placebo_word=("contrast", np.arange(102) >= 2)))
-    >>> above[0] < 1e-3, above[1] > 0.5
-    (array([ True]), array([ True]))
-    """
-    word = is_placebo_word(estimates)
-    errors = np.stack(rank_errors(estimates)).reshape(2, len(word), -1)
-    effects = estimates["ace"].to_numpy().reshape(len(word), -1)
-    for rows, j in product(placebo_classes(estimates), range(effects.shape[1])):
-        for side, sign in enumerate((1.0, -1.0)):
-            of_words, beyond = sign * effects[rows[word[rows]], j], sign * effects[rows, j]
-            is_far = ~word[rows] & (beyond > of_words.max())
-            far = rows[is_far]
-            errors[side, far, j] = np.minimum(errors[side, far, j], 2 * upper_tail(of_words, beyond[is_far]))
-    above, below = errors.reshape(2, *estimates["ace"].shape)
-    return above, below
-
-
 def words_needed(n_effects: int, n_beyond: int, alpha: float) -> int:
     """Return the number of placebo words needed to distinguish R of K effects that lie beyond every word.
 
@@ -465,48 +441,3 @@ def resolution_note(estimates: xr.Dataset, could_be: npt.NDArray[np.bool_], alph
         f"p-value of a direction is below {2 / (m + 1):.2g}; {needed:,} words are needed to find {beyond} of {k:,} "
         "effects"
     )
-
-
-def upper_tail(words: Array, at: Array) -> Array:
-    """Return the predictive probability that a new word's estimate is at `at` or above.
-
-    Parameters
-    ----------
-    words
-        Estimates of M placebo words, shape ``(M,)``.
-    at
-        Where, above every word; shape ``(K,)``.
-
-    Returns
-    -------
-    array
-        Shape ``(K,)``; 1 where fewer than `LEAST_EXCESSES` words lie above the median, and no tail is fitted.
-
-    References
-    ----------
-    Knijnenburg, Wessels, Reinders & Shmulevich (2009), doi:10.1093/bioinformatics/btp211: tails beyond the resolution
-    of ranks, by a generalized Pareto law.
-
-    Examples
-    --------
-    >>> words = np.random.default_rng(0).normal(size=100)
-    >>> upper_tail(words, np.array([4.0, 40.0])) < [1e-2, 1e-5]
-    array([ True,  True])
-    """
-    center = float(np.median(words))
-    excess = words[words > center] - center
-    if len(excess) < LEAST_EXCESSES or not len(at):
-        return np.ones(len(at))
-    unit = float(np.median(excess))
-    df, scale = (1 / _INVERSE_DF)[:, None], unit * np.exp(_LOG_SCALE)[None, :]
-    # the prior 1/scale is flat on the grid of its logarithm
-    n = len(excess)
-    log = n * (gammaln((df + 1) / 2) - gammaln(df / 2) - np.log(df) / 2 - np.log(scale))
-    for e in excess:
-        log = log - (df + 1) / 2 * np.log1p((e / scale) ** 2 / df)
-    weight = np.asarray(np.exp(log - log.max()), dtype=np.float64)
-    likely = weight > 1e-12 * weight.max()
-    df, scale = (np.broadcast_to(value, weight.shape)[likely] for value in (df, scale))
-    tails = 2 * stdtr(df, -(np.asarray(at, dtype=np.float64) - center)[:, None] / scale)
-    share = (len(excess) + 1) / (len(words) + 1)
-    return np.asarray(share * (tails @ weight[likely]) / weight[likely].sum(), dtype=np.float64)

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 _FEW, _MOST_LETTERS = 6, 700
 _NOUNS = {"increases": ("an increase", "increases"), "decreases": ("a decrease", "decreases")}
+_NOUNS |= {one: (f"{one} than random sequences",) * 2 for one in ("higher", "lower")}
+_NOUNS |= {"within": ("within their range",) * 2}
 _SCALES = {
     "ratio": "the ratio of means",
     "log_of_means": "the logarithm of means",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import xarray as xr
 
-from causalgia.choices import VERDICTS
+from causalgia.choices import vocabulary
 from causalgia.effect_table import has_positions, select_tasks
 from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo_word
@@ -299,7 +299,7 @@ def _verdicts(effects: xr.Dataset) -> str:
     if not is_decided(effects):
         return ""
     found = effects["verdict"].isel(contrast=~is_placebo_word(effects)).to_numpy()
-    return ", ".join(f"{int((found == word).sum()):,} {word}" for word in VERDICTS)
+    return ", ".join(f"{int((found == word).sum()):,} {word}" for word in vocabulary(found.ravel()))
 
 
 def _rare(effects: xr.Dataset) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 INK, GRAY, BAND, ACCENT, ROPE, GRID = "#1b1f24", "#6b7480", "#e8eaed", "#1f5fa8", "#dcebdd", "#d5d9de"
 VERDICTS = {"increases": ACCENT, "decreases": "#c25b12", "negligible": "#3b7d3a", "undecided": "#8a8f98"}
+VERDICTS |= {"higher": ACCENT, "lower": "#c25b12", "larger": ACCENT, "within": "#3b7d3a"}
 MODELS = ("#1f5fa8", "#c25b12", "#3b7d3a", "#8a3d8f", "#a8892c", "#2b8c96")
 ACE = "ACE"
 UNNAMED_TASK = "effect"  # of effects without tasks

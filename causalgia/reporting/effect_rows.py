@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import xarray as xr
 
-from causalgia.choices import VERDICTS
+from causalgia.choices import VERDICTS, vocabulary
 from causalgia.errors import OutcomesError, quoted
 from causalgia.estimation._from_effects import estimates_of_elements
 from causalgia.estimation.crossover_estimates import is_placebo_word
@@ -241,7 +241,7 @@ def left_out_tasks(table: xr.Dataset, shown: xr.Dataset, every: str, some: str) 
     if "verdict" not in table:
         return line
     verdicts = table["verdict"].isel(contrast=~is_placebo_word(table)).to_numpy()
-    counts = ", ".join(f"{int((verdicts == word).sum()):,} {word}" for word in VERDICTS)
+    counts = ", ".join(f"{int((verdicts == word).sum()):,} {word}" for word in vocabulary(verdicts.ravel()))
     return f"{line} Verdicts of all {verdicts.size:,} effects: {counts}."
 
 

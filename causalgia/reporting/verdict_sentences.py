@@ -28,6 +28,7 @@ _ATOM = (
 _OF_SETS = ("bh", "holm", "bayes_fdr")
 _UNDECIDED = "undecided"
 _SIDE = {"increases": "above", "decreases": "below", "negligible": "inside"}
+_SIDE |= {"higher": "above", "lower": "below", "within": "inside", "larger": "outside of"}
 
 
 def is_decided(dataset: xr.Dataset) -> bool:
@@ -101,9 +102,11 @@ def _error_control(attrs: Mapping[Any, Any]) -> str:
             return f"{bound}; {_ON_AVERAGE}"
         return f"{bound}; {_ON_AVERAGE}; the interval of a single effect may cross an end of the ROPE"
     if attrs.get("evidence") == "matched":
+        matched = str(attrs.get("rope", "")).startswith("absolute effects")
+        beyond, inside = ("larger ones", "those within") if matched else ("increases and decreases", "negligible ones")
         return (
-            f"effects are exact; increases and decreases lie beyond it, and their rank p among matched variants is at "
-            f"most {alpha} after adjustment (Benjamini-Hochberg{within}); negligible ones lie inside it"
+            f"effects are exact; {beyond} lie beyond it, and their rank p among matched variants is at most {alpha} "
+            f"after adjustment (Benjamini-Hochberg{within}); {inside} lie inside it"
         )
     kinds = f"directions at p <= {(1 - level) / 2:.3g} a side"
     kinds += "" if _is_point(str(attrs.get("rope", ""))) else f" and negligible at {alpha}"
@@ -226,7 +229,7 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
             cure = _more_units_clause(row, attrs)
         return f"undecided on {what}{cure}"
     error = error_text(row, attrs, clause=True)
-    missable = verdict == "negligible" and bool(row.get("missed_share"))
+    missable = verdict in ("negligible", "within") and bool(row.get("missed_share"))
     missed = f"; {_missed(row['missed_share'], row)}" if missable else ""
     return f"{verdict}, {_SIDE[verdict]} {low if direction_only else region}{error and f' ({error})'}{missed}"
 

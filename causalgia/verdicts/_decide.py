@@ -30,7 +30,7 @@ from causalgia.multiplicity.families import (
     units_to_resample,
 )
 from causalgia.multiplicity.joint_methods import bootstrap_by_family
-from causalgia.multiplicity.placebo import TAIL_NOTE, resolution_note
+from causalgia.multiplicity.placebo import resolution_note
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, check_no_average_map, validate
 from causalgia.streams import RNG, root_key
@@ -46,7 +46,7 @@ from causalgia.verdicts.evidence import (
 )
 from causalgia.verdicts.posterior_evidence import from_posterior
 from causalgia.verdicts.rare_effects import as_rare, independent_draws
-from causalgia.verdicts.rope import Region
+from causalgia.verdicts.rope import Region, in_words_of
 
 _ROUNDING = 1e-9
 
@@ -79,9 +79,8 @@ def decide(
     rope
         ``(lower, upper)`` on the scale of the contrasts, or a mapping of these by task; ``"0.2 sd"`` of the control
         arm's outcomes, on both sides of no effect; ``"placebo"``, the central 95 % of 40 or more placebo words;
-        ``"placebo tail"``, the same with directions by a Student t tail fitted to the words; ``"placebo outliers"``,
-        within five standard deviations of their median by a normal law of their central 80 %, or within the outermost
-        on a side where these have one effect; or 0, the direction alone.
+        ``"placebo outliers"``, within five standard deviations of their median by a normal law of their central 80 %,
+        or within the outermost on a side where these have one effect; or 0, the direction alone.
     level
         1 minus the bound on the error rate.
     error
@@ -106,12 +105,17 @@ def decide(
     Returns
     -------
     Dataset
-        On (contrast, task[, model]): ``verdict``; ``ace`` (the estimate, or the posterior mean) with ``lower, upper``
-        and their probability ``interval_level``; ``lfsr``; ``p_rope, p_above, p_below``, the probability of each
-        region; ``local_error`` of the best claim; ``q``, the error rate of the set of verdicts that ends with this one;
-        ``rope_lower, rope_upper``; ``raw`` and ``se``, before shrinkage; ``more_units`` for even odds of a verdict in a
-        new trial (-1 if decided or unknown); with `rare` ``missed_share``; with the spike and slab ``p_zero,
-        lower_slab, upper_slab``. attrs["exploratory"] names settings that differ from the stored analysis.
+        On (contrast, task[, model]): ``verdict`` (``increases``, ``decreases``,
+        ``negligible`` or ``undecided``; of placebo words ``higher``, ``lower``,
+        ``within`` or ``undecided``); ``ace`` (the estimate, or the posterior mean) with
+        ``lower, upper`` and their probability ``interval_level``; ``lfsr``; ``p_rope,
+        p_above, p_below``, the probability of each region; ``local_error`` of the best
+        claim; ``q``, the error rate of the set of verdicts that ends with this one;
+        ``rope_lower, rope_upper``; ``raw`` and ``se``, before shrinkage; ``more_units``
+        for even odds of a verdict in a new trial (-1 if decided or unknown); with
+        `rare` ``missed_share``; with the spike and slab ``p_zero, lower_slab,
+        upper_slab``. attrs["exploratory"] names settings that differ from the stored
+        analysis.
 
     Raises
     ------
@@ -169,6 +173,7 @@ def decide(
         out = _decisions_dataset(found, columns, float(ndtri(level)), attrs | _law_caution(found))
     settings = _analysis_settings(out, rope, rare, family)
     out = out.assign_attrs(exploratory_attrs(out.attrs, **settings))
+    out["verdict"] = in_words_of(rope, out["verdict"])
     return validate(annotate(out), "decisions")
 
 
@@ -270,8 +275,8 @@ def _decide_by_tests(table: Any, rope: Any, attrs: dict[str, Any], rare: Any, fa
         could_be = (beyond_region & (out["verdict"] == UNDECIDED)).transpose(*out["ace"].dims).to_numpy()
         # what is lacking are words: no number of units lets an effect rank higher among those that there are
         out["more_units"] = out["more_units"].copy(data=np.where(could_be, -1, out["more_units"].to_numpy()))
-        note = TAIL_NOTE if found.region.tail else None
-        if found.region.by_rank and not found.region.tail:
+        note = None
+        if found.region.by_rank:
             note = resolution_note(estimates, could_be, 1 - level)
         out = with_notes(out, *filter(None, [note]))
     return out.drop_attrs(deep=False).assign_attrs({k: v for k, v in out.attrs.items() if k != "ci_prob"})

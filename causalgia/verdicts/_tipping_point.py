@@ -21,13 +21,13 @@ from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation._heterogeneity import individual_effects, unit_covariate
 from causalgia.estimation.crossover import Estimate, from_factor
 from causalgia.estimation.request import Request, clusters, is_below_floor, unit_name
-from causalgia.multiplicity.placebo import placebo_region
+from causalgia.multiplicity.placebo import placebo_fences, placebo_region
 from causalgia.multiplicity.tost import t_limits
 from causalgia.numerics.moments import group_sums
 from causalgia.schema import annotate, keeps_effects, validate
 from causalgia.types import Array, Codes
 from causalgia.verdicts._decide import decide
-from causalgia.verdicts.rope import placebo_errors
+from causalgia.verdicts.rope import in_words_of, is_outliers, placebo_errors
 
 By: TypeAlias = "str | Callable[[xr.Dataset], npt.ArrayLike] | npt.ArrayLike"
 
@@ -147,7 +147,8 @@ def tipping_point(
             "tipping_point weights predictions, and these activities were measured; use their estimates"
         )
     ice = individual_effects(effects, "tipping_point")
-    rope = _as_rope(stored.region if rope is None else rope, outcomes, scale, control)
+    asked = stored.region if rope is None else rope
+    rope = _as_rope(asked, outcomes, scale, control)
     x, label = _unit_values(outcomes, by)
     cluster = stored.cluster if cluster is None else cluster
     groups = clusters(effects, Request(cluster, None, (), "population", "units"))
@@ -166,6 +167,7 @@ def tipping_point(
         rare=stored.rare if rare is None else rare,
         family="all" if alone else _TILT,
     )
+    decisions["verdict"] = in_words_of(asked, decisions["verdict"])
     return _tipping_dataset(base, curve, decisions.assign_attrs(error=rule), tilts, codes, (label, mean, sd))
 
 
@@ -219,7 +221,7 @@ def _as_rope(rope: Any, outcomes: xr.Dataset, scale: Scale, control: str | None)
     estimates = estimate(_requested_effects(outcomes, None, scale, control))
     check_has_errors(estimates)
     with placebo_errors(rope):
-        found = placebo_region(estimates)
+        found = (placebo_fences if is_outliers(rope) else placebo_region)(estimates)
     if "model" in found.dims:
         raise DecisionError(
             f"rope={quoted(rope)} differs between the members of an ensemble; give rope=(lower, upper), or the "

@@ -12,7 +12,7 @@ import xarray as xr
 from causalgia.effect_table import hall_coefficient
 from causalgia.estimation.request import null_value
 from causalgia.multiplicity.adjusted_p import stepwise
-from causalgia.multiplicity.placebo import rank_errors, tail_errors
+from causalgia.multiplicity.placebo import rank_errors
 from causalgia.multiplicity.tost import (
     ace_se_df,
     one_sided_p,
@@ -106,8 +106,7 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: fl
     inside = np.where(too_few, NEVER, inside)
     below, above = np.minimum(2 * tests.below, 1.0), np.minimum(2 * tests.above, 1.0)
     if found.by_rank:
-        of_words = tail_errors if found.tail else rank_errors
-        above, below = (np.maximum(p, q) for p, q in zip((above, below), of_words(estimates), strict=True))
+        above, below = (np.maximum(p, q) for p, q in zip((above, below), rank_errors(estimates), strict=True))
     errors = np.stack([below, inside, above])
     errors[:, unbounded] = 1.0
     if lacking.any():  # of an effect without spread up to 3/n of the population may still differ

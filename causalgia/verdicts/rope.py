@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.checks import four_digits, is_real
-from causalgia.choices import is_matched_rope, is_placebo_rope
+from causalgia.choices import NO_TAIL, is_matched_rope, is_placebo_rope
 from causalgia.errors import DecisionError, EstimateError, quoted
 from causalgia.estimation._from_effects import check_has_errors, with_aligned_covariance
 from causalgia.multiplicity.placebo import placebo_classes, placebo_fences, placebo_region, tasks_without_scale
@@ -47,8 +47,6 @@ class Region:
         Whether it comes from placebo words, most of which then lie inside by construction.
     by_rank
         Whether a direction also has to hold by rank among the placebo words, of which 5 % lie outside.
-    tail
-        Whether directions beyond every placebo word are decided by a tail fitted to the words.
     """
 
     lower: Array
@@ -56,7 +54,6 @@ class Region:
     label: str
     of_placebos: bool = False
     by_rank: bool = False
-    tail: bool = False
 
     @property
     def direction_only(self) -> Mask:
@@ -70,7 +67,7 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
     Parameters
     ----------
     rope
-        Two numbers; ``"0.2 sd"``; ``"placebo"``, ``"placebo tail"``, ``"placebo outliers"``; 0; or for each task two
+        Two numbers; ``"0.2 sd"``; ``"placebo"``, ``"placebo outliers"``; 0; or for each task two
         numbers.
     effects
         ``ace`` on (contrast, task[, model]), and what the rope needs: ``control_sd``, or ``se`` and placebo words.
@@ -139,9 +136,11 @@ def _region_in_sd(rope: str, effects: xr.Dataset, null: float) -> Region:
     found = _IN_SD.fullmatch(rope)
     if is_matched_rope(rope):
         raise DecisionError(
-            "rope='matched' is the central 95 % of matched null variants, which these effects have none of: it belongs "
-            "to cg.experiments.variants(..., null=cg.MatchedVariants(of=...)); else " + THREE_WAYS
+            "rope='matched' is the range of matched null variants, which these effects have none of: it belongs to"
+            " cg.experiments.variants(..., null=cg.MatchedVariants(of=...)); else " + THREE_WAYS
         )
+    if rope.strip() == "placebo tail":
+        raise DecisionError(NO_TAIL)
     if found is None or not 0 < float(found[1]) < np.inf:
         raise DecisionError(f"rope={quoted(rope)} is not a region; {THREE_WAYS}")
     numbers = f"give two numbers: rope=({null - 0.1:g}, {null + 0.1:g})"
@@ -179,8 +178,34 @@ def _half_widths_text(half: Array, effects: xr.Dataset) -> str:
     return f"±{_range_label(half.min(), half.max()).replace(' to ', ' to ±')}"
 
 
-def _is_outliers(rope: object) -> bool:
+def is_outliers(rope: object) -> bool:
+    """Return whether the region is that of the outliers among placebo words.
+
+    Examples
+    --------
+    >>> is_outliers("placebo outliers"), is_outliers("placebo")
+    (True, False)
+    """
     return isinstance(rope, str) and rope.strip() == "placebo outliers"
+
+
+_OF_RANDOM = {"increases": "higher", "decreases": "lower", "negligible": "within"}
+
+
+def in_words_of(rope: object, verdict: xr.DataArray) -> xr.DataArray:
+    """Return verdicts in the words of the region: higher, lower, within for random sequences.
+
+    Examples
+    --------
+    >>> verdict = xr.DataArray(["increases", "negligible", "undecided"])
+    >>> in_words_of("placebo", verdict).values.tolist()
+    ['higher', 'within', 'undecided']
+    """
+    if not is_placebo_rope(rope):
+        return verdict
+    flat = verdict.to_numpy().ravel().tolist()
+    words = np.array([_OF_RANDOM.get(one, one) for one in flat], dtype="<U10")
+    return verdict.copy(data=words.reshape(verdict.shape))
 
 
 @contextmanager
@@ -209,7 +234,7 @@ def _placebo_word_region(effects: xr.Dataset, rope: str) -> Region:
     check_has_errors(effects)
     fewest = effects.sizes["contrast"]
     lower, upper = np.empty(effects["ace"].shape), np.empty(effects["ace"].shape)
-    classes, outliers = placebo_classes(effects), _is_outliers(rope)
+    classes, outliers = placebo_classes(effects), is_outliers(rope)
     for rows in classes:
         own = effects.isel(contrast=rows)
         with placebo_errors(rope):
@@ -222,9 +247,7 @@ def _placebo_word_region(effects: xr.Dataset, rope: str) -> Region:
         label += ", or within the outermost on a side where these have one effect"
         return Region(lower, upper, label, of_placebos=True)
     label = f"the central 95 % of {words}"
-    tail = rope.strip() == "placebo tail"
-    label += f", directions by a Student t tail fitted to {words}" if tail else ""
-    return Region(lower, upper, label, of_placebos=True, by_rank=True, tail=tail)
+    return Region(lower, upper, label, of_placebos=True, by_rank=True)
 
 
 def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
@@ -249,7 +272,7 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
     ['K562']
     """
     tasks = estimates["task"].to_numpy().tolist()
-    if _is_outliers(rope):
+    if is_outliers(rope):
         ace = estimates["ace"].transpose("task", "contrast", ...).to_numpy()
         of_task = [bool((effects == effects[:1]).all()) for effects in ace]
     elif is_placebo_rope(rope):
@@ -272,7 +295,7 @@ def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> st
         return ""
     which = f"task {quoted(names[0])}" if len(names) == 1 else f"tasks {', '.join(map(quoted, names))}"
     them = "its estimates are kept; for a verdict give two numbers, rope=(-0.1, 0.1)"
-    if _is_outliers(rope):
+    if is_outliers(rope):
         why = "all effects there are one"
     elif is_placebo_rope(rope):
         why = (

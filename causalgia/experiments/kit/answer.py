@@ -259,7 +259,11 @@ _COLUMNS: dict[str, tuple[str, Literal["Float", "Integer", "String"], str]] = {
     "tail_by": ("tail_by", "String", "origin of tail_p: rank, tail (the model) or no fit (by rank)"),
     "lfdr_matched": ("lfdr", "Float", "local false discovery rate by two groups"),
     "p_adjusted": ("p_adjusted", "Float", "p adjusted over the variants of the task"),
-    "verdict": ("verdict", "String", "increases, decreases, negligible or undecided"),
+    "verdict": (
+        "verdict",
+        "String",
+        "larger, within or undecided; on a stated region increases, decreases, negligible or undecided",
+    ),
 }
 _FIRST = ("variant", "chromosome", "position", "reference", "alternate", "task", "model")
 

@@ -356,7 +356,7 @@ def analysis_for(claims: Claims, *, rope: Rope, n_contrasts: int = 0, **settings
     no common distribution: each is tested by itself, unshrunken, with the false discovery rate over all of them. So are
     fewer than 30 contrasts of one kind. For 30 or more exchangeable contrasts, such as variants, verdicts come from a
     hierarchical posterior and hold on average over effects like these. With placebo words (``rope="placebo"`` or
-    ``"placebo tail"``), words are tested against the placebo distribution, with the false discovery rate over the
+    ``"placebo outliers"``), words are tested against the placebo distribution, with the false discovery rate over the
     screen.
 
     Parameters

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from causalgia.choices import LEAST_FOR_A_LAW, VERDICTS, is_matched_rope
+from causalgia.choices import LEAST_FOR_A_LAW, is_matched_rope, vocabulary
 from causalgia.design import MatchedVariants
-from causalgia.errors import OutcomesError
+from causalgia.errors import EstimateError, OutcomesError
 from causalgia.experiments.kit.answer import Answer, largest_contrasts
 from causalgia.experiments.kit.experiment import Experiment
 from causalgia.multiplicity.matched_ranks import (
@@ -90,13 +91,18 @@ class MatchedTrial(Experiment):
         -------
         Answer
             ``estimates`` and ``decisions`` with a contrast for each variant: ``ace``, its exact effect, and
-            ``p_matched, q_matched, n_matched`` (contrast, task). Finding ``"variants"``, a row for each variant and
+            ``p_matched, q_matched, n_matched`` (contrast, task). By ``rope="matched"`` the
+            verdict is ``"larger"`` beyond the largest ``|null|`` but 5 % with q <= .05,
+            ``"within"`` inside, else ``"undecided"``: one ordering of ``|effect|`` gives p,
+            q, region and verdict. Finding ``"variants"``, a row for each variant and
             task, and ``"null variants"`` (null, task), their effects.
 
         Raises
         ------
         OutcomesError
             If the outcomes are of another design, units were left out or reordered, or only moments were kept.
+        EstimateError
+            If a stratum has fewer null variants than ``1 / (1 - level) - 1``.
         """
         self.check_outcomes(outcomes)
         if "ice" not in outcomes and "outcome" not in outcomes:
@@ -128,6 +134,21 @@ class MatchedTrial(Experiment):
             name=self.entry.name,
         )
 
+    @property
+    def _alpha(self) -> float:
+        return round(1 - self.analysis.level, 9)
+
+    def _check_level(self) -> None:
+        """Raise EstimateError where no p can be as small as the level asks."""
+        fewest = min(map(len, self.strata.nulls))
+        needed = ceil(round(1 / self._alpha, 9)) - 1
+        if fewest < needed:
+            raise EstimateError(
+                f"level={self.analysis.level:g} needs {needed:,} null variants in each stratum, "
+                f"so that a p of {self._alpha:g} is possible, and one has {fewest:,}: draw more "
+                f"(n_null=), or give a level of {1 - 1 / (fewest + 1):.3g} or less"
+            )
+
     def _estimates(self, ice: xr.DataArray, effects: xr.Dataset) -> xr.Dataset:
         import xarray as xr
 
@@ -139,10 +160,11 @@ class MatchedTrial(Experiment):
             if "floor" in effects
             else 0.0
         )
-        found = rank_among_matched(values[:k], values[k:], self.strata, floor=floor)
+        self._check_level()
+        found = rank_among_matched(values[:k], values[k:], self.strata, floor=floor, alpha=self._alpha)
         columns: dict[str, Any] = {"ace": values[:k], "se": np.zeros(values[:k].shape)}
         columns |= {"p_matched": found.p, "q_matched": found.q, "n_matched": found.n}
-        columns |= {"matched_lower": found.lower, "matched_upper": found.upper}
+        columns |= {"matched_lower": -found.limit, "matched_upper": found.limit}
         if k >= LEAST_FOR_A_LAW:
             flat = found.p.reshape(k, -1)
             columns["lfdr_matched"] = np.column_stack([local_fdr(p) for p in flat.T]).reshape(found.p.shape)
@@ -177,7 +199,8 @@ class MatchedTrial(Experiment):
         of_matched = is_matched_rope(self.analysis.rope)
         if of_matched:
             low, high = (estimates[f"matched_{side}"] for side in ("lower", "upper"))
-            label = f"the central 95 % of {self.matched.describe()}"
+            label = f"absolute effects up to the largest but {100 * self._alpha:g} % of "
+            label += self.matched.describe()
         else:
             of_region = estimates
             if control_sd is not None:  # of the reference windows of variants and null variants
@@ -186,11 +209,17 @@ class MatchedTrial(Experiment):
             region = rope_region(self.analysis.region, of_region, 0.0)
             low, high = (effect.copy(data=end) for end in (region.lower, region.upper))
             label = region.label
-        found = estimates["q_matched"] <= round(1 - self.analysis.level, 9)
-        beyond = (effect < low) | (effect > high)
-        verdict = effect.astype("<U10").copy(data=np.full(effect.shape, "undecided", "<U10"))
-        verdict = verdict.where(beyond | (not of_matched) & ~(low < high), "negligible")
-        verdict = verdict.where(~(found & (effect < low)), "decreases").where(~(found & (effect > high)), "increases")
+        found = estimates["q_matched"] <= self._alpha
+        inside = (effect >= low) & (effect <= high)
+        q = estimates["q_matched"]
+        if of_matched:
+            claims = {"within": inside, "larger": found & (abs(effect) > high)}
+        else:
+            inside &= low < high
+            q = q.where(~inside, 0.0)  # exact effects: that they lie inside is certain
+            claims = {"negligible": inside, "decreases": found & (effect < low)}
+            claims |= {"increases": found & (effect > high)}
+        verdict = effect.copy(data=np.select([x.to_numpy() for x in claims.values()], list(claims), "undecided"))
         out = estimates.drop_vars(["matched_lower", "matched_upper"])
         out = out.assign(
             verdict=verdict,
@@ -198,7 +227,7 @@ class MatchedTrial(Experiment):
             upper=effect,
             rope_lower=low,
             rope_upper=high,
-            q=estimates["q_matched"],
+            q=q,
             more_units=effect.copy(data=np.full(effect.shape, -1)),
         )
         attrs = {"evidence": "matched", "error": "bh", "level": self.analysis.level, "rare": "none", "rope": label}
@@ -208,9 +237,10 @@ class MatchedTrial(Experiment):
     def _sentences(self, decisions: xr.Dataset) -> list[str]:
         from causalgia.experiments.kit.variance import rows_by_task
 
-        lines, rate = [], round(1 - self.analysis.level, 9)
+        lines, rate = [], self._alpha
+        of_matched = is_matched_rope(self.analysis.rope)
         for of, rows in rows_by_task(decisions):
-            found = rows.isel(contrast=np.flatnonzero((rows["q"] <= rate).to_numpy()))
+            found = rows.isel(contrast=np.flatnonzero((rows["q_matched"] <= rate).to_numpy()))
             order = np.argsort(-np.abs(found["ace"].to_numpy()), kind="stable")[:_MOST_NAMED]
             named = "; ".join(
                 f"{found['contrast'].to_numpy()[i]}: {found['ace'].to_numpy()[i]:.4g}" for i in order.tolist()
@@ -218,13 +248,17 @@ class MatchedTrial(Experiment):
             more = "; ..." if found.sizes["contrast"] > len(order) else ""
             named = f"; the largest are {named}{more}" if named else ""
             counts = Counter(rows["verdict"].to_numpy().tolist())
-            verdicts = ", ".join(f"{counts[name]:,} {name}" for name in VERDICTS if counts[name])
+            words = [x for x in vocabulary(counts) if x != "larger" and counts[x]]
+            verdicts = ", ".join(f"{counts[x]:,} {x}" for x in words).replace("within", "within their range")
+            others = f"; {verdicts}" if verdicts else ""
+            if not of_matched:
+                others = f"; verdicts on the ROPE {decisions.attrs['rope']}: {verdicts}"
             n = rows["n_matched"].to_numpy()
             among = f"{n.min():,}" if n.min() == n.max() else f"{n.min():,} to {n.max():,}"
             lines.append(
                 f"{of}: {found.sizes['contrast']:,} of {rows.sizes['contrast']:,} variants have larger effects than "
-                f"matched null variants (false discovery rate {rate:.2g}{named}), each ranked among {among} of them; "
-                f"verdicts: {verdicts}."
+                f"matched null variants (false discovery rate {rate:.2g}{named}), each ranked among {among} of "
+                f"them{others}."
             )
         return lines
 
@@ -318,7 +352,7 @@ def _table(estimates: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
 
 
 def draw_largest_variants(answer: Answer) -> Axes:
-    """Draw the largest variants of one task over their region, for matched variants their central 95 %."""
+    """Draw the largest variants of one task over their region."""
     from causalgia.plot import forest
 
     return forest(largest_contrasts(answer.decisions), task=answer.tasks[0])
