@@ -234,6 +234,35 @@ SCHEMA: tuple[Variable, ...] = (
         "f",
         "weight of each arm in the contrast; rows sum to 0",
     ),
+    # source sequences of the null model, predicted beside the units
+    Variable(
+        "source_outcome",
+        ("outcomes",),
+        _with_models("source_sequence", "source_arm", "task"),
+        "f",
+        "outcome of a source sequence (or a real one that was given) itself, untreated or under an arm",
+    ),
+    Variable(
+        "source_effect",
+        ("effects", "moments"),
+        _with_models("source_sequence", "source_contrast", "task"),
+        "f",
+        "the weighted sum of a source sequence's own outcomes, on attrs['contrast_scale']",
+    ),
+    Variable(
+        "source_answer",
+        ("effects",),
+        _with_models("source_sequence", "task"),
+        "f",
+        "outcome of a source sequence under the untreated arm, else a control, to compare with backgrounds",
+    ),
+    Variable(
+        "background_answer",
+        ("effects",),
+        _with_models("background_quantile", "task"),
+        "f",
+        "quantiles of the outcomes of up to 1,000 backgrounds under that arm",
+    ),
     # moments of the ICE, where a trial stored nothing else
     _moment("ice_mean", "mean of the ICE over units", required=True),
     _moment("ice_sd", "standard deviation of the ICE over units, 0 where constant", required=True),
@@ -603,4 +632,5 @@ RESERVED = frozenset(
     - {"attention", "refutations"}
 ) | {
     *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "look", "byte", "transform"),
+    *("source_sequence", "source_arm", "source_contrast", "background_quantile"),
 }

@@ -144,7 +144,7 @@ def run(
     analysis: Analysis | None = None,
     until: Until | None = None,
     progress: bool = True,
-    real: Source | Literal["parents"] | None = None,
+    real: Source | Literal["parents", False] | None = None,
 ) -> xr.Dataset:
     """Run a trial: draw units from the null model, apply every arm, and collect the predictor's outcomes.
 
@@ -179,8 +179,10 @@ def run(
     progress
         Whether to draw a progress bar on a terminal.
     real
-        Natural sequences of the length of the backgrounds, or ``"parents"`` for those of the null model; a note names
-        the tasks in which null model and data hardly overlap.
+        Natural sequences of the length of the backgrounds, or ``"parents"`` for those of the null model: a note names
+        the tasks in which null model and data hardly overlap (up to 200 of each are predicted). None: a null model
+        that is made of sequences (``of=``) has ten of them predicted, untreated and under up to five arms of its
+        contrasts, and so have the sequences that are given: at most 60 predictions. False: none.
 
     Returns
     -------
@@ -221,6 +223,12 @@ def run(
     -----
     The draws of a unit depend on `rng` and its id alone: adding an arm changes no other arm, and a trial that stops
     early has the first units of the full trial. The guide "Run a large trial" describes stores, moments and clusters.
+
+    Source sequences are drawn by the seed and predicted before the first unit, on which they have no influence:
+    ``source_outcome (source_sequence, source_arm, task[, model])``, ``attrs["source_predictions"]``. A note of the
+    estimates says where backgrounds answer unlike them (not with ``keep="moments"``), and where an effect in them lies
+    outside its interval on the backgrounds; the page "What is estimated" has the rule. Contrasts that embed nothing,
+    scales of means and tracks have none. A store keeps those that it began with.
 
     Examples
     --------

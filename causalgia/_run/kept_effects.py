@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia._run.request import (
+    MEASURED,
     ContrastReduction,
     ContrastRequest,
     ContrastTrialSetup,
@@ -20,6 +21,7 @@ from causalgia._run.request import (
 )
 from causalgia.effect_table import as_effect_table
 from causalgia.effects.pointwise_effects import sd_attrs, shared_arm_sds, shared_control_sd
+from causalgia.effects.source_effects import MOST_BACKGROUNDS, background_quantiles
 from causalgia.errors import StoreError
 from causalgia.numerics.row_blocks import is_lazy
 from causalgia.schema import annotate, validate
@@ -166,7 +168,7 @@ def effects_dataset(raw: xr.Dataset, question: ContrastRequest, ends: SharedRang
         )
         effects["control_sd"] = (dims, sd)
     effects.attrs |= sd_attrs(sd_of, question.matrix)
-    found = annotate(effects)
+    found = annotate(_with_background_answers(effects, raw))
     if is_lazy(raw["ice"]):
         return as_effect_table(found)  # stored values were checked to be finite when they were predicted
     return validate(found, "effects", positions=True)
@@ -191,7 +193,25 @@ def with_summary(raw: xr.Dataset, state: dict[str, NDArray[Any]]) -> xr.Dataset:
         if f"whole.{name}" in state:
             effects[name] = (raw["ice"].dims[1:], state[f"whole.{name}"])
     of = str(state["whole.control_sd_of"])
+    effects = _with_background_answers(effects, raw)
     return as_effect_table(annotate(effects.assign_attrs({"control_sd_of": of} if of else {})))
+
+
+def _with_background_answers(effects: xr.Dataset, raw: xr.Dataset) -> xr.Dataset:
+    """Return effects with quantiles of the first backgrounds beside ``source_answer``.
+
+    They are of the arm that the variable names in an attribute, which is left out.
+    """
+    if "source_answer" not in raw:
+        return effects
+    if raw.sizes["unit"] < 2:
+        return effects.drop_vars("source_answer")
+    answer, dims = raw["source_answer"].variable, list(raw["ice"].dims[2:])
+    some = raw["measured"].isel(
+        unit=slice(MOST_BACKGROUNDS), measured=int(answer.attrs[MEASURED])
+    )
+    found = background_quantiles(some.to_numpy(), dims)
+    return effects.assign(source_answer=(answer.dims, answer.to_numpy()), **found)
 
 
 def run_effects(request: RunRequest) -> xr.Dataset:

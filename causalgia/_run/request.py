@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
@@ -36,6 +36,7 @@ from causalgia.effects.scales import (
     requested_task_weights,
     transform_with_bound,
 )
+from causalgia.effects.source_effects import first_draws, reference_arm, source_effects
 from causalgia.errors import DegenerateWarning, DesignError, quoted
 from causalgia.estimation.request import OVER_PREDICTORS
 from causalgia.numerics.row_blocks import as_dense
@@ -46,12 +47,15 @@ from causalgia.streams import RNG, derive
 from causalgia.trial.attributes import arm_coordinates, check_analysis, known_tasks, store_design, task_scale_coordinate
 from causalgia.trial.design_notes import overlap_notes
 from causalgia.trial.setup import TrialSetup, set_up_trial
+from causalgia.trial.source_sequences import source_trial
 from causalgia.trial.turns import NamedArrays
 
 if TYPE_CHECKING:
     from distributed import Client
 
 
+MEASURED = "measured"
+"""Attribute of ``source_answer``: the place of its arm among the measured ones."""
 Keep: TypeAlias = Literal["outcomes", "effects", "moments"]
 KEEPS = get_args(Keep)
 
@@ -108,7 +112,7 @@ class RunRequest:
     keep: Keep
     analysis: Analysis | None
     until: Until | None
-    real: Source | Literal["parents"] | None
+    real: Source | Literal["parents", False] | None
     path: Path | None
     same_answers: bool
     client: Client | None
@@ -119,6 +123,11 @@ class RunRequest:
             raise DesignError(f"keep={quoted(self.keep)} is not one of {', '.join(map(quoted, KEEPS))}")
         for name in ("same_answers", "progress"):
             check_flag(getattr(self, name), name, error=DesignError)
+        if self.real is True:
+            raise DesignError(
+                "real=True: source sequences are predicted unasked; give sequences, "
+                "'parents', or False for none"
+            )
         if self.same_answers and self.path is None:
             raise DesignError("same_answers= is about the answers that a store keeps; give store=, or leave it out")
         check_design(self.design, self.predictor, "run(design, predictor)")
@@ -217,9 +226,16 @@ class RunRequest:
                     f"[analysis]: target = 'parents' needs two or more units of each parent, and {lone:,} of them "
                     "would have one; draw more units of them (n_units=), or leave target= out"
                 )
-        if self.real is not None and (notes := overlap_notes(self.design, self.predictor, self.real)):
-            setup.attrs["notes"] = "\n".join([*notes, *([setup.attrs["notes"]] if "notes" in setup.attrs else [])])
-        return setup
+        given = self.real is not None and self.real is not False
+        if given and (notes := overlap_notes(self.design, self.predictor, self.real)):
+            known = [setup.attrs["notes"]] if "notes" in setup.attrs else []
+            setup.attrs["notes"] = "\n".join([*notes, *known])
+        question = (self.analysis or Analysis()).asking(self.design.analysis_fields)
+        trial = setup.trial
+        found = source_trial(
+            trial.design, trial.predictor, question, self.real, key=trial.key
+        )
+        return replace(setup, sources=found)
 
 
 def as_comparable_tasks(analysis: Analysis, predictor: Predictor, known: tuple[str, ...]) -> TaskWeights:
@@ -501,11 +517,51 @@ class ContrastTrialSetup(TrialSetup):
     def frame(self) -> xr.Dataset:
         """Labels of the effects or moments, without units and numbers."""
         names = effect_labels(self.question, self.trial.predictor, self.attrs, sparing=self.sparing)
+        names = self._with_sources(names)
         if self.trial.floor is not None:
             floor = self._floor
             names["floor"] = (("contrast", *self.trial.predictor.dims), floor)
         stored = store_design(names, self.trial.design)
         return stored if self.sparing else stored.drop_vars("design", errors="ignore")
+
+    def _with_sources(self, names: xr.Dataset) -> xr.Dataset:
+        """Return labels with the effects in source sequences.
+
+        Where units are kept, also with their outcomes under the arm under which they
+        are compared with backgrounds.
+        """
+        sources, question = self.source_outcomes, self.question
+        if sources is None:
+            return names
+        names = names.assign_attrs(sources.attrs)
+        found = source_effects(
+            self._sources_in_use(sources),
+            question.weights,
+            scale=question.scale,
+            measured_on=self.trial.predictor.scale,
+            over=question.over,
+        )
+        names = names.assign(found)
+        arms = xr.Dataset(coords=arm_coordinates(self.trial.design.named_arms))
+        both = sources.assign_coords(arms.coords)
+        reference = reference_arm(both, question.weights)
+        if self.sparing or question.over is not None or reference is None:
+            return names
+        place = self.trial.design.arm_names.index(reference)
+        at = np.flatnonzero(question.measured == place)
+        if not len(at):
+            return names
+        answer = sources["source_outcome"].sel(source_arm=reference, drop=True)
+        answer = first_draws(answer).astype(np.float64)
+        answer.attrs[MEASURED] = int(at[0])
+        return names.assign(source_answer=answer)
+
+    def _sources_in_use(self, sources: xr.Dataset) -> xr.Dataset:
+        """Return outcomes of source sequences in the tasks in use."""
+        over = self.question.over
+        if over is None or "source_outcome" not in sources:
+            return sources
+        return sources.isel(task=over.used)
 
     @property
     def roundings(self) -> dict[str, NDArray[np.float64]]:
@@ -533,7 +589,13 @@ def set_up_contrasts(request: RunRequest) -> ContrastTrialSetup:
     """
     question = contrast_request(request.design, request.predictor, request.analysis, keep=request.keep)
     setup = request.set_up()
-    return ContrastTrialSetup(setup.trial, setup.attrs, question, sparing=request.keep == "moments")
+    return ContrastTrialSetup(
+        setup.trial,
+        setup.attrs,
+        question,
+        sparing=request.keep == "moments",
+        sources=setup.sources,
+    )
 
 
 def which_tasks(holds: NDArray[np.bool_], dims: tuple[str, ...]) -> list[int]:

@@ -447,7 +447,7 @@ def simulator_of(predictor_or_simulator: Any) -> Simulator:
         predictor: Predictor = predictor_or_simulator
 
         def trial(design: Design, *, rng: int) -> xr.Dataset:
-            return run(design, predictor, rng=rng, progress=False)
+            return run(design, predictor, rng=rng, progress=False, real=False)
 
         return trial
     if callable(predictor_or_simulator):

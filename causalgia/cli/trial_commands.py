@@ -259,7 +259,7 @@ def reproduce_trial(folder: _Results, device: _Device = None) -> None:
     if "outcome" not in first:
         raise OutcomesError(f"{folder} keeps no outcomes but effects or moments; run it with --keep outcomes")
     predictor = load_spec_predictor(spec, folder / SPEC, device)
-    again = run(spec.design, predictor, rng=spec.rng, analysis=stored_analysis(first))
+    again = run(spec.design, predictor, rng=spec.rng, analysis=stored_analysis(first), real=False)
     found = compare_runs(first, again.assign_attrs(machine_attrs()))
     echo(in_shell(str(found)))
     raise typer.Exit(0 if found.identical and found.differs is None else 1)

@@ -53,6 +53,7 @@ from causalgia.effects.scales import (
     stacked_weights,
     tasks_in_use,
 )
+from causalgia.effects.source_effects import source_answers, source_effects
 from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.expressions import matched, without_patterns
 from causalgia.notes import design_question, edits_from_json, notes_of_controls, with_notes
@@ -254,6 +255,9 @@ def _effects(
     if over is not None:
         check_task_scale(scale)
         outcomes = tasks_in_use(outcomes, over, scale)
+    sources = source_effects(outcomes, weights, scale=scale, measured_on=on, over=over)
+    if over is None:
+        sources |= source_answers(outcomes, weights)
     sd_of, sds = varying_sd_weights(outcomes, W, arms, control)
     if gaps:
         parts = _effects_with_gaps(outcomes, sd_of, scale, on)
@@ -279,6 +283,7 @@ def _effects(
     assignment = INCOMPLETE if gaps else "crossover" if crossover else "parallel"
     effects.attrs |= effect_attrs(on, weights, scale, assignment, control, interaction, of_tasks)
     effects.attrs |= sd_attrs(sd_of, W) | deviations
+    effects = effects.assign(sources)
     return validate(annotate(with_notes(effects, *sentences)), "effects", gaps=True)
 
 

@@ -43,6 +43,7 @@ from causalgia.estimation.request import (
     with_clusters,
     with_floor,
 )
+from causalgia.estimation.source_notes import source_notes
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import centered, log_p, p_and_limits
 from causalgia.numerics.row_blocks import HELD, Rows, by_block, gram, in_memory, sums_in_random_groups
@@ -207,7 +208,7 @@ def estimate(
     else:
         estimates = _labeled(effects, *_one_unit(effects), request, ci_prob)
     estimates = annotate(unfolded(estimates, given) if curves else estimates)
-    return with_notes(estimates, note) if note else estimates
+    return with_notes(estimates, *filter(None, [note]), *source_notes(estimates, given))
 
 
 def _estimate_with_gaps(effects: xr.Dataset, request: Request, ci_prob: float, *, task_correlation: bool) -> xr.Dataset:

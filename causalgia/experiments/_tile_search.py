@@ -213,7 +213,7 @@ class _Search:
         from causalgia.verdicts.rope import rope_region
 
         rng = derive(self.key, "search")
-        outcomes = run(self.design(spans), self.predictor, rng=rng, client=self.client, progress=False)
+        outcomes = run(self.design(spans), self.predictor, rng=rng, client=self.client, progress=False, real=False)
         if "model" in outcomes.dims:
             outcomes = outcomes.mean("model", keep_attrs=True)
         target = tile_analysis(self.null, self.rope).target

@@ -186,7 +186,7 @@ def refute(
     if isinstance(outcomes, Design):
         if predictor is None:
             raise DesignError("a design is run first, which takes a predictor; give one, or the outcomes of a trial")
-        outcomes = run(outcomes, predictor, rng=derive(key, "trial"), progress=False)
+        outcomes = run(outcomes, predictor, rng=derive(key, "trial"), progress=False, real=False)
     elif isinstance(predictor, xr.Dataset):
         raise OutcomesError("refute(outcomes, predictor): the two arguments are swapped: give the outcomes first")
     names = _as_checks(checks)

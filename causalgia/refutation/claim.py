@@ -347,7 +347,7 @@ class Claim:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CausalgiaWarning)
             trial = Design(null=of, arms=given, n_units=n)
-            return _mean_of_models(run(trial, predictor, rng=derive(self.key, purpose), progress=False))
+            return _mean_of_models(run(trial, predictor, rng=derive(self.key, purpose), progress=False, real=False))
 
     @cached_property
     def real_sequences(self) -> Sequences | None:

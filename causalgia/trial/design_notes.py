@@ -15,13 +15,14 @@ from causalgia.design import Arm, Design, Embed, EmbedEach, Insert
 from causalgia.design.intervention import Layout, WrittenSpan, steps_of
 from causalgia.design.null_model import FromSequences
 from causalgia.design.pattern_interventions import PlaceboWord
-from causalgia.errors import DesignError, SequenceError
+from causalgia.errors import DesignError
 from causalgia.notes import Edit, first_findings, notes_of_controls
 from causalgia.predict import Predictor
 from causalgia.sequences.alphabet import parse_word
-from causalgia.sequences.fasta import Sequences, as_sequences
+from causalgia.sequences.fasta import Sequences
 from causalgia.streams import derive
 from causalgia.trial.attributes import apply_arm
+from causalgia.trial.source_sequences import as_real_sequences, named_contrasts
 from causalgia.trial.turns import DrawnUnits, draw_backgrounds
 from causalgia.types import Tokens
 
@@ -63,10 +64,7 @@ def notes_of_design(
     key
         Root key of the trial.
     """
-    contrasts: Mapping[str, Mapping[str, float]] = {} if analysis.interaction else analysis.weights_by_contrast
-    if analysis.control is not None:
-        control = str(analysis.control)
-        contrasts = {arm: {arm: 1.0, control: -1.0} for arm in design.arm_names if arm != control}
+    contrasts = {} if analysis.interaction else named_contrasts(design, analysis)
     arms = {arm.name: _ArmSites.of(arm, design.null.length) for arm in design.named_arms}
     words = _searched_words(arms.values())
     near = {name: close for name, sites in arms.items() if (close := sites.close)}
@@ -314,13 +312,6 @@ def _real_tokens(design: Design, real: Any) -> NDArray[np.uint8]:
             raise DesignError(f"real='parents': {design.null.describe()} have none; give sequences: real=[...]")
         given: Sequences = design.null.parents_given
     else:
-        try:
-            given = as_sequences(real)
-        except SequenceError as error:
-            raise DesignError(f"real=...: {error}") from error
-    if given.length != design.null.length:
-        raise DesignError(
-            f"real= has sequences of {given.length} bp and the backgrounds have {design.null.length}; cut them alike"
-        )
+        given = as_real_sequences(design, real)
     places = np.unique(np.linspace(0, len(given) - 1, min(len(given), _PREDICTED)).round().astype(int))
     return np.asarray(given.tokens[places])

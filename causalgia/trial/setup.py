@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ from causalgia.trial.attributes import (
 )
 from causalgia.trial.design_notes import notes_of_design
 from causalgia.trial.outcomes import TRANSFORMS, announce_cost, answer_floor
+from causalgia.trial.source_sequences import SourceTrial
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import RunningSums, Trial, TurnReduction, unit_coordinates
 
@@ -52,10 +53,14 @@ class TrialSetup:
         Design, predictor and key.
     attrs
         Attributes of its outcomes.
+    sources
+        Source sequences that are predicted beside its units, if any.
     """
 
     trial: Trial
     attrs: dict[str, Any]
+    _: KW_ONLY
+    sources: SourceTrial | None = None
 
     def identity(self, reduction: TurnReduction) -> dict[str, str]:
         """Return the identity of the trial; a store with another identity is refused."""
@@ -103,6 +108,8 @@ class TrialSetup:
             announce_cost(self.trial)
         plan = self.trial.plan()
         self.trial.floor = None if resumed else answer_floor(self.trial)
+        if self.sources is not None and not resumed:
+            self.sources.predict(self.trial)
         return plan
 
     @property
@@ -111,7 +118,15 @@ class TrialSetup:
         design, predictor = self.trial.design, self.trial.predictor
         coords = {**predictor.coordinates, **task_scale_coordinate(predictor), **arm_coordinates(design.named_arms)}
         found = store_design(xr.Dataset(coords=coords, attrs=self.attrs), design)
+        if self.source_outcomes is not None:
+            found = found.assign(self.source_outcomes.variables)
+            found = found.assign_attrs(self.source_outcomes.attrs)
         return annotate(found if self.trial.floor is None else found.assign(answer_floor=self.floor_by_scale))
+
+    @property
+    def source_outcomes(self) -> xr.Dataset | None:
+        """Outcomes of the source sequences, and attributes, once predicted."""
+        return None if self.sources is None else self.sources.outcomes
 
     @property
     def floor_by_scale(self) -> xr.DataArray:
