@@ -1,4 +1,6 @@
-"""Complete analysis in one call: outcomes -> effects -> estimates -> posterior -> decisions."""
+"""Complete analysis in one call: outcomes -> effects -> estimates -> posterior ->
+decisions.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,14 @@ from causalgia.streams import RNG, derive, root_key
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["Steps", "analyze", "estimate_effects", "infer_and_decide", "steps", "steps_from"]
+__all__ = [
+    "Steps",
+    "analyze",
+    "estimate_effects",
+    "infer_and_decide",
+    "steps",
+    "steps_from",
+]
 
 BY_TESTS = ("bh", "holm", "bootstrap_t")
 """Error rates whose verdicts are tests on estimates, without a posterior."""
@@ -50,11 +59,12 @@ class Steps:
     Attributes
     ----------
     effects, estimates, decisions
-        Datasets, as `causalgia.contrast`, `causalgia.estimate` with ``p_adjusted`` of `causalgia.adjust`, and
-        `causalgia.decide` return them; effects are None if the analysis started from estimates.
+        Datasets, as `causalgia.contrast`, `causalgia.estimate` with ``p_adjusted`` of
+        `causalgia.adjust`, and `causalgia.decide` return them; effects are None if the
+        analysis started from estimates.
     posterior
-        As `causalgia.infer` returns it, for the contrasts that vary; None if the error rate needs none ("bh",
-        "bootstrap_t") or no contrast varies.
+        As `causalgia.infer` returns it, for the contrasts that vary; None if the error
+        rate needs none ("bh", "bootstrap_t") or no contrast varies.
     """
 
     effects: xr.Dataset | None
@@ -64,44 +74,55 @@ class Steps:
 
 
 def analyze(
-    outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG, client: Client | None = None
+    outcomes: xr.Dataset,
+    analysis: Analysis | None = None,
+    *,
+    rng: RNG,
+    client: Client | None = None,
 ) -> xr.Dataset:
-    """Run an analysis from outcomes to decisions: contrast, estimate, adjust, infer, decide.
+    """Run an analysis from outcomes to decisions: contrast, estimate, adjust, infer,
+    decide.
 
-    Use it for the whole analysis in one call: it carries out the plan that is stored with the outcomes, or another one,
-    and names every deviation from the plan.
+    Use it for the whole analysis in one call: it carries out the plan that is stored
+    with the outcomes, or another one, and names every deviation from the plan.
 
     Parameters
     ----------
     outcomes
-        From `causalgia.run` (or the effects or moments that it kept of them) or `causalgia.from_frame`.
+        From `causalgia.run` (or the effects or moments that it kept of them) or
+        `causalgia.from_frame`.
     analysis
-        The analysis; None for the one stored with the outcomes. Fields that differ from the stored one (or the whole
-        analysis, if none was stored) are named in ``attrs["exploratory"]``: they were chosen after the outcomes were
-        seen.
+        The analysis; None for the one stored with the outcomes. Fields that differ from
+        the stored one (or the whole analysis, if none was stored) are named in
+        ``attrs["exploratory"]``: they were chosen after the outcomes were seen.
     rng
-        Seed (0 is a seed), Generator or SeedSequence, for the draws of the posterior and for resampling.
+        Seed (0 is a seed), Generator or SeedSequence, for the draws of the posterior
+        and for resampling.
     client
-        A `distributed.Client` whose workers infer tasks in parallel, as in `causalgia.infer`; None: this process. The
-        results are the same.
+        A `distributed.Client` whose workers infer tasks in parallel, as in
+        `causalgia.infer`; None: this process. The results are the same.
 
     Returns
     -------
     Dataset
-        Decisions, as `causalgia.decide` returns them: ``verdict``, ``ace, lower, upper``, ``lfsr``, ``p_rope``,
-        ``local_error``, ``q`` (contrast, task) on ``attrs["contrast_scale"]``, with ``attrs["analysis"]`` (JSON) and
-        ``attrs["analysis_fingerprint"]``. `causalgia._analyze.steps` returns every step. A contrast without spread
-        among the units (``exact``) is decided without shrinkage, and is undecided below ``3 / (1 - level)`` independent
-        units (`causalgia.decide`). If the trial was run with ``until=Decided(...)`` on the same effects, verdicts and
-        intervals are those of its confidence sequence, unless the analysis names an error rate other than ``"auto"``.
+        Decisions, as `causalgia.decide` returns them: ``verdict``,
+        ``ace, lower, upper``, ``lfsr``, ``p_rope``, ``local_error``, ``q`` (contrast,
+        task) on ``attrs["contrast_scale"]``, with ``attrs["analysis"]`` (JSON) and
+        ``attrs["analysis_fingerprint"]``. `causalgia._analyze.steps` returns every
+        step. A contrast without spread among the units (``exact``) is decided without
+        shrinkage, and is undecided below ``3 / (1 - level)`` independent units
+        (`causalgia.decide`). If the trial was run with ``until=Decided(...)`` on the
+        same effects, verdicts and intervals are those of its confidence sequence,
+        unless the analysis names an error rate other than ``"auto"``.
 
     Raises
     ------
     OutcomesError
         If no analysis is given and none is stored with the outcomes.
     ContrastError
-        If the analysis has no control, contrasts or interaction, names an unknown arm, or needs other contrasts,
-        another scale or single units where only effects or moments were stored.
+        If the analysis has no control, contrasts or interaction, names an unknown arm,
+        or needs other contrasts, another scale or single units where only effects or
+        moments were stored.
     DecisionError
         If the analysis has no region of practical equivalence.
 
@@ -118,7 +139,9 @@ def analyze(
     ...     arms={"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)},
     ...     n_units=200,
     ... )
-    >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC")
+    >>> share = cg.FunctionPredictor(
+    ...     lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC"
+    ... )
     >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01), law="normal")
     >>> outcomes = cg.run(design, share, rng=0, analysis=ask)
     >>> cg.analyze(outcomes, rng=0)["verdict"].item()
@@ -137,13 +160,19 @@ def steps(
 ) -> Steps:
     """Run an analysis as `analyze` does and return the result of each step.
 
-    Results are marked exploratory only for fields that differ from the stored analysis. `placebo_class`, a class for
-    each contrast, says which placebo words it is compared with.
+    Results are marked exploratory only for fields that differ from the stored analysis.
+    `placebo_class`, a class for each contrast, says which placebo words it is compared
+    with.
 
     Examples
     --------
     >>> outcomes = xr.Dataset(
-    ...     {"outcome": (("unit", "arm", "task"), [[[1.0], [3.0]], [[2.0], [5.0]], [[2.0], [4.0]]])},
+    ...     {
+    ...         "outcome": (
+    ...             ("unit", "arm", "task"),
+    ...             [[[1.0], [3.0]], [[2.0], [5.0]], [[2.0], [4.0]]],
+    ...         )
+    ...     },
     ...     coords={"unit": [0, 1, 2], "arm": ["placebo", "GATA1"], "task": ["K562"]},
     ... )
     >>> ask = Analysis(control="placebo", rope=0, error="bh")
@@ -155,30 +184,45 @@ def steps(
     requested = requested_analysis(outcomes, analysis)
     check_rope(requested)
     key = root_key(rng)
-    effects, estimates = estimate_effects(outcomes, requested, rng=derive(key, "adjust"))
+    effects, estimates = estimate_effects(
+        outcomes, requested, rng=derive(key, "adjust")
+    )
     check_has_errors(estimates)
     estimates = _with_placebo_class(estimates, placebo_class)
     return infer_and_decide(outcomes, effects, estimates, requested, key, client=client)
 
 
-def _with_placebo_class(estimates: xr.Dataset, classes: Mapping[str, int] | None) -> xr.Dataset:
-    """Return estimates with the class of placebo words that each contrast is compared with, if there are any."""
+def _with_placebo_class(
+    estimates: xr.Dataset, classes: Mapping[str, int] | None
+) -> xr.Dataset:
+    """Return estimates with the class of placebo words that each contrast is compared
+    with, if there are any.
+    """
     if classes is None:
         return estimates
     return estimates.assign_coords(
-        placebo_class=("contrast", [classes[str(name)] for name in estimates["contrast"].to_numpy()])
+        placebo_class=(
+            "contrast",
+            [classes[str(name)] for name in estimates["contrast"].to_numpy()],
+        )
     )
 
 
 def steps_from(
-    estimates: xr.Dataset, analysis: Analysis, *, rng: RNG, placebo_class: Mapping[str, int] | None = None
+    estimates: xr.Dataset,
+    analysis: Analysis,
+    *,
+    rng: RNG,
+    placebo_class: Mapping[str, int] | None = None,
 ) -> Steps:
-    """Run an analysis on estimates: adjust, infer, decide; `placebo_class` as for `steps`.
+    """Run an analysis on estimates: adjust, infer, decide; `placebo_class` as for
+    `steps`.
 
     Raises
     ------
     ContrastError
-        If the adjustment or the error rate resamples units, which estimates do not contain.
+        If the adjustment or the error rate resamples units, which estimates do not
+        contain.
     DecisionError
         If the analysis has no region of practical equivalence.
 
@@ -186,14 +230,17 @@ def steps_from(
     --------
     >>> from causalgia.estimation import from_effects
     >>> given = from_effects([2.0, 0.01], [0.1, 0.1], names=["GATA1", "CTCF"])
-    >>> steps_from(given, Analysis(rope=(-0.5, 0.5), error="bh"), rng=0).decisions["verdict"].values.ravel().tolist()
+    >>> steps_from(given, Analysis(rope=(-0.5, 0.5), error="bh"), rng=0).decisions[
+    ...     "verdict"
+    ... ].values.ravel().tolist()
     ['increases', 'negligible']
     """
     check_rope(analysis)
     for name, method in (("adjust", analysis.adjust), ("error", analysis.error)):
         if method in ("bootstrap_t", "sign_flip"):
             raise ContrastError(
-                f"{name}={quoted(method)} resamples units, and these are estimates; give outcomes, or 'bh'"
+                f"{name}={quoted(method)} resamples units, and these are estimates; "
+                "give outcomes, or 'bh'"
             )
     how: dict[str, Any] = {"method": analysis.adjust, "family": analysis.family}
     adjusted = adjust(estimates, **how, rng=derive(root_key(rng), "adjust"))
@@ -202,7 +249,9 @@ def steps_from(
 
 
 def _stored_question(effects: xr.Dataset) -> dict[str, Any]:
-    """Return the contrasts of the design stored with outcomes or effects; without a design, those of the effects."""
+    """Return the contrasts of the design stored with outcomes or effects; without a
+    design, those of the effects.
+    """
     if (question := design_question(effects)) or not keeps_effects(effects):
         return question
     if "control" in effects.attrs:
@@ -211,9 +260,15 @@ def _stored_question(effects: xr.Dataset) -> dict[str, Any]:
     starts = W.indptr[1:-1]
     of_row = (
         {arms[j]: float(w) for j, w in zip(columns, values, strict=True)}
-        for columns, values in zip(np.split(W.indices, starts), np.split(W.data, starts), strict=True)
+        for columns, values in zip(
+            np.split(W.indices, starts), np.split(W.data, starts), strict=True
+        )
     )
-    return {"contrasts": dict(zip(map(str, effects["contrast"].to_numpy()), of_row, strict=True))}
+    return {
+        "contrasts": dict(
+            zip(map(str, effects["contrast"].to_numpy()), of_row, strict=True)
+        )
+    }
 
 
 def infer_and_decide(
@@ -246,8 +301,11 @@ def infer_and_decide(
 
     tasks = tasks_that_vary(estimates, requested.rope)
     note = left_out_sentence(estimates, tasks, requested.rope)
-    posterior, decisions = _posterior_and_decisions(stored, effects, estimates, tasks, requested, key, client)
-    attrs = analysis_attrs(stored, requested)  # may warn (exploratory), so after everything that may raise
+    posterior, decisions = _posterior_and_decisions(
+        stored, effects, estimates, tasks, requested, key, client
+    )
+    # may warn (exploratory), so after everything that may raise
+    attrs = analysis_attrs(stored, requested)
     if note:
         warnings.warn(note, DegenerateWarning, stacklevel=caller_stacklevel())
     return Steps(
@@ -270,45 +328,74 @@ def _posterior_and_decisions(
     """Return posterior and decisions of these tasks."""
     from causalgia.verdicts.rope import select_tasks
 
-    effects, estimates = None if effects is None else select_tasks(effects, tasks), select_tasks(estimates, tasks)
+    effects, estimates = (
+        None if effects is None else select_tasks(effects, tasks),
+        select_tasks(estimates, tasks),
+    )
     posterior, exact = None, _has_no_spread(estimates)
     if requested.error == "auto" and is_monitored(stored, estimates):
-        by_tests = _decide_effects(effects, estimates, None, replace(requested, error="bh"), rng=derive(key, "decide"))
+        by_tests = _decide_effects(
+            effects,
+            estimates,
+            None,
+            replace(requested, error="bh"),
+            rng=derive(key, "decide"),
+        )
         return None, by_sequence(by_tests, stored)
     error, why = deciding_error(estimates, requested)
-    chosen = replace(requested, error=error, across=None if error in BY_TESTS else requested.across)
+    chosen = replace(
+        requested, error=error, across=None if error in BY_TESTS else requested.across
+    )
     if chosen.error not in BY_TESTS and not exact.all():
         from causalgia.posterior import infer
 
         varying = estimates.isel(contrast=~exact)
-        posterior = infer(varying, **_infer_arguments(chosen, client), rng=derive(key, "infer"))
-    decisions = _decide_effects(effects, estimates, posterior, chosen, rng=derive(key, "decide"))
+        posterior = infer(
+            varying, **_infer_arguments(chosen, client), rng=derive(key, "infer")
+        )
+    decisions = _decide_effects(
+        effects, estimates, posterior, chosen, rng=derive(key, "decide")
+    )
     if posterior is not None and exact.any():
         decisions = _add_exact_contrasts(decisions, estimates, exact, chosen)
     if why:
         alone = ", and tasks share nothing" if requested.across is not None else ""
-        decisions = with_notes(decisions, f"tests decide, and no posterior of these effects{alone}: {why}")
-    if chosen.error in BY_TESTS and (requested.law != Analysis().law or requested.prior is not None):
-        decisions = with_notes(decisions, "the law and the prior of effects are a posterior's, and tests take none")
+        decisions = with_notes(
+            decisions, f"tests decide, and no posterior of these effects{alone}: {why}"
+        )
+    if chosen.error in BY_TESTS and (
+        requested.law != Analysis().law or requested.prior is not None
+    ):
+        decisions = with_notes(
+            decisions,
+            "the law and the prior of effects are a posterior's, and tests take none",
+        )
     return posterior, decisions
 
 
 def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> tuple[Error, str]:
-    """Return the error rate that ``error="auto"`` resolves to for these estimates, and the reason.
+    """Return the error rate that ``error="auto"`` resolves to for these estimates, and
+    the reason.
 
-    The smallest family counts (contrasts that vary, without placebo words). Ratios, whose null value is 1, have no
-    posterior. A reason is given if tests decide although the family is large enough for a posterior.
+    The smallest family counts (contrasts that vary, without placebo words). Ratios,
+    whose null value is 1, have no posterior. A reason is given if tests decide although
+    the family is large enough for a posterior.
 
     Examples
     --------
     >>> from causalgia.estimation import from_effects
-    >>> [deciding_error(from_effects([0.0] * n, 1.0), Analysis(control="untreated")) for n in (29, 30)]
+    >>> [
+    ...     deciding_error(from_effects([0.0] * n, 1.0), Analysis(control="untreated"))
+    ...     for n in (29, 30)
+    ... ]
     [('bh', ''), ('local', '')]
     """
     if analysis.error == "auto" and float(estimates.attrs.get("null_value", 0.0)) != 0:
         return "bh", ""
     counted = ~_has_no_spread(estimates) & ~placebo_words(estimates)
-    codes = family_codes(estimates, None if analysis.family == "all" else analysis.family)
+    codes = family_codes(
+        estimates, None if analysis.family == "all" else analysis.family
+    )
     n = int(np.bincount(codes, weights=counted).min()) if len(codes) else 0
     if analysis.decides_by(n) != "local":
         return analysis.decides_by(n), ""
@@ -330,27 +417,43 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
         analysis = stored
     if analysis is None:
         raise OutcomesError(
-            "these outcomes have no stored analysis; give one: cg.Analysis(control='...', rope=(lower, upper))"
+            "these outcomes have no stored analysis; give one: "
+            "cg.Analysis(control='...', rope=(lower, upper))"
         )
     if not isinstance(analysis, Analysis):
         raise OutcomesError(
-            f"analysis={quoted(analysis)} is not a cg.Analysis; for example cg.Analysis(control='...', rope=0)"
+            f"analysis={quoted(analysis)} is not a cg.Analysis; for example "
+            "cg.Analysis(control='...', rope=0)"
         )
-    analysis = analysis if analysis.asks else analysis.asking(_stored_question(outcomes))
+    analysis = (
+        analysis if analysis.asks else analysis.asking(_stored_question(outcomes))
+    )
     if keeps_effects(outcomes):
-        of = stored if stored is not None and stored.asks else (stored or Analysis()).asking(_stored_question(outcomes))
+        of = (
+            stored
+            if stored is not None and stored.asks
+            else (stored or Analysis()).asking(_stored_question(outcomes))
+        )
         differ = [
-            name for name in ("control", "contrasts", "interaction", "scale", "tasks") if name in analysis.differs(of)
+            name
+            for name in ("control", "contrasts", "interaction", "scale", "tasks")
+            if name in analysis.differs(of)
         ]
         if differ:
             raise ContrastError(
-                f"these are effects already, and the analysis asks for another {' and '.join(differ)}; leave "
-                f"{' and '.join(differ)} as it was, or keep the outcomes: cg.run(..., keep='outcomes')"
+                "these are effects already, and the analysis asks for another "
+                f"{' and '.join(differ)}; leave {' and '.join(differ)} as it was, or "
+                "keep the outcomes: cg.run(..., keep='outcomes')"
             )
     if not analysis.asks:
-        arms = ", ".join(map(quoted, outcomes["arm"].to_numpy()[:4].tolist())) if "arm" in outcomes.coords else "none"
+        arms = (
+            ", ".join(map(quoted, outcomes["arm"].to_numpy()[:4].tolist()))
+            if "arm" in outcomes.coords
+            else "none"
+        )
         raise ContrastError(
-            f"the analysis defines no contrasts: say control= (one of {arms}, ...), contrasts= or interaction="
+            f"the analysis defines no contrasts: say control= (one of {arms}, ...), "
+            "contrasts= or interaction="
         )
     return analysis
 
@@ -367,45 +470,73 @@ def check_rope(analysis: Analysis) -> None:
     """
     if is_matched_rope(analysis.rope):
         raise DecisionError(
-            "rope='matched' ranks each variant among matched null variants, which belong to the experiment, not "
-            "to its outcomes: use experiment.analyze(outcomes), with the cg.experiments.variants(...) that cg.run was "
-            "given (of a folder: the command that wrote it, again), or another rope="
+            "rope='matched' ranks each variant among matched null variants, which "
+            "belong to the experiment, not to its outcomes: use "
+            "experiment.analyze(outcomes), with the cg.experiments.variants(...) that "
+            "cg.run was given (of a folder: the command that wrote it, again), or "
+            "another rope="
         )
     if analysis.rope is None:
         raise DecisionError(
-            "the analysis has no rope: say rope=(lower, upper) on the scale of the effects, 'placebo' (with 40 placebo "
-            "words), sd of the control arm such as '0.2 sd', or 0 for direction alone"
+            "the analysis has no rope: say rope=(lower, upper) on the scale of the "
+            "effects, 'placebo' (with 40 placebo words), sd of the control arm such as "
+            "'0.2 sd', or 0 for direction alone"
         )
 
 
 def analysis_attrs(outcomes: xr.Dataset, analysis: Analysis) -> dict[str, str]:
-    """Return the attrs of results: the analysis, its fingerprint, and fields changed after the outcomes were seen."""
-    attrs = {"analysis": analysis.to_json(), "analysis_fingerprint": analysis.fingerprint}
-    attrs |= {name: str(outcomes.attrs[name]) for name in ("design", "confirms", "stopped") if name in outcomes.attrs}
+    """Return the attrs of results: the analysis, its fingerprint, and fields changed
+    after the outcomes were seen.
+    """
+    attrs = {
+        "analysis": analysis.to_json(),
+        "analysis_fingerprint": analysis.fingerprint,
+    }
+    attrs |= {
+        name: str(outcomes.attrs[name])
+        for name in ("design", "confirms", "stopped")
+        if name in outcomes.attrs
+    }
     stored = stored_analysis(outcomes)
     if stored is None:
-        return attrs | {"exploratory": "the whole analysis: none was kept with the outcomes"}
+        return attrs | {
+            "exploratory": "the whole analysis: none was kept with the outcomes"
+        }
     if fields := ", ".join(analysis.differs(stored)):
-        text = f"the analysis differs from the one kept with the outcomes in {fields}: its results are exploratory"
+        text = (
+            f"the analysis differs from the one kept with the outcomes in {fields}: "
+            "its results are exploratory"
+        )
         warnings.warn(text, ExploratoryWarning, stacklevel=caller_stacklevel())
-    exploratory = ", ".join(filter(None, (str(outcomes.attrs.get("protocol_deviations", "")), fields)))
+    exploratory = ", ".join(
+        filter(None, (str(outcomes.attrs.get("protocol_deviations", "")), fields))
+    )
     return attrs | ({"exploratory": exploratory} if exploratory else {})
 
 
 def _with_analysis_attrs(result: xr.Dataset, attrs: dict[str, str]) -> xr.Dataset:
-    """Return a result with `analysis_attrs`, replacing the exploratory marks of the single verbs."""
+    """Return a result with `analysis_attrs`, replacing the exploratory marks of the
+    single verbs.
+    """
     own = {name: value for name, value in result.attrs.items() if name != "exploratory"}
     return result.drop_attrs(deep=False).assign_attrs(own | attrs)
 
 
-def estimate_effects(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr.Dataset | None, xr.Dataset]:
-    """Return the effects and estimates of an analysis, with adjusted p-values where there are p-values.
+def estimate_effects(
+    outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG
+) -> tuple[xr.Dataset | None, xr.Dataset]:
+    """Return the effects and estimates of an analysis, with adjusted p-values where
+    there are p-values.
 
     Stored effects are used as they are; stored moments give estimates only.
     """
     if keeps_effects(outcomes) and "ice" not in outcomes:
         return None, _estimate_from_moments(outcomes, analysis, rng)
-    effects = outcomes if keeps_effects(outcomes) else contrast(outcomes, **analysis.contrasting)
+    effects = (
+        outcomes
+        if keeps_effects(outcomes)
+        else contrast(outcomes, **analysis.contrasting)
+    )
     effects = _with_families(effects, analysis)
     estimates = estimate(
         effects,
@@ -418,15 +549,29 @@ def estimate_effects(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> t
         moderate=analysis.moderate,
         task_correlation=analysis.across is not None,
     )
-    return effects, _adjust_p_values(effects, estimates, analysis, rng) if "p" in estimates else estimates
+    return effects, _adjust_p_values(
+        effects, estimates, analysis, rng
+    ) if "p" in estimates else estimates
 
 
-def _estimate_from_moments(moments: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:
-    """Return estimates from moments; raise ContrastError for options that need single units."""
-    known = ("auto", "none" if moments.attrs.get("cluster") == "unit" else moments.attrs.get("cluster"))
+def _estimate_from_moments(
+    moments: xr.Dataset, analysis: Analysis, rng: RNG
+) -> xr.Dataset:
+    """Return estimates from moments; raise ContrastError for options that need single
+    units.
+    """
+    known = (
+        "auto",
+        "none"
+        if moments.attrs.get("cluster") == "unit"
+        else moments.attrs.get("cluster"),
+    )
     needs = {
         "across": (analysis.across, analysis.across is None),
-        "adjust": (analysis.adjust, analysis.adjust not in ("bootstrap_t", "sign_flip")),
+        "adjust": (
+            analysis.adjust,
+            analysis.adjust not in ("bootstrap_t", "sign_flip"),
+        ),
         "error": (analysis.error, analysis.error != "bootstrap_t"),
         "target": (analysis.target, analysis.target == "population"),
         "weights": (analysis.weights, analysis.weights == "units"),
@@ -435,49 +580,90 @@ def _estimate_from_moments(moments: xr.Dataset, analysis: Analysis, rng: RNG) ->
     for name, (value, had) in needs.items():
         if not had:
             raise ContrastError(
-                f"{name}={quoted(value)} takes every unit, and these are moments; keep outcomes or effects"
+                f"{name}={quoted(value)} takes every unit, and these are moments; keep "
+                "outcomes or effects"
             )
     estimates = estimate(_with_families(moments, analysis), ci_prob=analysis.ci_prob)
-    how: dict[str, Any] = {"method": analysis.adjust, "family": analysis.family, "rng": rng}
+    how: dict[str, Any] = {
+        "method": analysis.adjust,
+        "family": analysis.family,
+        "rng": rng,
+    }
     return adjust(estimates, **how) if "p" in estimates else estimates
 
 
-def _adjust_p_values(effects: xr.Dataset, estimates: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:
-    """Return the estimates with adjusted p-values, computed from the units if the method resamples them."""
-    how: dict[str, Any] = {"method": analysis.adjust, "family": analysis.family, "rng": rng}
+def _adjust_p_values(
+    effects: xr.Dataset, estimates: xr.Dataset, analysis: Analysis, rng: RNG
+) -> xr.Dataset:
+    """Return the estimates with adjusted p-values, computed from the units if the
+    method resamples them.
+    """
+    how: dict[str, Any] = {
+        "method": analysis.adjust,
+        "family": analysis.family,
+        "rng": rng,
+    }
     of_units = (analysis.target, analysis.weights) == ("population", "units")
-    if analysis.adjust not in ("auto", "bootstrap_t", "sign_flip") or (analysis.adjust == "auto" and not of_units):
+    if analysis.adjust not in ("auto", "bootstrap_t", "sign_flip") or (
+        analysis.adjust == "auto" and not of_units
+    ):
         return adjust(estimates, **how)
     found = adjust(effects, cluster=analysis.cluster, **how)
-    attrs = {name: value for name, value in found.attrs.items() if name not in estimates.attrs}
-    return with_notes(estimates.assign(p_adjusted=found["p_adjusted"]).assign_attrs(attrs), *notes_of(found))
+    attrs = {
+        name: value
+        for name, value in found.attrs.items()
+        if name not in estimates.attrs
+    }
+    return with_notes(
+        estimates.assign(p_adjusted=found["p_adjusted"]).assign_attrs(attrs),
+        *notes_of(found),
+    )
 
 
 def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
-    """Return effects with a family coordinate by contrast, from the factor level of each treatment arm."""
+    """Return effects with a family coordinate by contrast, from the factor level of
+    each treatment arm.
+    """
     name = analysis.family
-    if name in (None, "all") or (name in effects.coords and effects[name].dims == ("contrast",)):
+    if name in (None, "all") or (
+        name in effects.coords and effects[name].dims == ("contrast",)
+    ):
         return effects
     if name not in effects.coords or effects[name].dims != ("arm",):
         own = {"do", "kind", "random"}  # of contrasts and arms both
-        on_arm = [str(c) for c in effects.coords if effects[c].dims in (("arm",), ("contrast",)) and c not in own]
+        on_arm = [
+            str(c)
+            for c in effects.coords
+            if effects[c].dims in (("arm",), ("contrast",)) and c not in own
+        ]
         raise ContrastError(
-            f"family={quoted(name)} is not a coordinate of the contrasts or arms; there are {', '.join(on_arm)}"
+            f"family={quoted(name)} is not a coordinate of the contrasts or arms; "
+            f"there are {', '.join(on_arm)}"
         )
     levels = effects[name].to_numpy()
     positive = weights_of(effects) > 0
     levels_by_contrast = [
-        np.unique(levels[row].astype(str)) for row in np.split(positive.indices, positive.indptr[1:-1])
+        np.unique(levels[row].astype(str))
+        for row in np.split(positive.indices, positive.indptr[1:-1])
     ]
-    for contrast_name, found in zip(effects["contrast"].to_numpy(), levels_by_contrast, strict=True):
+    for contrast_name, found in zip(
+        effects["contrast"].to_numpy(), levels_by_contrast, strict=True
+    ):
         if len(found) != 1:
             raise ContrastError(
-                f"contrast {contrast_name!s} is of arms with several levels of {quoted(name)} ({', '.join(found)}); "
-                "give the family of each contrast as a coordinate, or leave family out"
+                f"contrast {contrast_name!s} is of arms with several levels of "
+                f"{quoted(name)} ({', '.join(found)}); give the family of each "
+                "contrast as a coordinate, or leave family out"
             )
     coords = {"contrast": effects["contrast"].to_numpy()}
     return effects.drop_vars(str(name)).assign_coords(
-        {name: xr.DataArray([found[0] for found in levels_by_contrast], dims="contrast", coords=coords)}
+        {
+            name: xr.DataArray(
+                [found[0] for found in levels_by_contrast],
+                dims="contrast",
+                coords=coords,
+            )
+        }
     )
 
 
@@ -491,11 +677,20 @@ def _infer_arguments(analysis: Analysis, client: Client | None) -> dict[str, Any
 
 
 def _decide_effects(
-    effects: xr.Dataset | None, estimates: xr.Dataset, posterior: Any, analysis: Analysis, *, rng: RNG
+    effects: xr.Dataset | None,
+    estimates: xr.Dataset,
+    posterior: Any,
+    analysis: Analysis,
+    *,
+    rng: RNG,
 ) -> xr.Dataset:
     from causalgia.verdicts import decide
 
-    how: dict[str, Any] = {"rope": analysis.region, "level": analysis.level, "error": analysis.error}
+    how: dict[str, Any] = {
+        "rope": analysis.region,
+        "level": analysis.level,
+        "error": analysis.error,
+    }
     how |= {"family": analysis.family, "rare": analysis.rare, "rng": rng}
     if effects is not None and analysis.error == "bootstrap_t":
         return decide(effects, **how, cluster=analysis.cluster)
@@ -505,7 +700,9 @@ def _decide_effects(
 
 
 def _has_no_spread(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return a mask (contrast,) of contrasts without spread in some task (for all predictors)."""
+    """Return a mask (contrast,) of contrasts without spread in some task (for all
+    predictors).
+    """
     if "se" not in estimates:
         return np.zeros(estimates.sizes["contrast"], bool)
     still = estimates["se"] == 0
@@ -514,7 +711,9 @@ def _has_no_spread(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
 
 
 def _pooled_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
-    """Return unshrunken estimates; over several predictors the mean, with their variance added to the error."""
+    """Return unshrunken estimates; over several predictors the mean, with their
+    variance added to the error.
+    """
     from causalgia.posterior.labeled_data import average_over_predictors
 
     if "model" not in estimates.dims:
@@ -522,19 +721,32 @@ def _pooled_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
     n = estimates.sizes["model"]
     columns = ("ace", "se", "control_sd", "exact", "n_units", "n_clusters", "weight")
     mean, spread = (
-        average_over_predictors(estimates[[name for name in columns if name in estimates]]),
+        average_over_predictors(
+            estimates[[name for name in columns if name in estimates]]
+        ),
         estimates["ace"].var("model", ddof=1),
     )
-    return mean.assign(se=np.sqrt(mean["se"] ** 2 + spread / n), df=xr.full_like(spread, n - 1.0))
+    return mean.assign(
+        se=np.sqrt(mean["se"] ** 2 + spread / n), df=xr.full_like(spread, n - 1.0)
+    )
 
 
 def _add_exact_contrasts(
-    decisions: xr.Dataset, estimates: xr.Dataset, exact: npt.NDArray[np.bool_], analysis: Analysis
+    decisions: xr.Dataset,
+    estimates: xr.Dataset,
+    exact: npt.NDArray[np.bool_],
+    analysis: Analysis,
 ) -> xr.Dataset:
-    """Merge the verdicts on contrasts without spread with those of the posterior, in the order of the estimates."""
+    """Merge the verdicts on contrasts without spread with those of the posterior, in
+    the order of the estimates.
+    """
     from causalgia.verdicts import decide
 
-    rope = _region_by_task(decisions) if is_placebo_rope(analysis.rope) else analysis.region
+    rope = (
+        _region_by_task(decisions)
+        if is_placebo_rope(analysis.rope)
+        else analysis.region
+    )
     points = decide(
         _pooled_over_predictors(estimates.isel(contrast=exact)),
         rope=rope,
@@ -545,16 +757,32 @@ def _add_exact_contrasts(
     words = ("contrast", placebo_words(estimates)[exact])
     points = points.assign(raw=points["ace"]).assign_coords(placebo_word=words)
     shared = [name for name in decisions.data_vars if name in points]
-    coords = [name for name, c in decisions.coords.items() if c.dims == ("contrast",) and name in points.coords]
+    coords = [
+        name
+        for name, c in decisions.coords.items()
+        if c.dims == ("contrast",) and name in points.coords
+    ]
     parts = [
-        part[shared].reset_coords(drop=True).assign_coords({c: part[c] for c in coords}) for part in (decisions, points)
+        part[shared].reset_coords(drop=True).assign_coords({c: part[c] for c in coords})
+        for part in (decisions, points)
     ]
     place = np.argsort(np.concatenate([np.flatnonzero(~exact), np.flatnonzero(exact)]))
     both = xr.concat(parts, dim="contrast").isel(contrast=place)
-    names = ", ".join(map(str, estimates["contrast"].to_numpy()[exact][:6])) + (", ..." if exact.sum() > 6 else "")
-    return both.assign_attrs(decisions.attrs, exact=f"decided as they stand, for no unit differs: {names}")
+    names = ", ".join(map(str, estimates["contrast"].to_numpy()[exact][:6])) + (
+        ", ..." if exact.sum() > 6 else ""
+    )
+    return both.assign_attrs(
+        decisions.attrs, exact=f"decided as they stand, for no unit differs: {names}"
+    )
 
 
 def _region_by_task(decisions: xr.Dataset) -> dict[str, tuple[float, float]]:
-    ends = (decisions[side].isel(contrast=0).to_numpy().tolist() for side in ("rope_lower", "rope_upper"))
-    return dict(zip(map(str, decisions["task"].to_numpy()), zip(*ends, strict=True), strict=True))
+    ends = (
+        decisions[side].isel(contrast=0).to_numpy().tolist()
+        for side in ("rope_lower", "rope_upper")
+    )
+    return dict(
+        zip(
+            map(str, decisions["task"].to_numpy()), zip(*ends, strict=True), strict=True
+        )
+    )

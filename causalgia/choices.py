@@ -1,4 +1,6 @@
-"""Named options of the verbs: targets, scales, methods, laws, error rates and regions."""
+"""Named options of the verbs: targets, scales, methods, laws, error rates and
+regions.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +31,16 @@ class TargetMeaning(NamedTuple):
     over
         In a sentence; the report fills in the null model, the units and the predictors.
     levels
-        The second population in a methods section, with its number ``{n}``; empty if there is none.
+        The second population in a methods section, with its number ``{n}``; empty if
+        there is none.
     of_backgrounds
-        Whether the units are a sample of backgrounds, a few of which may have large effects.
+        Whether the units are a sample of backgrounds, a few of which may have large
+        effects.
     of_predictors
         Whether predictors are a sample, too.
     of_predictions, of_measurements
-        Whether it is a target for outcomes of a predictor, and for those of an experiment.
+        Whether it is a target for outcomes of a predictor, and for those of an
+        experiment.
     """
 
     over: str
@@ -50,8 +55,12 @@ TARGET_MEANINGS: dict[str, TargetMeaning] = {
     "population": TargetMeaning("over {null}", of_measurements=True),
     "parents": TargetMeaning("over new draws from these parents ({draws})"),
     "units": TargetMeaning("for exactly these {units}", of_backgrounds=False),
-    "population x predictors": TargetMeaning("over {null} and {members}", "on {n} predictors", of_predictors=True),
-    "next predictor": TargetMeaning("over {null}, in {next_member}", "on {n} predictors", of_predictors=True),
+    "population x predictors": TargetMeaning(
+        "over {null} and {members}", "on {n} predictors", of_predictors=True
+    ),
+    "next predictor": TargetMeaning(
+        "over {null}, in {next_member}", "on {n} predictors", of_predictors=True
+    ),
     "population x words": TargetMeaning(
         "over {null} and placebo words", "with {n} placebo words", of_measurements=True
     ),
@@ -66,7 +75,15 @@ TARGET_MEANINGS: dict[str, TargetMeaning] = {
 Pointwise = Literal["identity", "log", "log2", "logit"]
 """Scales that transform each outcome."""
 
-OfMeans = Literal["log_of_means", "ratio", "excess_over_multiplicative", "bpnet", "cooperativity", "bliss", "sd"]
+OfMeans = Literal[
+    "log_of_means",
+    "ratio",
+    "excess_over_multiplicative",
+    "bpnet",
+    "cooperativity",
+    "bliss",
+    "sd",
+]
 """Scales that are functions of the arms' means (or of the sd of the control)."""
 
 Stepwise = Literal["bh", "by", "holm", "hochberg", "bonferroni"]
@@ -84,7 +101,9 @@ Method = Literal[
     "dunnett",
     "sign_flip",
 ]
-"""Multiplicity adjustments (`causalgia.adjust`, which also takes ``"hierarchical"``)."""
+"""Multiplicity adjustments (`causalgia.adjust`, which also takes
+``"hierarchical"``).
+"""
 
 METHOD_NAMES = {
     "bh": "Benjamini-Hochberg",
@@ -115,19 +134,35 @@ Scale: TypeAlias = Pointwise | OfMeans
 Schema = Literal["vcf", "original", "bed", "plink", "plink2", "chrombpnet"]
 """Columns of a file of variants (`causalgia.sequences.read_variants`)."""
 
-Verdict = Literal["increases", "decreases", "higher", "lower", "larger", "negligible", "within", "undecided"]
-"""On a stated region; beyond or within the range of random sequences; of matched variants."""
+Verdict = Literal[
+    "increases",
+    "decreases",
+    "higher",
+    "lower",
+    "larger",
+    "negligible",
+    "within",
+    "undecided",
+]
+"""On a stated region; beyond or within the range of random sequences; of matched
+variants.
+"""
 """Verdicts on an effect (`causalgia.decide`)."""
 
 Align = Literal["left", "right", "read_out"]
-"""Side of an indel whose bases keep their place in its window; ``"read_out"``: the one with the window's middle."""
+"""Side of an indel whose bases keep their place in its window; ``"read_out"``: the one
+with the window's middle.
+"""
 
 LEAST_TO_SHARE = 20
-"""Contrasts from which the law of effects that tasks share is learned (`causalgia.infer`, ``across="task"``)."""
+"""Contrasts from which the law of effects that tasks share is learned
+(`causalgia.infer`, ``across="task"``).
+"""
 
 TARGETS = get_args(Target)
 POINTWISE = get_args(Pointwise)
-SCALES = (*POINTWISE, *(scale for scale in get_args(OfMeans) if scale != "bliss"))  # "bliss" needs further arguments
+# "bliss" needs further arguments
+SCALES = (*POINTWISE, *(scale for scale in get_args(OfMeans) if scale != "bliss"))
 STEPWISE = get_args(Stepwise)
 METHODS = get_args(Method)
 BANDS = get_args(Band)
@@ -142,7 +177,9 @@ VOCABULARIES: tuple[tuple[str, ...], ...] = (
     ("higher", "lower", "within", "undecided"),
     ("larger", "within", "undecided"),
 )
-"""Verdicts on stated regions, on the range of random sequences, and on that of matched variants."""
+"""Verdicts on stated regions, on the range of random sequences, and on that of matched
+variants.
+"""
 SIDES = (("increases", "higher"), ("decreases", "lower"))
 INSIDE = ("negligible", "within")
 
@@ -161,45 +198,63 @@ def vocabulary(verdicts: Iterable[str]) -> tuple[str, ...]:
 
 
 LEAST_FOR_A_LAW = 30
-"""Smallest number of exchangeable effects from which the law can be estimated and a posterior may decide."""
+"""Smallest number of exchangeable effects from which the law can be estimated and a
+posterior may decide.
+"""
 
 
 def too_few_for_a_law(n: int, law: str) -> str:
-    """Return the sentence on effects that are too few to estimate the law that they are draws of.
+    """Return the sentence on effects that are too few to estimate the law that they are
+    draws of.
 
     Examples
     --------
     >>> too_few_for_a_law(2, "two_scales")
     '2 effects are too few to estimate their distribution; a two scales law was assumed'
     """
-    few = f"{n} effects are too few to estimate their" if n != 1 else "one effect is too few to estimate a"
+    few = (
+        f"{n} effects are too few to estimate their"
+        if n != 1
+        else "one effect is too few to estimate a"
+    )
     return f"{few} distribution; a {law.replace('_', ' ')} law was assumed"
 
 
 LEAST_DF = 20
-"""Smallest degrees of freedom at which a posterior may treat the standard error as known."""
+"""Smallest degrees of freedom at which a posterior may treat the standard error as
+known.
+"""
 
 POSTERIOR_ERRORS = ("local", "bayes_fdr")
 
 LEAST_PLACEBO_WORDS = 40
 
 LEAST_MATCHED_NULLS = 19
-"""Fewest null variants of a stratum: with 19 an effect beyond all of them has p = .05."""
+"""Fewest null variants of a stratum: with 19 an effect beyond all of them has p =
+.05.
+"""
 
 PLACEBO_ROPES = ("placebo", "placebo outliers")
 NO_TAIL = (
-    "rope='placebo tail' is no longer a region; rope='placebo outliers' finds words beyond the range of random ones"
+    "rope='placebo tail' is no longer a region; rope='placebo outliers' finds words "
+    "beyond the range of random ones"
 )
 
 _SD_ROPE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?\s*sd\s*")
 
 
 def _is_interval(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(is_number, value)) and bool(value[0] < value[1])
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(map(is_number, value))
+        and bool(value[0] < value[1])
+    )
 
 
 def is_placebo_rope(rope: object) -> bool:
-    """Return whether placebo words define the region: ``"placebo"`` or ``"placebo outliers"``.
+    """Return whether placebo words define the region: ``"placebo"`` or
+    ``"placebo outliers"``.
 
     Examples
     --------
@@ -225,7 +280,10 @@ def is_rope(value: object) -> bool:
 
     Examples
     --------
-    >>> [is_rope(value) for value in ([-0.1, 0.1], {"K562": [-0.1, 0.1]}, "placebo", "0.2 sd", 0)]
+    >>> [
+    ...     is_rope(value)
+    ...     for value in ([-0.1, 0.1], {"K562": [-0.1, 0.1]}, "placebo", "0.2 sd", 0)
+    ... ]
     [True, True, True, True, True]
     >>> [is_rope(value) for value in ([0.1, -0.1], [0, 0], "0 sd", "1e400 sd", 0.1)]
     [False, False, False, False, False]
@@ -240,6 +298,6 @@ def is_rope(value: object) -> bool:
 
 
 ROPE_IN_WORDS = (
-    'two numbers, the lower first (or by task), "placebo", "placebo outliers", sd of the control arm '
-    'such as "0.2 sd", or 0'
+    'two numbers, the lower first (or by task), "placebo", "placebo outliers", sd of '
+    'the control arm such as "0.2 sd", or 0'
 )

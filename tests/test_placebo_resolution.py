@@ -1,4 +1,6 @@
-"""What the number of placebo words lets ranks distinguish, one ordering, and the tail that is gone."""
+"""What the number of placebo words lets ranks distinguish, one ordering, and the tail
+that is gone.
+"""
 
 import numpy as np
 import pytest
@@ -11,15 +13,22 @@ from causalgia.multiplicity.placebo import placebo_rank, placebo_region, resolut
 def _table(words, effects, se=0.01):
     ace = np.concatenate([words, effects])
     table = xr.Dataset(
-        {"ace": (("contrast", "task"), ace[:, None]), "se": (("contrast", "task"), np.full((ace.size, 1), se))},
+        {
+            "ace": (("contrast", "task"), ace[:, None]),
+            "se": (("contrast", "task"), np.full((ace.size, 1), se)),
+        },
         coords={"contrast": np.arange(ace.size).astype(str), "task": ["t"]},
     )
-    return table.assign_coords(placebo_word=("contrast", np.arange(ace.size) < len(words)))
+    return table.assign_coords(
+        placebo_word=("contrast", np.arange(ace.size) < len(words))
+    )
 
 
 @pytest.mark.parametrize("m", [40, 59, 78, 79, 80, 400])
 def test_p_of_at_most_five_percent_is_beyond_the_region(m):
-    """With effects known exactly: ranks and region are one ordering of words and effects."""
+    """With effects known exactly: ranks and region are one ordering of words and
+    effects.
+    """
     rng = np.random.default_rng(m)
     words = rng.standard_t(3, m).round(2)
     table = _table(words, np.r_[words[:20], rng.normal(0, 3, 400).round(2)], se=0.0)
@@ -40,13 +49,21 @@ def test_verdicts_on_random_sequences_have_words_of_their_own():
         found = cg.decide(table, rope=rope)
         verdicts = found["verdict"].values[100:, 0].tolist()
         assert verdicts[:3] == ["higher", "lower", "within"]
-        assert set(found["verdict"].values.ravel()) <= {"higher", "lower", "within", "undecided"}
+        assert set(found["verdict"].values.ravel()) <= {
+            "higher",
+            "lower",
+            "within",
+            "undecided",
+        }
         assert "increases" not in cg.report(found)
 
 
 def test_the_tail_is_refused_and_the_outliers_named():
     table = _table(np.random.default_rng(0).normal(size=50), [40.0])
-    with pytest.raises(cg.errors.DecisionError, match="'placebo tail' is no longer .*'placebo outliers'"):
+    with pytest.raises(
+        cg.errors.DecisionError,
+        match="'placebo tail' is no longer .*'placebo outliers'",
+    ):
         cg.decide(table, rope="placebo tail")
     with pytest.raises(cg.errors.DesignError, match='"placebo outliers"'):
         cg.Analysis(rope="placebo tail")
@@ -54,10 +71,16 @@ def test_the_tail_is_refused_and_the_outliers_named():
 
 @pytest.mark.parametrize("n_words", [38, 39, 79, 80])
 def test_a_note_asks_for_words_exactly_where_no_p_can_be_small_enough(n_words):
-    """Two effects beyond every word, of two or of four: with M words the least p is 2 / (M + 1)."""
+    """Two effects beyond every word, of two or of four: with M words the least p is 2 /
+    (M + 1).
+    """
     for n_effects in (2, 4):
-        table = _table(np.linspace(-1, 1, n_words), np.r_[[50.0, 60.0], np.zeros(n_effects - 2)])
-        could_be = (table["ace"].to_numpy() > 40) & ~table["placebo_word"].to_numpy()[:, None]
+        table = _table(
+            np.linspace(-1, 1, n_words), np.r_[[50.0, 60.0], np.zeros(n_effects - 2)]
+        )
+        could_be = (table["ace"].to_numpy() > 40) & ~table["placebo_word"].to_numpy()[
+            :, None
+        ]
         enough = 2 / (n_words + 1) <= 0.05 * 2 / n_effects
         assert (resolution_note(table, could_be, 0.05) is None) == enough
         assert resolution_note(table, could_be & False, 0.05) is None
@@ -65,8 +88,11 @@ def test_a_note_asks_for_words_exactly_where_no_p_can_be_small_enough(n_words):
 
 def test_a_note_says_what_the_words_resolve():
     table = _table(np.linspace(-1, 1, 49), np.r_[[50.0, 60.0], np.zeros(2)])
-    could_be = (table["ace"].to_numpy() > 40) & ~table["placebo_word"].to_numpy()[:, None]
+    could_be = (table["ace"].to_numpy() > 40) & ~table["placebo_word"].to_numpy()[
+        :, None
+    ]
     assert resolution_note(table, could_be, 0.05) == (
-        "2 of 4 effects lie beyond the region of placebo words and are undecided: with 49 words no p-value of a "
-        "direction is below 0.04; 79 words are needed to find 2 of 4 effects"
+        "2 of 4 effects lie beyond the region of placebo words and are undecided: with "
+        "49 words no p-value of a direction is below 0.04; 79 words are needed to find "
+        "2 of 4 effects"
     )

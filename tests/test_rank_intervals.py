@@ -1,4 +1,6 @@
-"""Ranks that a simultaneous band allows: by enumeration, ties, exact effects, and coverage."""
+"""Ranks that a simultaneous band allows: by enumeration, ties, exact effects, and
+coverage.
+"""
 
 from itertools import permutations
 
@@ -43,7 +45,9 @@ def test_one_effect_is_first_and_equal_exact_effects_share_their_ranks():
     exact = np.array([1.0, 3.0, 1.0, 0.0])
     first, last = possible_ranks(exact, exact)
     assert (first.tolist(), last.tolist()) == ([2, 1, 2, 4], [3, 1, 3, 4])
-    unbounded = possible_ranks(np.array([-np.inf, 0.0, 1.0]), np.array([np.inf, 0.5, 2.0]))
+    unbounded = possible_ranks(
+        np.array([-np.inf, 0.0, 1.0]), np.array([np.inf, 0.5, 2.0])
+    )
     assert [x.tolist() for x in unbounded] == [[1, 2, 1], [3, 3, 2]]
 
 
@@ -55,7 +59,10 @@ def test_touching_intervals_say_nothing_about_the_order():
 def test_each_task_is_ranked_by_itself_and_placebo_words_are_not():
     effects = np.array([[5.0, -5.0], [0.0, 0.0], [9.0, 9.0]])
     table = xr.Dataset(
-        {"ace": (("contrast", "task"), effects), "se": (("contrast", "task"), np.full((3, 2), 0.1))},
+        {
+            "ace": (("contrast", "task"), effects),
+            "se": (("contrast", "task"), np.full((3, 2), 0.1)),
+        },
         coords={"contrast": ["a", "b", "word"], "task": ["x", "y"]},
     )
     table = table.assign_coords(placebo_word=("contrast", [False, False, True]))
@@ -64,20 +71,28 @@ def test_each_task_is_ranked_by_itself_and_placebo_words_are_not():
     assert found["rank_lower"].values.tolist() == [[1, 2], [2, 1], [0, 0]]
     assert found["rank_upper"].values.tolist() == [[1, 2], [2, 1], [0, 0]]
     turned = rank_intervals(band.transpose("task", "contrast", ...))
-    xr.testing.assert_equal(turned["rank_lower"].transpose(*found["rank_lower"].dims), found["rank_lower"])
+    xr.testing.assert_equal(
+        turned["rank_lower"].transpose(*found["rank_lower"].dims), found["rank_lower"]
+    )
     assert found.attrs["band"] == "bonferroni"
 
 
 def test_a_screen_is_ranked_in_two_lines():
-    experiment = cg.experiments.word_screen(words=["UGCAUG", "AGCAUG", "GGAACC", "CUCUCU"], n_units=100)
+    experiment = cg.experiments.word_screen(
+        words=["UGCAUG", "AGCAUG", "GGAACC", "CUCUCU"], n_units=100
+    )
     outcomes = cg.run(experiment, cg.zoo.load("rbfox1_like"), rng=0, progress=False)
     estimates = experiment.analyze(outcomes, rng=0).estimates
     words = estimates.sel(contrast=~estimates["placebo_word"])
     ranks = rank_intervals(simultaneous(words, method="bonferroni"))
-    first, last = (ranks[name].sel(contrast="UGCAUG").item() for name in ("rank_lower", "rank_upper"))
+    first, last = (
+        ranks[name].sel(contrast="UGCAUG").item()
+        for name in ("rank_lower", "rank_upper")
+    )
     assert (first, last) == (1, 1)
     assert ranks["rank_upper"].max() == 4
-    beside = rank_intervals(simultaneous(estimates, method="bonferroni"))  # a wider band
+    # a wider band
+    beside = rank_intervals(simultaneous(estimates, method="bonferroni"))
     named = beside.sel(contrast=words["contrast"])
     assert (named["rank_lower"] <= ranks["rank_lower"]).all()
     assert (named["rank_upper"] >= ranks["rank_upper"]).all()
@@ -88,10 +103,19 @@ def test_a_screen_is_ranked_in_two_lines():
     ("given", "message"),
     [
         (cg.from_effects([1.0, 2.0], 0.1), "intervals of each effect alone"),
-        (cg.decide(cg.from_effects([1.0, 2.0], 0.1), rope=0), "intervals of each effect alone"),
-        (xr.Dataset({"ice": ("contrast", [1.0])}), r"takes a simultaneous band .* not \['ice'\]"),
+        (
+            cg.decide(cg.from_effects([1.0, 2.0], 0.1), rope=0),
+            "intervals of each effect alone",
+        ),
+        (
+            xr.Dataset({"ice": ("contrast", [1.0])}),
+            r"takes a simultaneous band .* not \['ice'\]",
+        ),
         ([1.0], "not list"),
-        (xr.Dataset({"lower": ("task", [0.0]), "upper": ("task", [1.0])}), "no dim 'contrast'"),
+        (
+            xr.Dataset({"lower": ("task", [0.0]), "upper": ("task", [1.0])}),
+            "no dim 'contrast'",
+        ),
         (
             xr.Dataset({"lower": ("contrast", [2.0]), "upper": ("contrast", [1.0])}),
             "its lower end above its upper one",
@@ -126,10 +150,15 @@ def test_all_ranks_are_covered_together_at_the_level_of_the_band(spread, shared)
     rank = k - np.argsort(np.argsort(true))
     kept = 0
     for _ in range(trials):
-        error = np.sqrt(shared) * rng.normal() + np.sqrt(1 - shared) * rng.normal(size=k)
+        error = np.sqrt(shared) * rng.normal() + np.sqrt(1 - shared) * rng.normal(
+            size=k
+        )
         band = simultaneous(cg.from_effects(true + error, 1.0), method="bonferroni")
         found = rank_intervals(band)
-        first, last = found["rank_lower"].values.ravel(), found["rank_upper"].values.ravel()
+        first, last = (
+            found["rank_lower"].values.ravel(),
+            found["rank_upper"].values.ravel(),
+        )
         if spread == 0:  # any of the ranks may be given to any effect
             kept += bool((first == 1).all() and (last == k).all())
         else:

@@ -24,7 +24,9 @@ ARMS = {
 
 
 def sequences(n, seed=0):
-    return decode(np.random.default_rng(seed).integers(0, 4, (n, LENGTH)).astype(np.uint8))
+    return decode(
+        np.random.default_rng(seed).integers(0, 4, (n, LENGTH)).astype(np.uint8)
+    )
 
 
 SOURCES = {f"peak{i}": text for i, text in enumerate(sequences(40))}
@@ -127,9 +129,11 @@ def test_at_most_sixty_predictions_are_added_and_false_adds_none():
     assert "source_outcome" not in outcomes
     found = run(design(arms=arms, control="none"))
     assert found.attrs["source_predictions"] == 60
-    assert found["source_arm"].values.tolist() == ["untreated", *words[:4], "none"] or set(
-        found["source_arm"].values
-    ) == {"untreated", "none", *words[:4]}
+    assert found["source_arm"].values.tolist() == [
+        "untreated",
+        *words[:4],
+        "none",
+    ] or set(found["source_arm"].values) == {"untreated", "none", *words[:4]}
 
 
 def test_random_arms_are_drawn_several_times_as_for_the_sequences_themselves():
@@ -188,10 +192,14 @@ def test_contrasts_of_tasks_and_other_scales():
     logs = cg.contrast(outcomes + 0, control="untreated")
     assert "source_effect" in logs
     y = outcomes["source_outcome"].sel(task="K").astype(float)
-    some = outcomes.sel(task=["K"]).assign(outcome=outcomes["outcome"].sel(task=["K"]) + 1)
+    some = outcomes.sel(task=["K"]).assign(
+        outcome=outcomes["outcome"].sel(task=["K"]) + 1
+    )
     some["source_outcome"] = outcomes["source_outcome"].sel(task=["K"]) + 1
     found = cg.contrast(some, control="untreated", scale="log2")["source_effect"]
-    expected = np.log2(y + 1).sel(source_arm="GATA") - np.log2(y + 1).sel(source_arm="untreated")
+    expected = np.log2(y + 1).sel(source_arm="GATA") - np.log2(y + 1).sel(
+        source_arm="untreated"
+    )
     np.testing.assert_allclose(
         found.sel(source_contrast="GATA").values[:, 0], expected.values, atol=1e-6
     )
@@ -200,7 +208,9 @@ def test_contrasts_of_tasks_and_other_scales():
 
 def test_no_null_of_letters_and_no_sequences_themselves_and_no_ablation():
     assert "source_outcome" not in run(design(cg.Uniform(length=LENGTH)))
-    assert "source_outcome" not in run(design(cg.Genomic(of=list(SOURCES.values()) * 2)))
+    assert "source_outcome" not in run(
+        design(cg.Genomic(of=list(SOURCES.values()) * 2))
+    )
     few = cg.DinucleotideShuffle(of=list(SOURCES.values())[:2])
     assert "source_outcome" not in run(design(few))
     arms = {"untreated": cg.Untreated(), "out": cg.Ablate((20, 26), fill="uniform")}
@@ -258,10 +268,13 @@ def test_an_ensemble_has_them_by_model():
     assert outcomes["source_outcome"].dims[-1] == "model"
     effects = cg.contrast(outcomes)
     np.testing.assert_allclose(
-        effects["source_effect"].values[..., 1], 2 * effects["source_effect"].values[..., 0]
+        effects["source_effect"].values[..., 1],
+        2 * effects["source_effect"].values[..., 0],
     )
     cg.estimate(effects, target="population x predictors")
-    cg.estimate(cg.contrast(outcomes, over="model", control=outcomes["model"].values[0]))
+    cg.estimate(
+        cg.contrast(outcomes, over="model", control=outcomes["model"].values[0])
+    )
 
 
 def background_dependent(x):
@@ -282,12 +295,14 @@ def test_effects_that_need_the_sequences_themselves_are_noted(keep):
     outcomes = run(trial, predictor(background_dependent), keep=keep)
     estimates = cg.estimate(cg.contrast(outcomes) if keep == "outcomes" else outcomes)
     unlike, other = [n for n in notes_of(estimates) if "sequences" in n]
-    assert unlike.startswith("backgrounds answer unlike the sequences they were made of")
+    assert unlike.startswith(
+        "backgrounds answer unlike the sequences they were made of"
+    )
     assert "in K (10 of 10 outside the central 95 % of backgrounds)" in unlike
     assert "in H" not in unlike
     assert other.startswith(
-        "in 10 of the 30 source sequences themselves the effect of GATA minus untreated "
-        "in K averages "
+        "in 10 of the 30 source sequences themselves the effect of GATA minus "
+        "untreated in K averages "
     )
     assert "within the error" not in other
     report = cg.report(cg.decide(estimates, rope=(-0.1, 0.1)))
@@ -341,7 +356,9 @@ def test_sequences_like_the_backgrounds_are_seldom_noted():
 def test_a_difference_that_so_few_sequences_do_not_show_is_said_to_be_within_their_error():
     notes = notes_of(cg.estimate(synthetic(np.random.default_rng(1), 200, shift=5.0)))
     assert notes[0].startswith("backgrounds answer unlike")
-    assert "within the error of 10 sequences" in notes[1] or "so few sequences" in notes[1]
+    assert (
+        "within the error of 10 sequences" in notes[1] or "so few sequences" in notes[1]
+    )
     assert "more effects lie outside" in notes[1] or notes[1].count("[") <= 6
 
 
@@ -364,7 +381,9 @@ def test_the_schema_has_them():
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore::causalgia.errors.FewClustersWarning")
 def test_agataag_in_fly_enhancers_is_not_what_it_is_on_their_shuffles(shared):
-    """On the enhancer network of de Almeida et al. 2022, doi:10.1038/s41588-022-01048-5."""
+    """On the enhancer network of de Almeida et al. 2022,
+    doi:10.1038/s41588-022-01048-5.
+    """
     pytest.importorskip("torch")
     folder = shared / "data/models/deepstarr"
     if not folder.is_dir():
@@ -393,5 +412,8 @@ def test_agataag_in_fly_enhancers_is_not_what_it_is_on_their_shuffles(shared):
     assert inside == pytest.approx(0.85, abs=0.15)
     report = cg.report(estimates)
     assert "Backgrounds answer unlike the sequences they were made of: median" in report
-    assert "In the 10 source sequences themselves the effect of GATA minus placebo" in report
+    assert (
+        "In the 10 source sequences themselves the effect of GATA minus placebo"
+        in report
+    )
     assert f"in dev {inside:.2f}" in report or f"in dev averages {inside:.2f}" in report

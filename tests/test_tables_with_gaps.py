@@ -1,4 +1,6 @@
-"""Tables of units by arms with missing cells: against lme4 (lmerTest), what every verb does with them, coverage."""
+"""Tables of units by arms with missing cells: against lme4 (lmerTest), what every verb
+does with them, coverage.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ def estimated(long: pd.DataFrame, **columns: Any) -> xr.Dataset:
 
 
 def check(found: xr.Dataset, theirs: dict[str, Any]) -> None:
-    """Compare one task: estimates and errors to 1e-6; df, which lmerTest differentiates numerically, to 1e-6 too."""
+    """Compare one task: estimates and errors to 1e-6; df, which lmerTest differentiates
+    numerically, to 1e-6 too.
+    """
     mine = found.sel(contrast=theirs["contrast"])
     for here, there in (("ace", "estimate"), ("se", "se"), ("df", "df"), ("p", "p")):
         np.testing.assert_allclose(
@@ -534,7 +538,9 @@ def test_combinations_are_those_of_the_fixed_effects() -> None:
 def test_intervals_cover_and_tests_keep_their_size(
     n: int, n_arms: int, share: float, size: float
 ) -> None:
-    """Compare misses of 95 % intervals, and false alarms at .05, with the stated sizes, with gaps at random."""
+    """Compare misses of 95 % intervals, and false alarms at .05, with the stated sizes,
+    with gaps at random.
+    """
     rng, n_tables, missed, rejected = np.random.default_rng(0), 400, 0, 0
     weights = np.column_stack([-np.ones(n_arms - 1), np.eye(n_arms - 1)])
     unit, arm = (x.ravel() for x in np.indices((n, n_arms)))

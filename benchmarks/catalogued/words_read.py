@@ -1,8 +1,9 @@
-"""Which networks read UGCAUG at all: screens of all 4,096 words by the oracle, trained and random networks.
+"""Which networks read UGCAUG at all: screens of all 4,096 words by the oracle, trained
+and random networks.
 
 ``python benchmarks/catalogued/words_read.py 20 200`` prints a line for each network and
-number of units: words named, whether UGCAUG is one of them, how many of the named lie inside the
-fences by the truth of the oracle, and seconds.
+number of units: words named, whether UGCAUG is one of them, how many of the named lie
+inside the fences by the truth of the oracle, and seconds.
 """
 
 from __future__ import annotations
@@ -53,10 +54,10 @@ def screened(predictor: object, n_units: int) -> str:
     named = np.isin(rows["verdict"].to_numpy(), ("higher", "lower"))
     one = rows.sel(contrast=WORD)
     return (
-        f"{int(named.sum())} named; {WORD} {one['verdict'].item()}, {one['ace'].item():.3f} "
-        f"[{one['lower'].item():.3f}, {one['upper'].item():.3f}] beyond "
-        f"{one['rope_upper'].item():.3f}, q {one['q'].item():.2g}; "
-        f"{time.perf_counter() - began:.0f} s"
+        f"{int(named.sum())} named; {WORD} {one['verdict'].item()}, "
+        f"{one['ace'].item():.3f} [{one['lower'].item():.3f}, "
+        f"{one['upper'].item():.3f}] beyond {one['rope_upper'].item():.3f}, q "
+        f"{one['q'].item():.2g}; {time.perf_counter() - began:.0f} s"
     )
 
 
@@ -65,7 +66,10 @@ def main(*units: str) -> None:
     for n_units in map(int, units or ("20",)):
         for kind in ("oracle", "random", "rbfox1_like", "vts1_like"):
             for name, predictor in networks(kind):
-                print(f"{n_units} units, {name}: {screened(predictor, n_units)}", flush=True)
+                print(
+                    f"{n_units} units, {name}: {screened(predictor, n_units)}",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

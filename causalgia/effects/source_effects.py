@@ -52,13 +52,17 @@ def source_effects(
 
     Examples
     --------
-    >>> y = xr.DataArray([[[1.0], [3.0]]], dims=("source_sequence", "source_arm", "task"))
+    >>> y = xr.DataArray(
+    ...     [[[1.0], [3.0]]], dims=("source_sequence", "source_arm", "task")
+    ... )
     >>> outcomes = xr.Dataset(
     ...     {"source_outcome": y},
     ...     coords={"source_sequence": ["a"], "source_arm": ["placebo", "GATA1"]},
     ... )
     >>> weights = {"GATA1": {"GATA1": 1.0, "placebo": -1.0}, "TAL1": {"TAL1": 1.0}}
-    >>> found = source_effects(outcomes, weights, scale="identity", measured_on="counts")
+    >>> found = source_effects(
+    ...     outcomes, weights, scale="identity", measured_on="counts"
+    ... )
     >>> found["source_effect"][1], found["source_contrast"]
     (array([[[2.]]]), ['GATA1'])
     """
@@ -69,7 +73,9 @@ def source_effects(
     rows = {
         name: {arm: w for arm, w in row.items() if w} for name, row in weights.items()
     }
-    rows = {name: row for name, row in rows.items() if row and arms.keys() >= row.keys()}
+    rows = {
+        name: row for name, row in rows.items() if row and arms.keys() >= row.keys()
+    }
     if not rows:
         return {}
     used = sorted({arms[arm] for row in rows.values() for arm in row})

@@ -1,4 +1,5 @@
-"""Design-based estimation of average causal effects, with standard errors, tests and intervals.
+"""Design-based estimation of average causal effects, with standard errors, tests and
+intervals.
 
 Functions on labeled Datasets: `estimate`, `covariance`, and `from_effects` for
 estimates obtained elsewhere. Functions of arrays: `mean_ice`, `mean_of_cluster_means`,
@@ -17,11 +18,24 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.effects.contrast_weights import dose_contrasts, orthonormal_polynomials
+    from causalgia.effects.contrast_weights import (
+        dose_contrasts,
+        orthonormal_polynomials,
+    )
     from causalgia.estimation._estimate import covariance, estimate
     from causalgia.estimation._from_effects import as_estimates, from_effects
-    from causalgia.estimation._helical_phase import Wave, helical_phase, mean_curve_wave, trend_basis
-    from causalgia.estimation._heterogeneity import heterogeneity, modification, sd_of, slopes
+    from causalgia.estimation._helical_phase import (
+        Wave,
+        helical_phase,
+        mean_curve_wave,
+        trend_basis,
+    )
+    from causalgia.estimation._heterogeneity import (
+        heterogeneity,
+        modification,
+        sd_of,
+        slopes,
+    )
     from causalgia.estimation._hypotheses import hypotheses
     from causalgia.estimation._random_effects import RandomEffects, random_effects
     from causalgia.estimation._shape_change import shape_change
@@ -35,7 +49,10 @@ if TYPE_CHECKING:
         stratified_mean,
     )
     from causalgia.estimation.incomplete import from_incomplete
-    from causalgia.estimation.incomplete_estimates import ArmContrasts, contrasts_of_arms
+    from causalgia.estimation.incomplete_estimates import (
+        ArmContrasts,
+        contrasts_of_arms,
+    )
     from causalgia.estimation.joint_tests import (
         RandomizationTest,
         interaction_across_scales,
@@ -44,7 +61,14 @@ if TYPE_CHECKING:
         sign_flip_test,
     )
     from causalgia.estimation.lines import Line, errors_in_variables
-    from causalgia.estimation.mixed_model import MixedFit, Variances, fit_variances, mixed_layout, reml, respond
+    from causalgia.estimation.mixed_model import (
+        MixedFit,
+        Variances,
+        fit_variances,
+        mixed_layout,
+        reml,
+        respond,
+    )
     from causalgia.estimation.parallel import (
         ArmFit,
         add_covariate_sampling,

@@ -88,7 +88,11 @@ def _unlike_answers(effects: xr.Dataset) -> tuple[xr.DataArray | None, list[_Ans
     answer = effects["source_answer"]
     others = answer.dims[1:]
     y = answer.to_numpy()
-    q = effects["background_answer"].transpose("background_quantile", *others).to_numpy()
+    q = (
+        effects["background_answer"]
+        .transpose("background_quantile", *others)
+        .to_numpy()
+    )
     n, m = min(_n_units(effects), MOST_BACKGROUNDS), len(y)
     if n < _LEAST_BACKGROUNDS:
         return None, []
@@ -144,7 +148,9 @@ def _other_effects(
     estimates: xr.Dataset, effects: xr.Dataset, unlike: xr.DataArray | None
 ) -> list[_Effects]:
     """Return the effects that are noted, the smallest p first."""
-    if "source_effect" not in effects or not {"lower", "se"} <= set(estimates.variables):
+    if "source_effect" not in effects or not {"lower", "se"} <= set(
+        estimates.variables
+    ):
         return []
     if float(estimates.attrs.get("null_value", 0.0)) != 0:
         return []
@@ -292,4 +298,3 @@ def _n_units(effects: xr.Dataset) -> int:
     if "unit" in effects.sizes:
         return int(effects.sizes["unit"])
     return int(np.max(effects["n_units"].to_numpy())) if "n_units" in effects else 0
-

@@ -224,7 +224,9 @@ def source_arms(design: Design, analysis: Analysis) -> tuple[Arm, ...]:
     ]
     if not rows:
         embed = [arm.name for arm in design.named_arms if _embeds(arm)]
-        placebo = [a.name for a in design.named_arms if a.intervention.kind == "placebo"]
+        placebo = [
+            a.name for a in design.named_arms if a.intervention.kind == "placebo"
+        ]
         rows = [[name, *placebo[:1]] for name in embed]
     chosen: dict[str, Arm] = {}
     for row in rows:

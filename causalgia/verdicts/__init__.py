@@ -1,8 +1,8 @@
 """Verdicts on effect size: increases, decreases, negligible or undecided.
 
-`decide` gives verdicts on labeled estimates, effects or posteriors; `tipping_point` says how far the null model must
-move before one turns. Functions of arrays: `rule` (verdicts from errors), `running_mean` (error rate of a set) and
-`more_units`.
+`decide` gives verdicts on labeled estimates, effects or posteriors; `tipping_point`
+says how far the null model must move before one turns. Functions of arrays: `rule`
+(verdicts from errors), `running_mean` (error rate of a set) and `more_units`.
 """
 
 from __future__ import annotations

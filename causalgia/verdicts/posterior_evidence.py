@@ -1,4 +1,6 @@
-"""Evidence of a posterior about each effect, from the draws of any sampler, and whether these have converged."""
+"""Evidence of a posterior about each effect, from the draws of any sampler, and whether
+these have converged.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,22 @@ from scipy import special
 
 from causalgia.effect_table import hall_coefficient
 from causalgia.errors import ConvergenceError, DecisionError, quoted
-from causalgia.estimation.request import at_least_floor, floor_of_estimates, is_below_floor, null_value
+from causalgia.estimation.request import (
+    at_least_floor,
+    floor_of_estimates,
+    is_below_floor,
+    null_value,
+)
 from causalgia.multiplicity.tost import units_lacking_for_exact
 from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 from causalgia.types import Array
 from causalgia.verdicts.evidence import NEVER, Evidence, carry_effects
-from causalgia.verdicts.rare_effects import as_rare, missed_share, too_few_backgrounds, unseen
+from causalgia.verdicts.rare_effects import (
+    as_rare,
+    missed_share,
+    too_few_backgrounds,
+    unseen,
+)
 from causalgia.verdicts.rope import Region, rope_region
 
 _BESIDE = ("observed_data", "constant_data", "moments")
@@ -31,25 +43,30 @@ MAX_RHAT = 1.01
 _BY_CHANCE = 1e-4
 _ROUNDING = 1e-12
 _CURE = (
-    "sample longer, or reparametrize the model; to decide on them as they are, set converged = 'no' in the attrs of "
-    "the group posterior: decisions then carry the caution"
+    "sample longer, or reparametrize the model; to decide on them as they are, set "
+    "converged = 'no' in the attrs of the group posterior: decisions then carry the "
+    "caution"
 )
 
 
-def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: Any = None) -> Evidence:
-    """Return the evidence of draws of ``ace (chain, draw, contrast[, task])`` from any sampler.
+def from_posterior(
+    tree: Any, rope: Any, *, level: float, ci_prob: float, rare: Any = None
+) -> Evidence:
+    """Return the evidence of draws of ``ace (chain, draw, contrast[, task])`` from any
+    sampler.
 
-    Like a test, a posterior has no information on backgrounds that were not drawn: "negligible" cannot be claimed where
-    effects on a share `rare` of the backgrounds could have been missed, and includes what these could add to a skewed
-    effect (`causalgia.verdicts.evidence`).
+    Like a test, a posterior has no information on backgrounds that were not drawn:
+    "negligible" cannot be claimed where effects on a share `rare` of the backgrounds
+    could have been missed, and includes what these could add to a skewed effect
+    (`causalgia.verdicts.evidence`).
 
     Raises
     ------
     InferenceError
         If there is no group ``posterior`` with a variable ``ace``.
     DecisionError
-        If ace has other dims, a draw is not finite, the draws are too few for the level, or another group has other
-        effects.
+        If ace has other dims, a draw is not finite, the draws are too few for the
+        level, or another group has other effects.
     ConvergenceError
         If draws from another sampler have not converged.
 
@@ -57,7 +74,10 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: 
     --------
     >>> ace = np.random.default_rng(0).normal(size=(1, 500, 2)) + [0.0, 3.0]
     >>> found = from_posterior(
-    ...     {"posterior": xr.Dataset({"ace": (("chain", "draw", "contrast"), ace)})}, 0, level=0.95, ci_prob=0.95
+    ...     {"posterior": xr.Dataset({"ace": (("chain", "draw", "contrast"), ace)})},
+    ...     0,
+    ...     level=0.95,
+    ...     ci_prob=0.95,
     ... )
     >>> found.columns["lfsr"].shape
     (2, 1)
@@ -69,20 +89,41 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: 
     lacking = units_lacking_for_exact(effects, level) if "se" in effects else 0.0
     null, hall = null_value(effects), hall_coefficient(effects)
     found = rope_region(rope, effects, null)
-    parts = [_task_summary(draws, t, found, ci_prob, null) for t in range(draws.sizes["task"])]
-    summary = {name: np.stack([getattr(part, name) for part in parts], axis=1) for name in Summary.__annotations__}
+    parts = [
+        _task_summary(draws, t, found, ci_prob, null)
+        for t in range(draws.sizes["task"])
+    ]
+    summary = {
+        name: np.stack([getattr(part, name) for part in parts], axis=1)
+        for name in Summary.__annotations__
+    }
     if len(bad := np.argwhere(~np.isfinite(summary["mean"]))):
         at = zip(("contrast", "task"), bad[0], strict=True)
-        names = [draws[dim].to_numpy()[i] if dim in draws.coords else i for dim, i in at]
-        raise DecisionError(f"contrast {names[0]!s}, task {names[1]!s}: a draw of ace is not finite; sample it again")
+        names = [
+            draws[dim].to_numpy()[i] if dim in draws.coords else i for dim, i in at
+        ]
+        raise DecisionError(
+            f"contrast {names[0]!s}, task {names[1]!s}: a draw of ace is not finite; "
+            "sample it again"
+        )
     check_draws_converged(groups, draws)
-    exact = ("mean", "sd", "lfsr") if null == 0 else ("mean", "sd")  # an lfsr of the moments is about 0
-    known = {n: moments[n] for n in exact if n in moments and {*moments[n].dims} == {"contrast", "task"}}
-    summary |= {name: values.transpose("contrast", "task").to_numpy() for name, values in known.items()}
+    # an lfsr of the moments is about 0
+    exact = ("mean", "sd", "lfsr") if null == 0 else ("mean", "sd")
+    known = {
+        n: moments[n]
+        for n in exact
+        if n in moments and {*moments[n].dims} == {"contrast", "task"}
+    }
+    summary |= {
+        name: values.transpose("contrast", "task").to_numpy()
+        for name, values in known.items()
+    }
     if (found.lower == null).all() and (found.upper == null).all() and "lfsr" in known:
         summary |= _sides_from_lfsr(summary, moments)
     slab = _slab_interval(groups, ci_prob)
-    summary["lower"], summary["upper"] = _intervals_beyond_atom(summary, effects, draws, ci_prob, slab)
+    summary["lower"], summary["upper"] = _intervals_beyond_atom(
+        summary, effects, draws, ci_prob, slab
+    )
     inside = np.clip(1 - summary["above"] - summary["below"], 0.0, 1.0)
     share = as_rare(rare, effects)
     add = np.zeros(inside.shape) if share is None else unseen(effects, hall)
@@ -90,79 +131,141 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: 
     too_few = too_few_backgrounds(effects, share, level)
     never = np.where(found.direction_only | too_few, NEVER, outside)
     errors = np.stack([1 - summary["below"], never, 1 - summary["above"]])
-    columns = {"lower": summary["lower"], "upper": summary["upper"], "lfsr": summary["lfsr"]}
-    columns |= {"p_rope": inside, "p_above": summary["above"], "p_below": summary["below"]}
+    columns = {
+        "lower": summary["lower"],
+        "upper": summary["upper"],
+        "lfsr": summary["lfsr"],
+    }
+    columns |= {
+        "p_rope": inside,
+        "p_above": summary["above"],
+        "p_below": summary["below"],
+    }
     if moments and effects.attrs.get("law") == "spike_and_slab":
         columns |= _slab_columns(columns, moments, draws, effects, ci_prob, slab)
     if effects.attrs.get("sharing_near") and "lfsr_alone" in moments:
-        columns["lfsr_alone"] = moments["lfsr_alone"].transpose("contrast", "task").to_numpy()
+        columns["lfsr_alone"] = (
+            moments["lfsr_alone"].transpose("contrast", "task").to_numpy()
+        )
     if share is not None:
         columns["missed_share"] = missed_share(effects)
     if "raw" in effects:
         columns["raw"] = effects["raw"].to_numpy()
-    mean = draws.isel(chain=0, draw=0, drop=True).transpose("contrast", "task").copy(data=summary["mean"]).rename("ace")
-    carried = carry_effects(effects, mean).assign_attrs(n_draws=draws.sizes["chain"] * draws.sizes["draw"])
+    mean = (
+        draws.isel(chain=0, draw=0, drop=True)
+        .transpose("contrast", "task")
+        .copy(data=summary["mean"])
+        .rename("ace")
+    )
+    carried = carry_effects(effects, mean).assign_attrs(
+        n_draws=draws.sizes["chain"] * draws.sizes["draw"]
+    )
     if "floor" in effects:
         errors, columns = _widen_to_floor(effects, found, errors, columns)
-        carried = carried.assign(below_floor=(effects["ace"].dims, is_below_floor(effects)))
+        carried = carried.assign(
+            below_floor=(effects["ace"].dims, is_below_floor(effects))
+        )
     would_be = too_few & (outside <= 1 - level)
-    return Evidence(carried, found, errors, columns, summary["sd"], share, would_be, lacking)
+    return Evidence(
+        carried, found, errors, columns, summary["sd"], share, would_be, lacking
+    )
 
 
 def _inside_with_unseen(
-    draws: xr.DataArray, add: Array, found: Region, ci_prob: float, inside: Array, null: float
+    draws: xr.DataArray,
+    add: Array,
+    found: Region,
+    ci_prob: float,
+    inside: Array,
+    null: float,
 ) -> Array:
-    """Return the probability that effects lie inside the region after adding what undrawn backgrounds could add."""
+    """Return the probability that effects lie inside the region after adding what
+    undrawn backgrounds could add.
+    """
     if not add.any() or found.direction_only.all():
         return inside
     room = found.upper - found.lower > 2 * add
-    lower, upper = (np.where(room, end, found.lower) for end in (found.lower + add, found.upper - add))
+    lower, upper = (
+        np.where(room, end, found.lower)
+        for end in (found.lower + add, found.upper - add)
+    )
     narrow = replace(found, lower=lower, upper=np.where(room, upper, found.upper))
-    parts = [_task_summary(draws, t, narrow, ci_prob, null) for t in range(draws.sizes["task"])]
+    parts = [
+        _task_summary(draws, t, narrow, ci_prob, null)
+        for t in range(draws.sizes["task"])
+    ]
     outside = np.stack([part.above + part.below for part in parts], axis=1)
-    return np.where(add > 0, np.where(room, np.clip(1 - outside, 0.0, 1.0), 0.0), inside)
+    return np.where(
+        add > 0, np.where(room, np.clip(1 - outside, 0.0, 1.0), 0.0), inside
+    )
 
 
 def _widen_to_floor(
     effects: xr.Dataset, found: Region, errors: Array, columns: dict[str, Array]
 ) -> tuple[Array, dict[str, Array]]:
-    """Return errors and columns where effects are zero within rounding: no direction, intervals as wide as the floor.
+    """Return errors and columns where effects are zero within rounding: no direction,
+    intervals as wide as the floor.
 
     "Negligible" remains possible where the floor lies inside the region.
     """
     below, floor = is_below_floor(effects), floor_of_estimates(effects)
     no_room = below & ((found.lower > -floor) | (found.upper < floor))
-    errors = np.where(below & (np.arange(3) != 1).reshape(3, *[1] * below.ndim), 1.0, errors)
+    errors = np.where(
+        below & (np.arange(3) != 1).reshape(3, *[1] * below.ndim), 1.0, errors
+    )
     errors[1] = np.where(no_room, np.maximum(errors[1], 1.0), errors[1])
     lower, upper = at_least_floor(effects, columns["lower"], columns["upper"])
-    ends = {"lower": np.where(below, lower, columns["lower"]), "upper": np.where(below, upper, columns["upper"])}
+    ends = {
+        "lower": np.where(below, lower, columns["lower"]),
+        "upper": np.where(below, upper, columns["upper"]),
+    }
     return errors, columns | ends | {"lfsr": np.where(below, 1.0, columns["lfsr"])}
 
 
-def _sides_from_lfsr(summary: dict[str, Array], moments: xr.Dataset) -> dict[str, Array]:
-    """Return P(> 0) and P(< 0) from the exact lfsr and P(0); draws determine which of the two is larger."""
-    zero = moments["lfdr"].transpose("contrast", "task").to_numpy() if "lfdr" in moments else 0.0
+def _sides_from_lfsr(
+    summary: dict[str, Array], moments: xr.Dataset
+) -> dict[str, Array]:
+    """Return P(> 0) and P(< 0) from the exact lfsr and P(0); draws determine which of
+    the two is larger.
+    """
+    zero = (
+        moments["lfdr"].transpose("contrast", "task").to_numpy()
+        if "lfdr" in moments
+        else 0.0
+    )
     larger, smaller = 1 - summary["lfsr"], np.maximum(summary["lfsr"] - zero, 0.0)
     up = summary["above"] >= summary["below"]
-    return {"above": np.where(up, larger, smaller), "below": np.where(up, smaller, larger)}
+    return {
+        "above": np.where(up, larger, smaller),
+        "below": np.where(up, smaller, larger),
+    }
 
 
 Interval: TypeAlias = tuple[Array, Array]
 
 
 def _slab_interval(groups: Mapping[str, xr.Dataset], ci_prob: float) -> Interval | None:
-    """Return the interval of each effect given that it is not 0, (contrast, task); None without ``ace_slab``."""
+    """Return the interval of each effect given that it is not 0, (contrast, task); None
+    without ``ace_slab``.
+    """
     if "ace_slab" not in groups["posterior"]:
         return None
     slab = _as_draws(groups["posterior"]["ace_slab"], 0.5)
-    ends = np.quantile(slab.to_numpy(), [(1 - ci_prob) / 2, (1 + ci_prob) / 2], axis=(0, 1))
+    ends = np.quantile(
+        slab.to_numpy(), [(1 - ci_prob) / 2, (1 + ci_prob) / 2], axis=(0, 1)
+    )
     return ends[0], ends[1]
 
 
 def _intervals_beyond_atom(
-    summary: dict[str, Array], effects: xr.Dataset, draws: xr.DataArray, ci_prob: float, slab: Interval | None
+    summary: dict[str, Array],
+    effects: xr.Dataset,
+    draws: xr.DataArray,
+    ci_prob: float,
+    slab: Interval | None,
 ) -> Interval:
-    """Return the limits; where an atom makes an interval a point, extend it by the interval of draws off the atom.
+    """Return the limits; where an atom makes an interval a point, extend it by the
+    interval of draws off the atom.
 
     With too few draws off the atom it is extended by the unshrunken interval.
     """
@@ -170,14 +273,24 @@ def _intervals_beyond_atom(
     for k, t in np.argwhere(lower == upper):
         ends = _interval_off_atom(lower[k, t], (k, t), draws, effects, ci_prob, slab)
         if ends is not None:
-            lower[k, t], upper[k, t] = min(lower[k, t], ends[0]), max(upper[k, t], ends[1])
+            lower[k, t], upper[k, t] = (
+                min(lower[k, t], ends[0]),
+                max(upper[k, t], ends[1]),
+            )
     return lower, upper
 
 
 def _interval_off_atom(
-    atom: float, at: tuple[int, int], draws: xr.DataArray, effects: xr.Dataset, ci_prob: float, slab: Interval | None
+    atom: float,
+    at: tuple[int, int],
+    draws: xr.DataArray,
+    effects: xr.Dataset,
+    ci_prob: float,
+    slab: Interval | None,
 ) -> tuple[float, float] | None:
-    """Return the interval of the slab, else of the draws off an atom, else (few draws) the unshrunken interval."""
+    """Return the interval of the slab, else of the draws off an atom, else (few draws)
+    the unshrunken interval.
+    """
     if slab is not None:
         return float(slab[0][at]), float(slab[1][at])
     each = draws[:, :, at[0], at[1]].to_numpy().ravel()
@@ -187,7 +300,10 @@ def _interval_off_atom(
         return float(low), float(high)
     if "se" not in effects or "raw" not in effects:
         return None
-    raw, se = float(effects["raw"][at]), effects["se"].broadcast_like(effects["raw"]).transpose("contrast", "task")
+    raw, se = (
+        float(effects["raw"][at]),
+        effects["se"].broadcast_like(effects["raw"]).transpose("contrast", "task"),
+    )
     half = special.ndtri(0.5 + ci_prob / 2) * float(se[at])
     return raw - half, raw + half
 
@@ -210,43 +326,83 @@ def _slab_columns(
         ends = _interval_off_atom(0.0, (k, t), draws, effects, ci_prob, slab)
         if ends is not None:
             lower[k, t], upper[k, t] = ends
-    return {"p_zero": zero, "lower_slab": lower, "upper_slab": upper} if zero.any() else {}
+    return (
+        {"p_zero": zero, "lower_slab": lower, "upper_slab": upper} if zero.any() else {}
+    )
 
 
 def _as_draws(ace: xr.DataArray, level: float) -> xr.DataArray:
     """Return ace as (chain, draw, contrast, task)."""
     dims = {*map(str, ace.dims)}
-    if not {"chain", "draw", "contrast"} <= dims <= {"chain", "draw", "contrast", "task"}:
+    if (
+        not {"chain", "draw", "contrast"}
+        <= dims
+        <= {"chain", "draw", "contrast", "task"}
+    ):
         raise DecisionError(
-            f"the posterior's ace has dims {ace.dims}, and verdicts need (chain, draw, contrast[, task]); rename "
-            "the dim of your effects to 'contrast', and pick one of every other"
+            f"the posterior's ace has dims {ace.dims}, and verdicts need (chain, draw, "
+            "contrast[, task]); rename the dim of your effects to 'contrast', and pick "
+            "one of every other"
         )
     if "task" not in dims:
-        ace = ace.expand_dims("task") if "task" in ace.coords else ace.expand_dims(task=[_NO_TASK])
+        ace = (
+            ace.expand_dims("task")
+            if "task" in ace.coords
+            else ace.expand_dims(task=[_NO_TASK])
+        )
     if ace.size == 0:
-        raise DecisionError("the posterior has no draws or no effects; the selection before cg.decide left none")
+        raise DecisionError(
+            "the posterior has no draws or no effects; the selection before cg.decide "
+            "left none"
+        )
     n = ace.sizes["chain"] * ace.sizes["draw"]
     if n * (1 - level) < 1:
-        enough = f"give level={np.floor(1000 * (1 - 10 / n)) / 1000:g} or less, or " if n > _FEW_DRAWS else "give "
-        needed = max(4_000, 4 * int(np.ceil(2.5 / (1 - level) - 1e-6)))  # ten of them in error
+        enough = (
+            f"give level={np.floor(1000 * (1 - 10 / n)) / 1000:g} or less, or "
+            if n > _FEW_DRAWS
+            else "give "
+        )
+        # ten of them in error
+        needed = max(4_000, 4 * int(np.ceil(2.5 / (1 - level) - 1e-6)))
         raise DecisionError(
-            f"{n:,} draws cannot resolve an error of {1 - level:.2g}; {enough}more draws: "
-            f"cg.infer(..., n_draws={needed})"
+            f"{n:,} draws cannot resolve an error of {1 - level:.2g}; {enough}more "
+            f"draws: cg.infer(..., n_draws={needed})"
         )
     return ace.transpose("chain", "draw", "contrast", "task")
 
 
-def _posterior_context(groups: Mapping[str, xr.Dataset], draws: xr.DataArray) -> tuple[xr.Dataset, xr.Dataset]:
-    """Return the data that a posterior from `infer` keeps with its draws, as a Dataset of effects, and its moments."""
-    observed, constant, moments = (_align_group(groups, name, draws) for name in _BESIDE)
+def _posterior_context(
+    groups: Mapping[str, xr.Dataset], draws: xr.DataArray
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return the data that a posterior from `infer` keeps with its draws, as a Dataset
+    of effects, and its moments.
+    """
+    observed, constant, moments = (
+        _align_group(groups, name, draws) for name in _BESIDE
+    )
     names = {n: draws[n] for n in ("contrast", "task") if n in draws.coords}
-    effects = xr.Dataset(coords={n: c for n, c in draws.coords.items() if set(c.dims) <= {"contrast", "task"}} | names)
-    context = {n: v for n, v in constant.variables.items() if set(v.dims) <= {"contrast", "contrast_", "task", "arm"}}
-    effects = effects.assign({n: v for n, v in context.items() if n not in effects.variables})
+    effects = xr.Dataset(
+        coords={
+            n: c for n, c in draws.coords.items() if set(c.dims) <= {"contrast", "task"}
+        }
+        | names
+    )
+    context = {
+        n: v
+        for n, v in constant.variables.items()
+        if set(v.dims) <= {"contrast", "contrast_", "task", "arm"}
+    }
+    effects = effects.assign(
+        {n: v for n, v in context.items() if n not in effects.variables}
+    )
     if "effect" in observed and set(observed["effect"].dims) == {"contrast", "task"}:
         effects["raw"] = observed["effect"].transpose("contrast", "task").variable
     # a rope in placebo words or sd refers to the measured effects, or else to the draws
-    ace = effects["raw"] if "raw" in effects else draws.isel(chain=0, draw=0, drop=True).rename("ace")
+    ace = (
+        effects["raw"]
+        if "raw" in effects
+        else draws.isel(chain=0, draw=0, drop=True).rename("ace")
+    )
     effects["ace"] = ace.transpose("contrast", "task").variable
     attrs = {**constant.attrs, **groups["posterior"].attrs}
     return effects.assign_attrs(
@@ -254,11 +410,17 @@ def _posterior_context(groups: Mapping[str, xr.Dataset], draws: xr.DataArray) ->
     ), moments
 
 
-def _align_group(groups: Mapping[str, xr.Dataset], name: str, draws: xr.DataArray) -> xr.Dataset:
-    """Return a group aligned with the draws: by labels, or by position where it has none."""
+def _align_group(
+    groups: Mapping[str, xr.Dataset], name: str, draws: xr.DataArray
+) -> xr.Dataset:
+    """Return a group aligned with the draws: by labels, or by position where it has
+    none.
+    """
     out = groups.get(name, xr.Dataset())
     if "task" in out.coords and "task" not in out.dims:  # one task was selected
-        out = out.expand_dims("task", axis=-1).assign({n: out[n].variable for n in _OF_NO_TASK if n in out})
+        out = out.expand_dims("task", axis=-1).assign(
+            {n: out[n].variable for n in _OF_NO_TASK if n in out}
+        )
     for dim in ("contrast", "task"):
         if dim not in out.dims:
             continue
@@ -267,13 +429,16 @@ def _align_group(groups: Mapping[str, xr.Dataset], name: str, draws: xr.DataArra
             out = _select_labels(out, name, dim, labels)
         if out.sizes[dim] != len(labels):
             raise DecisionError(
-                f"the posterior's ace has {len(labels)} on {quoted(dim)} and the group {quoted(name)} "
-                f"{out.sizes[dim]}, without names to match them; select the same in both, or leave the group out"
+                f"the posterior's ace has {len(labels)} on {quoted(dim)} and the group "
+                f"{quoted(name)} {out.sizes[dim]}, without names to match them; select "
+                "the same in both, or leave the group out"
             )
     return out
 
 
-def _select_labels(group: xr.Dataset, name: str, dim: str, labels: pd.Index[Any]) -> xr.Dataset:
+def _select_labels(
+    group: xr.Dataset, name: str, dim: str, labels: pd.Index[Any]
+) -> xr.Dataset:
     own = group.get_index(dim)
     if own.equals(labels):
         return group
@@ -285,16 +450,24 @@ def _select_labels(group: xr.Dataset, name: str, dim: str, labels: pd.Index[Any]
             else f"names several effects alike on {quoted(dim)}, in another order"
         )
         raise DecisionError(
-            f"the group {quoted(name)} {why}, so that it does not match the effects in the posterior; leave the group "
-            "out, or use the same names in both"
+            f"the group {quoted(name)} {why}, so that it does not match the effects in "
+            "the posterior; leave the group out, or use the same names in both"
         )
     group = group.sel({dim: labels})
-    return group.sel(contrast_=labels) if dim == "contrast" and "contrast_" in group.coords else group
+    return (
+        group.sel(contrast_=labels)
+        if dim == "contrast" and "contrast_" in group.coords
+        else group
+    )
 
 
-def _task_summary(draws: xr.DataArray, task: int, found: Region, ci_prob: float, null: float) -> Summary:
+def _task_summary(
+    draws: xr.DataArray, task: int, found: Region, ci_prob: float, null: float
+) -> Summary:
     flat = draws.isel(task=task).to_numpy().reshape(-1, draws.sizes["contrast"])
-    return summarize(flat, found.lower[:, task], found.upper[:, task], ci_prob=ci_prob, null=null)
+    return summarize(
+        flat, found.lower[:, task], found.upper[:, task], ci_prob=ci_prob, null=null
+    )
 
 
 _BLOCK = 2**22
@@ -312,8 +485,8 @@ class Summary:
     above, below
         Share of draws above and below the region; the rest is inside, ends included.
     lfsr
-        ``P(0) + min(P(< 0), P(> 0))`` about no effect: the local false sign rate; draws that are exactly no effect
-        count as P(0).
+        ``P(0) + min(P(< 0), P(> 0))`` about no effect: the local false sign rate; draws
+        that are exactly no effect count as P(0).
     """
 
     mean: Array
@@ -326,7 +499,12 @@ class Summary:
 
 
 def summarize(
-    draws: npt.NDArray[np.floating], rope_lower: Array, rope_upper: Array, *, ci_prob: float, null: float = 0.0
+    draws: npt.NDArray[np.floating],
+    rope_lower: Array,
+    rope_upper: Array,
+    *,
+    ci_prob: float,
+    null: float = 0.0,
 ) -> Summary:
     """Summarize draws of many effects, block by block, without copying them all.
 
@@ -335,7 +513,8 @@ def summarize(
     draws
         S draws of K effects, shape ``(S, K)``.
     rope_lower, rope_upper
-        Ends of each effect's region of practical equivalence, on the scale of the draws, shape ``(K,)``.
+        Ends of each effect's region of practical equivalence, on the scale of the
+        draws, shape ``(K,)``.
     ci_prob
         Probability of the equal-tailed interval.
     null
@@ -355,11 +534,20 @@ def summarize(
     n_draws, n = draws.shape
     wide = max(1, _BLOCK // max(n_draws, 1))
     blocks = [slice(start, start + wide) for start in range(0, n, wide)]
-    parts = [_summarize_block(draws[:, b], rope_lower[b], rope_upper[b], ci_prob, null) for b in blocks]
+    parts = [
+        _summarize_block(draws[:, b], rope_lower[b], rope_upper[b], ci_prob, null)
+        for b in blocks
+    ]
     return Summary(*np.concatenate(parts, axis=1))
 
 
-def _summarize_block(draws: npt.NDArray[np.floating], low: Array, high: Array, ci_prob: float, null: float) -> Array:
+def _summarize_block(
+    draws: npt.NDArray[np.floating],
+    low: Array,
+    high: Array,
+    ci_prob: float,
+    null: float,
+) -> Array:
     x = np.array(draws.T, order="C")  # a copy: the quantiles sort it in place
     above, below = (x > high[:, None]).mean(axis=1), (x < low[:, None]).mean(axis=1)
     lfsr = 1 - np.maximum((x > null).mean(axis=1), (x < null).mean(axis=1))
@@ -369,12 +557,16 @@ def _summarize_block(draws: npt.NDArray[np.floating], low: Array, high: Array, c
     return np.stack([mean, sd, lower, upper, above, below, lfsr])
 
 
-def check_draws_converged(groups: Mapping[str, xr.Dataset], draws: xr.DataArray) -> None:
-    """Raise for draws with divergent transitions or chains that disagree, unless their attrs state convergence.
+def check_draws_converged(
+    groups: Mapping[str, xr.Dataset], draws: xr.DataArray
+) -> None:
+    """Raise for draws with divergent transitions or chains that disagree, unless their
+    attrs state convergence.
 
-    Draws from `causalgia.infer` have the attrs ``engine`` or ``converged`` and were checked there. Chains disagree
-    where the split R-hat is above 1.01 and above what independent draws give by chance (an F test at 1e-4, over all
-    effects); a single chain cannot disagree.
+    Draws from `causalgia.infer` have the attrs ``engine`` or ``converged`` and were
+    checked there. Chains disagree where the split R-hat is above 1.01 and above what
+    independent draws give by chance (an F test at 1e-4, over all effects); a single
+    chain cannot disagree.
 
     Parameters
     ----------
@@ -390,11 +582,14 @@ def check_draws_converged(groups: Mapping[str, xr.Dataset], draws: xr.DataArray)
 
     References
     ----------
-    Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021), doi:10.1214/20-BA1221: the limit.
+    Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021), doi:10.1214/20-BA1221: the
+    limit.
 
     Examples
     --------
-    >>> ace = np.random.default_rng(0).normal(size=(4, 500, 1, 1)) + np.arange(4).reshape(4, 1, 1, 1)
+    >>> ace = np.random.default_rng(0).normal(size=(4, 500, 1, 1)) + np.arange(
+    ...     4
+    ... ).reshape(4, 1, 1, 1)
     >>> ace = xr.DataArray(ace, dims=("chain", "draw", "contrast", "task"))
     >>> check_draws_converged({"posterior": xr.Dataset({"ace": ace})}, ace)
     Traceback (most recent call last):
@@ -405,32 +600,45 @@ def check_draws_converged(groups: Mapping[str, xr.Dataset], draws: xr.DataArray)
     if "converged" in attrs or "engine" in attrs:
         return
     sampling = groups.get("sample_stats", xr.Dataset())
-    divergent = int(np.asarray(sampling["diverging"]).sum()) if "diverging" in sampling else 0
+    divergent = (
+        int(np.asarray(sampling["diverging"]).sum()) if "diverging" in sampling else 0
+    )
     if divergent:
         plural = "s" if divergent > 1 else ""
-        raise ConvergenceError(f"the draws have not converged: {divergent:,} divergent transition{plural}; {_CURE}")
+        raise ConvergenceError(
+            f"the draws have not converged: {divergent:,} divergent "
+            f"transition{plural}; {_CURE}"
+        )
     chains, n, *shape = draws.shape
     if chains < 2 or n < 4:
         return
     rhat = split_rhat(draws.to_numpy().reshape(chains, n, -1))
-    bad = np.flatnonzero(rhat > max(MAX_RHAT, _rhat_by_chance(2 * chains, n // 2, len(rhat))))
+    bad = np.flatnonzero(
+        rhat > max(MAX_RHAT, _rhat_by_chance(2 * chains, n // 2, len(rhat)))
+    )
     if len(bad):
         worst = bad[np.argsort(-rhat[bad], kind="stable")][:3]
-        shown = "; ".join(f"R-hat of {_effect_label(draws, shape, i)} is {rhat[i]:.3g}" for i in worst)
+        shown = "; ".join(
+            f"R-hat of {_effect_label(draws, shape, i)} is {rhat[i]:.3g}" for i in worst
+        )
         more = f"; and {len(bad) - len(worst):,} more" if len(bad) > len(worst) else ""
-        raise ConvergenceError(f"the draws have not converged: {shown}{more} (above {MAX_RHAT}); {_CURE}")
+        raise ConvergenceError(
+            f"the draws have not converged: {shown}{more} (above {MAX_RHAT}); {_CURE}"
+        )
 
 
 def split_rhat(draws: Array) -> Array:
     """Return the split R-hat of each effect: 1 where halves of chains agree.
 
-    ``R^2 = 1 - 1/n + var(means of the halves) / mean(variances in the halves)``. An effect that is constant over
-    all draws has 1, one that is constant within halves only has infinity.
+    ``R^2 = 1 - 1/n + var(means of the halves) / mean(variances in the halves)``. An
+    effect that is constant over all draws has 1, one that is constant within halves
+    only has infinity.
 
     Parameters
     ----------
     draws
-        Of K effects, shape ``(chains, draws, K)``; an odd last draw is left out. A half has n draws.
+        Of K effects, shape ``(chains, draws, K)``; an odd last draw is left out. A half
+        has n draws.
 
     References
     ----------
@@ -448,16 +656,27 @@ def split_rhat(draws: Array) -> Array:
     within = np.mean([half.var(axis=0, ddof=1) for half in halves], axis=0)
     size = np.abs(draws).max(axis=(0, 1))
     moves, apart = within > (_ROUNDING * size) ** 2, between > (_ROUNDING * size) ** 2
-    return np.where(moves, np.sqrt(1 - 1 / n + between / np.where(moves, within, 1.0)), np.where(apart, np.inf, 1.0))
+    return np.where(
+        moves,
+        np.sqrt(1 - 1 / n + between / np.where(moves, within, 1.0)),
+        np.where(apart, np.inf, 1.0),
+    )
 
 
 def _rhat_by_chance(m: int, n: int, effects: int) -> float:
-    """Return the R-hat that the worst effect has by chance, for independent draws in m halves of n."""
+    """Return the R-hat that the worst effect has by chance, for independent draws in m
+    halves of n.
+    """
     f = float(special.fdtri(m - 1, m * (n - 1), 1 - _BY_CHANCE / effects))
     return float(np.sqrt(1 + (f - 1) / n))
 
 
 def _effect_label(draws: xr.DataArray, shape: list[int], i: int) -> str:
     at = np.unravel_index(i, shape)
-    labels = (draws[d].to_numpy()[j] if d in draws.coords else j for d, j in zip(("contrast", "task"), at, strict=True))
-    return ", ".join(f"{d} {label!s}" for d, label in zip(("contrast", "task"), labels, strict=True))
+    labels = (
+        draws[d].to_numpy()[j] if d in draws.coords else j
+        for d, j in zip(("contrast", "task"), at, strict=True)
+    )
+    return ", ".join(
+        f"{d} {label!s}" for d, label in zip(("contrast", "task"), labels, strict=True)
+    )

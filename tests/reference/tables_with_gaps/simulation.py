@@ -1,7 +1,9 @@
-"""How often a test at .05 of a true null rejects in tables with gaps; an implementation of its own, over many tables.
+"""How often a test at .05 of a true null rejects in tables with gaps; an implementation
+of its own, over many tables.
 
-Run: ``python simulation.py``. One random intercept and one residual have restricted likelihoods of one ratio, which the
-eigenvalues of the projected groups give for thousands of responses at once. The figures are in the docstring of
+Run: ``python simulation.py``. One random intercept and one residual have restricted
+likelihoods of one ratio, which the eigenvalues of the projected groups give for
+thousands of responses at once. The figures are in the docstring of
 `causalgia.estimation.contrasts_of_arms`.
 """
 
@@ -11,7 +13,9 @@ from scipy.linalg import null_space
 
 
 def rejected(n, n_arms, sd_unit, share, n_patterns=60, n_responses=150, seed=1):
-    """Return the share of false alarms, the share of tables with a unit variance of 0, and the number of tests."""
+    """Return the share of false alarms, the share of tables with a unit variance of 0,
+    and the number of tests.
+    """
     rng = np.random.default_rng(seed)
     n_rejected = n_tests = n_zero = 0
     unit, arm = (x.ravel() for x in np.indices((n, n_arms)))
@@ -79,7 +83,9 @@ def rejected(n, n_arms, sd_unit, share, n_patterns=60, n_responses=150, seed=1):
 
 
 def maximum(squares, eigen):
-    """Return the ratio of the variances at the maximum of each restricted likelihood."""
+    """Return the ratio of the variances at the maximum of each restricted
+    likelihood.
+    """
 
     def criterion(r):
         w = 1 + r[:, None] * eigen
