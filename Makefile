@@ -6,10 +6,13 @@ BIN = $(VENV)/bin
 PROCESSES ?= auto
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 BARE = .venv-bare
-# what may differ on another Python, with PyMC 6 and ArviZ 1, or where torch is absent: every example of the docs and of the
-# functions, what others compute or compile for us, what is read, written, drawn, sent and printed;
+# the examples of functions, of pages, and of the tests' own tools: a leg of their own, which collects no tests. A few of them:
+# make doctest EXAMPLES=causalgia/plot
+EXAMPLES = causalgia README.md docs tests/quick.py
+DOCTEST = --doctest-modules --doctest-glob='*.md'
+# tests that may differ on another Python, with PyMC 6 and ArviZ 1, or where torch is absent (as every example may): what others compute or compile for us, what is read, written, drawn, sent and printed;
 # of the exact posteriors the normal one alone, against R: the others are the same kernels and arithmetic of our own
-ELSEWHERE = causalgia docs $(patsubst %,tests/test_%.py,across_tasks analysis archive check cli cli_help cli_mpra client compiled convergence \
+ELSEWHERE = $(patsubst %,tests/test_%.py,across_tasks analysis archive check cli cli_help cli_mpra client compiled convergence \
 	design draws_on_threads effects estimate exact_normal frame given infer inputs lazy loo netcdf nuts package plot \
 	plot_catalogue predict predict_factory predict_loading records reference_stats reporting run samplers shuffles spec \
 	staircase store stored tables vector_math verdicts workers zoo)
@@ -20,7 +23,7 @@ ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 # where this is set, each process that a test starts compiles every module that it imports again, and so does each worker of pytest
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo quick test suite compiled compiled-bare coverage test-bare test-lowest constraints-lowest explore fuzz mutants lint docs bench clean
+.PHONY: setup demo quick test suite doctest validate compiled compiled-bare coverage test-bare test-lowest constraints-lowest explore fuzz mutants lint docs bench clean
 
 setup: $(VENV)/.installed
 
@@ -40,7 +43,10 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: demo lint suite
+test: demo lint doctest suite
+
+doctest: setup
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal $(DOCTEST) $(EXAMPLES)
 
 suite: setup
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
@@ -52,10 +58,11 @@ KERNELS = import causalgia as cg; cg.infer(cg.from_effects([0.0] * 40, se=[1.0] 
 
 compiled: setup
 	$(ONE_THREAD) $(BIN)/python -c "$(KERNELS); cg.attribution.match({'AP-1': 'TGACTCA'})" & \
-	$(ONE_THREAD) $(BIN)/python -m pytest --collect-only -qq && wait $$!
+	$(BIN)/python -m compileall -q causalgia && $(ONE_THREAD) $(BIN)/python -m pytest --collect-only -qq && wait $$!
 
 compiled-bare: $(BARE)/.installed
 	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(BARE)/numba $(BARE)/bin/python -c "$(KERNELS)"
+	$(BARE)/bin/python -m compileall -q causalgia
 	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(BARE)/numba $(BARE)/bin/python -m pytest --collect-only -qq -m 'not torch and not long and not once' $(ELSEWHERE)
 
 # While one works: what changed since a commit (SINCE=main), and a few tests of every room; types are checked beside the tests,
@@ -63,16 +70,17 @@ compiled-bare: $(BARE)/.installed
 quick: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet .
 	@types=$$(mktemp); $(BIN)/mypy >"$$types" 2>&1 & typed=$$!; \
-	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(PROCESSES) --dist worksteal -m 'not long' $$($(BIN)/python tests/quick.py $(SINCE)); \
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(PROCESSES) --dist worksteal $(DOCTEST) -m 'not long' $$($(BIN)/python tests/quick.py $(SINCE)); \
 	tested=$$?; wait $$typed; typed=$$?; cat "$$types"; rm "$$types"; exit $$((tested + typed))
 
 # The same tests, and which lines they reach; nothing hangs on the figure.
 coverage: setup
-	$(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal --cov --cov-report=term
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal --cov --cov-report=term $(DOCTEST) tests $(EXAMPLES)
 
 # The inference side (and what else needs no network) where torch was never installed, on another Python: not all of it again.
 test-bare: $(BARE)/.installed
 	$(BARE)/bin/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is not None and "torch is installed here")'
+	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(BARE)/numba $(BARE)/bin/python -m pytest -n $(PROCESSES) --dist worksteal $(DOCTEST) causalgia docs
 	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(BARE)/numba $(BARE)/bin/python -m pytest -n $(PROCESSES) --dist worksteal -m 'not torch and not long and not once' $(ELSEWHERE)
 
 $(BARE)/.installed: pyproject.toml constraints.txt
@@ -114,6 +122,13 @@ mutants: setup
 docs: setup
 	rm -rf docs/api docs/generated docs/notebooks
 	$(ONE_THREAD) $(BIN)/sphinx-build --fail-on-warning --keep-going -b html docs docs/_build/html
+
+# Every figure of the pages anew, hours on two cores: each row of docs/validation.md, and performance, scale, catalogue and
+# interpretation. CHECK=1 writes nothing, and lists what differs from the kept figures. ONLY="validation scale": these pages.
+# The networks of simulated grammars are in no checkout: GRAMMARS=their folder.
+validate: setup
+	$(BIN)/python benchmarks/pages.py $(if $(CHECK),--check) $(if $(ONLY),--only $(ONLY)) $(if $(GRAMMARS),--grammars $(GRAMMARS)) \
+		--workers $$(nproc)
 
 bench: setup
 	$(BIN)/python benchmarks/run.py

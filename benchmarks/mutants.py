@@ -637,6 +637,7 @@ class Campaign:
             "-q",
             "-p",
             "no:cacheprovider",
+            "--doctest-modules",
             f"@{folder / 'tests'}",
         ]
         environment = os.environ | {
@@ -800,6 +801,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mutants_") as folder:
         campaign = Campaign(made, given, Path(folder))
         options = ["-q", "-s", "-p", "no:cacheprovider", "-m", "not long"]
+        options += ["--doctest-modules"] if doctests else []
         raise SystemExit(
             pytest.main([*options, *given.tests, *doctests], plugins=[campaign])
         )

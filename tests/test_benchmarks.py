@@ -14,6 +14,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
+import pages
 import performance_page as maker
 from performed import writing
 from performed.parts import AT_LEAST, AT_MOST, PARTS, Target
@@ -95,6 +96,37 @@ def test_a_miss_is_said(monkeypatch):
     assert "**missed**" not in writing.page({name: {"found": good, **where}})
     assert Target("", "", "", AT_LEAST, 2.0).holds(2.0)
     assert not target.holds(bad[target.key])
+
+
+def test_figures_that_moved_are_listed():
+    """A rate by its standard error, an effect by a thousandth, a target that is no
+    longer reached; times and machines are not compared.
+    """
+    rows = {"coverage": {"value": 0.95, "mcse": 0.002}, "old": {"value": 1, "mcse": 0}}
+    moved = {"coverage": {"value": 0.953, "mcse": 0.002}, "new": rows["old"]}
+    assert pages.differences("validation", rows, rows) == []
+    assert pages.differences("validation", rows, moved) == [
+        "coverage: 0.95 kept, 0.953 found, se 0.002",
+        "old: only kept",
+        "new: only found",
+    ]
+    kept = {"gates": {"found": [1.0, "AND"], "seconds": 3.0}}
+    alike = {"gates": {"found": [1.0004, "AND"], "seconds": 9.0}}
+    other = {"gates": {"found": [1.01, "OR"], "seconds": 3.0}}
+    assert pages.differences("interpretation", kept, alike) == []
+    assert pages.differences("interpretation", kept, other) == [
+        "/gates/found/0: 1.0 kept, 1.01 found",
+        "/gates/found/1: AND kept, OR found",
+    ]
+    name = next(name for name in KEPT if not any(m.startswith(name) for m in REASONS))
+    target = PARTS[name][0]
+    bad = target.bound * (2 if target.sense == AT_MOST else 0.5)
+    found = KEPT[name]["found"] | {target.key: bad}
+    slower = KEPT | {name: KEPT[name] | {"found": found}}
+    assert pages.differences("performance", KEPT, KEPT) == []
+    assert pages.differences("performance", KEPT, slower) == [
+        f"{name}: {target.key} misses its target"
+    ]
 
 
 def test_figures_have_names_of_their_own():

@@ -422,9 +422,9 @@ def throughput(found: Throughput) -> Finding:
     state = "note" if better else "ok"
     return Finding(
         "throughput",
-        state,
+        state,  # type: ignore[arg-type]
         f"{text}{where}; by threads ({found.threads} in use) {by}{advice}",
-    )  # type: ignore[arg-type]
+    )
 
 
 def memory(found: Throughput, held: int, *, fits: bool) -> Finding:

@@ -154,8 +154,8 @@ class Intervention(Choice):
         main, options, names = (
             plain.pop(cls.kind),
             plain,
-            {field.name for field in fields(cls)},
-        )  # type: ignore[arg-type]
+            {field.name for field in fields(cls)},  # type: ignore[arg-type]
+        )
         if "at" in names and options.get("at") is None:
             raise DesignError(f"{cls.kind} needs at = a 0-based position")
         if "fill" in names:

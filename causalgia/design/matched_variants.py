@@ -165,8 +165,8 @@ class MatchedVariants(Choice):
             "variants": "elsewhere in the variants' own windows",
         }
         where = (
-            place[self.of] if isinstance(self.of, str) else f"in {self.of.describe()}"
-        )  # type: ignore[union-attr]
+            place[self.of] if isinstance(self.of, str) else f"in {self.of.describe()}"  # type: ignore[union-attr]
+        )
         return (
             f"variants with the same {alike} {where}" if words else f"variants {where}"
         )

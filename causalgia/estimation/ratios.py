@@ -432,10 +432,10 @@ class WorkingScale:
         """Return limits at half widths (on the working scales) from the effects, the
         point itself where one is 0.
         """
-        return tuple(
+        return tuple(  # type: ignore[return-value]
             np.where(half == 0, self.ace, self.back(self.center + side * half))
             for side in (-1, 1)
-        )  # type: ignore[return-value]
+        )
 
     def against(self, value: Array | float) -> tuple[Array, Array]:
         """Return the distance from a value to the effects and its standard error, for a

@@ -453,9 +453,9 @@ def _log_density_kernel(y, values, basis, pattern, first, rank, ridge, scale2, o
 
 
 @njit(nogil=True)
-def _moment_kernel(
+def _moment_kernel(  # type: ignore[no-untyped-def]
     y, values, vectors, basis, loadings, first, rank, ridge, scale2, share, out
-):  # type: ignore[no-untyped-def]
+):
     n, size = y.shape
     most = 1
     for c in range(len(rank)):
@@ -533,9 +533,9 @@ def _moment_kernel(
 
 
 @njit(nogil=True, forceinline=True)
-def _ridge_kernel(
+def _ridge_kernel(  # type: ignore[no-untyped-def]
     y, value, basis, first, rank, scale2, ridge, score, center, own, gain
-):  # type: ignore[no-untyped-def]
+):
     """Fill mean and variance of the effects in the eigenvectors, given the scores, and
     how they follow the scores.
     """

@@ -495,9 +495,9 @@ def _linear_moments_kernel(columns, n_center, value, root, a, b, line):  # type:
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
-def _add_stratum_kernel(
+def _add_stratum_kernel(  # type: ignore[no-untyped-def]
     effect, noise, marginal, x, line, weight, v, other, p, place, width, sums
-):  # type: ignore[no-untyped-def]
+):
     """Add one scale, of variance v and share p; with more arrays the loop would not
     compile to vector code.
     """

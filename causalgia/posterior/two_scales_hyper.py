@@ -481,9 +481,9 @@ def _scale_box(
 
 
 @njit(nogil=True)
-def _draw_cells_kernel(
+def _draw_cells_kernel(  # type: ignore[no-untyped-def]
     ends, center, size, slope, share_slope, nodes, u, places, cell, at, points, x
-):  # type: ignore[no-untyped-def]
+):
     """Draw a cell and a point of the share in it, and positions about both, from
     uniform numbers.
     """
@@ -550,9 +550,9 @@ def _inverse_sd_kernel(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
-def _add_row_terms(
+def _add_row_terms(  # type: ignore[no-untyped-def]
     effect, count, rest, narrow, wide, p, curved, density, scores, weights, sums
-):  # type: ignore[no-untyped-def]
+):
     """Fill derivatives of each row in its linear part, and add the sums over rows; the
     loop compiles to vector code.
     """
@@ -603,9 +603,9 @@ def _log_of_product(density):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
-def _row_sums(
+def _row_sums(  # type: ignore[no-untyped-def]
     effect, count, columns, precision, roots, p, value, curved, gradient, matrix, out
-):  # type: ignore[no-untyped-def]
+):
     """Compute log density and derivatives at one share and value of the coefficients;
     `curved`: _CURVATURE or _EM.
 
@@ -660,7 +660,7 @@ def _row_sums(
 
 
 @njit(nogil=True, inline="always")
-def _newton_ascent(
+def _newton_ascent(  # type: ignore[no-untyped-def]
     effect,
     count,
     columns,
@@ -674,7 +674,7 @@ def _newton_ascent(
     step,
     matrix,
     row,
-):  # type: ignore[no-untyped-def]
+):
     """Maximize the density over the coefficients and, where `free` is 1.0, the logit v
     of the share.
 

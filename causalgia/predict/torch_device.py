@@ -598,9 +598,9 @@ class _LiveStorages(OperationWatch):
             if isinstance(tensor, torch.Tensor):
                 storage = tensor.untyped_storage()
                 self._alive[storage._cdata] = (
-                    StorageWeakRef(storage),
+                    StorageWeakRef(storage),  # type: ignore[no-untyped-call]
                     storage.nbytes(),
-                )  # type: ignore[no-untyped-call]
+                )
                 self.largest = max(self.largest, storage.nbytes())
                 self.on_cpu = self.on_cpu and tensor.device.type == "cpu"
         self._alive = {

@@ -151,9 +151,9 @@ def _placebo_arms(treated: Intervention) -> dict[str, Intervention]:
     )
     if isinstance(step, Insert):
         return {
-            name: Insert(word.written.source, at=step.at, strand=step.strand)
+            name: Insert(word.written.source, at=step.at, strand=step.strand)  # type: ignore[attr-defined]
             for name, word in made.items()
-        }  # type: ignore[attr-defined]
+        }
     return made
 
 

@@ -358,9 +358,9 @@ class Motif:
         steps = np.cumsum(table, axis=1)[:, :3]
         later = np.cumsum(table[:, ::-1], axis=1)[:, 2::-1]
         steps = np.where(later == 0, 1.0, steps)
-        tokens: Tokens = sum(
+        tokens: Tokens = sum(  # type: ignore[assignment]
             (uniforms >= steps[:, i]).astype(np.uint8) for i in range(3)
-        )  # type: ignore[assignment]
+        )
         return tokens
 
 

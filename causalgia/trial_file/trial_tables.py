@@ -387,10 +387,10 @@ def _arm_keys(plain: Table) -> list[str]:
         verb,
         *(
             field.name
-            for field in fields(kind)
+            for field in fields(kind)  # type: ignore[arg-type]
             if field.init and field.name != kind.main_field
         ),
-    ]  # type: ignore[arg-type]
+    ]
 
 
 def with_absolute_paths(plain: Table, folder: Path) -> Table:
