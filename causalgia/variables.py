@@ -225,7 +225,7 @@ SCHEMA: tuple[Variable, ...] = (
         ("outcomes", "effects", "moments", "estimates", "decisions"),
         (("arm",),),
         "U",
-        "the arm's intervention in a word, such as 'placebo_word'",
+        "the arm's intervention in a word, such as 'fixed_placebo'",
     ),
     Variable(
         "random",
@@ -509,11 +509,11 @@ SCHEMA: tuple[Variable, ...] = (
         decisions=True,
     ),
     Variable(
-        "placebo_word",
+        "is_placebo",
         ("moments", "estimates", "decisions"),
         (("contrast",),),
         "*",
-        "bool: whether the contrast is one fixed placebo word, given by hand; else "
+        "bool: whether the contrast is one fixed placebo, given by hand; else "
         "`weight` and `kind` tell",
     ),
     Variable(
@@ -521,7 +521,7 @@ SCHEMA: tuple[Variable, ...] = (
         ("moments", "estimates", "decisions"),
         (("contrast",),),
         "*",
-        "class, such as a width, of the placebo words that the contrast is compared "
+        "class, such as a width, of the placebos that the contrast is compared "
         "with; without it they are one",
     ),
     # multiplicity
@@ -531,7 +531,7 @@ SCHEMA: tuple[Variable, ...] = (
         "no band",
     ),
     _estimate(
-        "p_placebo", "two-sided p-value by the effect's rank among the placebo words'"
+        "p_placebo", "two-sided p-value by the effect's rank among the placebos'"
     ),
     _estimate(
         "p_placebo_above",
@@ -992,7 +992,7 @@ SCHEMA: tuple[Variable, ...] = (
         "effect",
     ),
     # patterns that maps propose
-    _proposal("consensus", "U", "word of the pattern, which a trial embeds"),
+    _proposal("consensus", "U", "letters of the pattern, which a trial embeds"),
     _proposal(
         "motif",
         "f",

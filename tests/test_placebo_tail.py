@@ -1,4 +1,4 @@
-"""Directions by a Student t tail fitted to placebo words: against exact tails, false
+"""Directions by a Student t tail fitted to placebos: against exact tails, false
 discoveries, and what it says.
 """
 
@@ -27,7 +27,7 @@ def _table(words, effects, se=0.01):
         coords={"contrast": np.arange(ace.size).astype(str), "task": ["t"]},
     )
     return table.assign_coords(
-        placebo_word=("contrast", np.arange(ace.size) < len(words))
+        is_placebo=("contrast", np.arange(ace.size) < len(words))
     )
 
 
@@ -80,7 +80,7 @@ def test_ranks_decide_inside_the_range_and_the_tail_only_lowers_beyond_it():
 def test_at_the_median_a_tail_is_the_share_of_excesses():
     for n in (20, 41):
         words = np.random.default_rng(3).normal(size=n)
-        # each with one word more, as in a p-value by ranks
+        # each with one placebo more, as in a p-value by ranks
         share = (n // 2 + 1) / (n + 1)
         assert upper_tail(words, np.array([np.median(words)])) == pytest.approx(
             share, rel=1e-9
@@ -121,7 +121,7 @@ def test_a_verdict_takes_the_region_too_and_says_that_the_tail_is_a_model():
     assert not np.isin(
         found["verdict"].to_numpy()[112:], ["increases", "decreases"]
     ).any()
-    assert "by a Student t tail fitted to 100 placebo words" in found.attrs["rope"]
+    assert "by a Student t tail fitted to 100 placebos" in found.attrs["rope"]
     assert "rest on a model" in cg.report(found)
     unsure = table.assign(se=table["se"].where(table["contrast"] != "100", 100.0))
     assert (
@@ -132,7 +132,7 @@ def test_a_verdict_takes_the_region_too_and_says_that_the_tail_is_a_model():
 
 def test_it_needs_placebo_words():
     with pytest.raises(
-        cg.errors.DecisionError, match="rope='placebo tail': .* placebo words"
+        cg.errors.DecisionError, match="rope='placebo tail': .* placebos"
     ):
         cg.decide(_table(np.arange(10.0), [40.0]), rope="placebo tail")
 
@@ -158,19 +158,19 @@ def test_false_discoveries_are_bounded(law, share):
     assert np.mean(found) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 60)
 
 
-@pytest.mark.parametrize("n_words", [38, 39, 79, 80])
-def test_a_note_asks_for_words_exactly_where_no_p_can_be_small_enough(n_words):
-    """Two effects beyond every word, of two or of four: with M words the least p is 2 /
-    (M + 1).
+@pytest.mark.parametrize("n_placebos", [38, 39, 79, 80])
+def test_a_note_asks_for_words_exactly_where_no_p_can_be_small_enough(n_placebos):
+    """Two effects beyond every placebo, of two or of four: with M placebos the least p
+    is 2 / (M + 1).
     """
     for n_effects in (2, 4):
         table = _table(
-            np.linspace(-1, 1, n_words), np.r_[[50.0, 60.0], np.zeros(n_effects - 2)]
+            np.linspace(-1, 1, n_placebos), np.r_[[50.0, 60.0], np.zeros(n_effects - 2)]
         )
-        could_be = (table["ace"].to_numpy() > 40) & ~table["placebo_word"].to_numpy()[
+        could_be = (table["ace"].to_numpy() > 40) & ~table["is_placebo"].to_numpy()[
             :, None
         ]
-        enough = 2 / (n_words + 1) <= 0.05 * 2 / n_effects
+        enough = 2 / (n_placebos + 1) <= 0.05 * 2 / n_effects
         assert (resolution_note(table, could_be, 0.05) is None) == enough
         assert resolution_note(table, could_be & False, 0.05) is None
 
@@ -197,11 +197,9 @@ def test_the_tail_is_the_weighted_mean_of_the_laws_of_its_grid(n):
 
 def test_a_note_says_what_the_words_resolve():
     table = _table(np.linspace(-1, 1, 49), np.r_[[50.0, 60.0], np.zeros(2)])
-    could_be = (table["ace"].to_numpy() > 40) & ~table["placebo_word"].to_numpy()[
-        :, None
-    ]
+    could_be = (table["ace"].to_numpy() > 40) & ~table["is_placebo"].to_numpy()[:, None]
     assert resolution_note(table, could_be, 0.05) == (
-        "2 of 4 effects lie beyond the region of placebo words and are undecided: with "
-        "49 words no p-value of a direction is below 0.04; 79 words are needed to find "
-        "2 of 4 effects"
+        "2 of 4 effects lie beyond the region of placebos and are undecided: with 49 "
+        "placebos no p-value of a direction is below 0.04; 79 placebos are needed to "
+        "find 2 of 4 effects"
     )

@@ -1,4 +1,4 @@
-"""ACE from crossed tables (units by predictors, or by words) with missing cells."""
+"""ACE from crossed tables (units by predictors, or by placebos) with missing cells."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import xarray as xr
 from causalgia.effects._from_frame import factorized
 from causalgia.errors import DegenerateWarning, EstimateError, OutcomesError, quoted
 from causalgia.estimation._variance_components import Cells, identify, interaction_codes
-from causalgia.estimation.crossover_estimates import LEAST_WORDS
+from causalgia.estimation.crossover_estimates import LEAST_CROSSED_PLACEBOS
 from causalgia.estimation.mixed_model import reml
 from causalgia.estimation.request import as_ci_prob, caller_stacklevel
 from causalgia.notes import with_notes
@@ -45,8 +45,8 @@ class CrossedFit:
 def crossed_reml(
     ice: Array, unit: Codes, level: Codes, parent: Codes | None = None
 ) -> CrossedFit:
-    r"""Estimate the ACE over random units and random crossed levels (predictors, words)
-    from an incomplete table.
+    r"""Estimate the ACE over random units and random crossed levels (predictors,
+    placebos) from an incomplete table.
 
     ``ICE_um = ACE + a_u + g_m + e_um`` with normal a, g, e, fitted by restricted
     maximum likelihood; with parents, the parent and its interaction with the level have
@@ -160,19 +160,19 @@ def from_incomplete(
     unit: str,
     control: str | float,
     model: str | None = None,
-    words: Sequence[Any] | None = None,
+    placebos: Sequence[Any] | None = None,
     parent: str | None = None,
     task: str | None = None,
     scale: str = "outcome",
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    """Estimate ACEs from a long table of units by predictors, or by words, with missing
-    cells.
+    """Estimate ACEs from a long table of units by predictors, or by placebos, with
+    missing cells.
 
     `from_frame` refuses such a table, because values are not imputed. Here each pair of
-    unit and predictor (or word) with both arms gives one ICE, and `crossed_reml`
-    estimates from these. The claim is about new units and new predictors (words):
-    ``target="population x predictors"`` (``"population x words"``).
+    unit and predictor (or placebo) with both arms gives one ICE, and `crossed_reml`
+    estimates from these. The claim is about new units and new predictors (placebos):
+    ``target="population x predictors"`` (``"population x placebos"``).
 
     Parameters
     ----------
@@ -185,10 +185,10 @@ def from_incomplete(
     model
         Column of the predictor (retraining, replicate); every arm other than the
         control is a contrast.
-    words
-        Instead of `model`: names of 20 or more arms that are words of one class; their
-        mean effect is one contrast, ``"words"``. Other arms are not used, which a note
-        states.
+    placebos
+        Instead of `model`: names of 20 or more arms that are placebos of one class;
+        their mean effect is one contrast, ``"placebos"``. Other arms are not used,
+        which a note states.
     parent
         Column of the source that units share, constant within a unit; None: units are
         independent.
@@ -214,8 +214,9 @@ def from_incomplete(
         If a column is missing or has gaps, an outcome is not finite, or a cell occurs
         twice.
     EstimateError
-        If neither or both of `model` and `words` are given, an arm is unknown, there
-        are fewer than 20 words, or the cells of a contrast do not identify its error.
+        If neither or both of `model` and `placebos` are given, an arm is unknown, there
+        are fewer than 20 placebos, or the cells of a contrast do not identify its
+        error.
 
     Warns
     -----
@@ -254,16 +255,16 @@ def from_incomplete(
     (['GATA1'], 29, True)
     """
     ci_prob = as_ci_prob(ci_prob)
-    if (model is None) == (words is None):
+    if (model is None) == (placebos is None):
         raise EstimateError(
-            "give one of model= (units by predictors) and words= (units by words), not "
-            "both or neither"
+            "give one of model= (units by predictors) and placebos= (units by "
+            "placebos), not both or neither"
         )
     columns = _ColumnNames(outcome, arm, unit, model, parent, task)
     table = _as_cell_table(frame, columns)
     control, listed = (
         _as_arm_name(control),
-        None if words is None else [_as_arm_name(word) for word in words],
+        None if placebos is None else [_as_arm_name(placebo) for placebo in placebos],
     )
     _check_arms(table, control, listed)
     tasks = list(dict.fromkeys(table["task"]))
@@ -297,7 +298,7 @@ def from_incomplete(
             DegenerateWarning,
             stacklevel=caller_stacklevel(),
         )
-    what = "predictors" if words is None else "words"
+    what = "predictors" if placebos is None else "placebos"
     clusters = "unit" if parent is None else "parent"
     out.attrs = {
         "assignment": "crossover",
@@ -402,19 +403,21 @@ def _as_cell_table(frame: Any, columns: _ColumnNames) -> pd.DataFrame:
     return table
 
 
-def _check_arms(table: pd.DataFrame, control: str, words: list[str] | None) -> None:
+def _check_arms(table: pd.DataFrame, control: str, placebos: list[str] | None) -> None:
     arms = list(dict.fromkeys(table["arm"]))
-    for name in [control, *(words or [])]:
+    for name in [control, *(placebos or [])]:
         if name not in arms:
             raise EstimateError(
                 f"{quoted(name)} is not an arm; the arms are "
                 f"{', '.join(map(quoted, arms[:20]))}"
             )
-    if words is not None and (len(set(words)) < LEAST_WORDS or control in words):
+    if placebos is not None and (
+        len(set(placebos)) < LEAST_CROSSED_PLACEBOS or control in placebos
+    ):
         raise EstimateError(
-            f"words= names {len(set(words))} "
-            f"words{' and the control' if control in words else ''}; the class takes "
-            f"{LEAST_WORDS} or more besides the control"
+            f"placebos= names {len(set(placebos))} "
+            f"placebos{' and the control' if control in placebos else ''}; the class "
+            f"takes {LEAST_CROSSED_PLACEBOS} or more besides the control"
         )
     if len(arms) < 2:
         raise EstimateError(
@@ -424,10 +427,10 @@ def _check_arms(table: pd.DataFrame, control: str, words: list[str] | None) -> N
 
 
 def _estimate_task(
-    table: pd.DataFrame, control: str, words: list[str] | None, ci_prob: float
+    table: pd.DataFrame, control: str, placebos: list[str] | None, ci_prob: float
 ) -> tuple[xr.Dataset, list[str]]:
     """Return the estimates of one task, on the dim contrast, and notes."""
-    key = ["unit", "model"] if words is None else ["unit"]
+    key = ["unit", "model"] if placebos is None else ["unit"]
     base = table[table["arm"] == control].set_index(key)["y"]
     others = [name for name in dict.fromkeys(table["arm"]) if name != control]
     if not others:
@@ -435,7 +438,11 @@ def _estimate_task(
             f"task {quoted(table['task'].iloc[0])}: only {quoted(control)} was "
             "measured; measure another arm, or drop it"
         )
-    arms_of = {name: [name] for name in others} if words is None else {"words": words}
+    arms_of = (
+        {name: [name] for name in others}
+        if placebos is None
+        else {"placebos": placebos}
+    )
     rows, notes = [], []
     for name, arms in arms_of.items():
         cells, alone = _paired_cells(table[table["arm"].isin(arms)], base, key)
@@ -451,18 +458,18 @@ def _estimate_task(
             cells,
             alone,
             singular=singular,
-            between="predictors" if words is None else "words",
+            between="predictors" if placebos is None else "placebos",
         )
     columns = {
         column: ("contrast", np.array([row[column] for row in rows]))
         for column in rows[0]
     }
     out = xr.Dataset(columns, coords={"contrast": list(arms_of)})
-    unused = [name for name in others if words is not None and name not in words]
+    unused = [name for name in others if placebos is not None and name not in placebos]
     if unused:
         notes.append(
-            f"{len(unused)} arms are neither the control nor words and were not used: "
-            f"{', '.join(unused[:5])}"
+            f"{len(unused)} arms are neither the control nor placebos and were not "
+            f"used: {', '.join(unused[:5])}"
         )
     spread = (
         table[table["arm"] == control]

@@ -76,7 +76,7 @@ class Flank:
 def flanks(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     *,
-    word: str | Motif = "UGCAUG",
+    motif: str | Motif = "UGCAUG",
     at: int | None = None,
     width: int = 5,
     n_flanks: int = 20,
@@ -97,7 +97,7 @@ def flanks(
     ----------
     null
         The null model of backgrounds.
-    word
+    motif
         The core; a motif's consensus.
     at
         0-based start of the core; None: the center.
@@ -142,7 +142,10 @@ def flanks(
     Task RBFOX1: UGCAUG increases the outcome over these flanks: 3...
     """
     as_null_model(null)
-    core, width = as_pattern(as_site(word, "word")).word, as_count(width, "width")
+    core, width = (
+        as_pattern(as_site(motif, "motif")).consensus,
+        as_count(width, "width"),
+    )
     at = as_start(at, "at", null.length, len(core))
     if at < width:
         raise DesignError(
