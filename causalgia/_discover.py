@@ -520,17 +520,19 @@ def _sites(
     import pandas as pd
 
     rows = []
-    for word in dict.fromkeys(table[table["verdict"].isin(_DIRECTED)]["consensus"]):
+    for consensus in dict.fromkeys(
+        table[table["verdict"].isin(_DIRECTED)]["consensus"]
+    ):
         strands = (
-            {"+": word, "-": reverse_complement_iupac(word)}
+            {"+": consensus, "-": reverse_complement_iupac(consensus)}
             if both_strands
-            else {"+": word}
+            else {"+": consensus}
         )
         for strand, spelled in strands.items():
-            if strand == "-" and spelled == word:
+            if strand == "-" and spelled == consensus:
                 continue
             for of in parts:
-                starts = of.length - len(word) + 1
+                starts = of.length - len(consensus) + 1
                 letters = encode([spelled])[0]
                 found = np.logical_and.reduce(
                     [
@@ -543,7 +545,7 @@ def _sites(
                     for row, start in np.argwhere(found)
                 )
                 rows += [
-                    [name, start, start + len(word), word, strand]
+                    [name, start, start + len(consensus), consensus, strand]
                     for name, start in places
                 ]
     return pd.DataFrame(rows, columns=list(_OF_SITES))

@@ -428,7 +428,7 @@ def _composition_note(one: list[Edit], other: list[Edit]) -> str:
 
 
 def _base_shares(edits: list[Edit]) -> list[float]:
-    """Return the shares of A, C, G and T in the words."""
+    """Return the shares of A, C, G and T in the motifs."""
     counts = [
         sum(of_base) for of_base in zip(*(edit.bases for edit in edits), strict=True)
     ]

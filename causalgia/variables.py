@@ -535,11 +535,11 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     _estimate(
         "p_placebo_above",
-        "p-value by that rank, small where the effect lies above the words'",
+        "p-value by that rank, small where the effect lies above the placebos'",
     ),
     _estimate(
         "p_placebo_below",
-        "p-value by that rank, small where the effect lies below the words'",
+        "p-value by that rank, small where the effect lies below the placebos'",
     ),
     _estimate(
         "p_matched",

@@ -39,7 +39,7 @@ def test_words_pairs_and_sites_are_written(given, tmp_path):
     printed = call(
         "discover", network, "--sequences", peaks, "--out", out, "--n-units", 100
     ).stdout
-    table = pd.read_csv(out / "motifs.tsv")
+    table = pd.read_csv(out / "motifs.tsv", sep="\t")
     held = set(table[table["verdict"] == "increases"]["consensus"])
     assert {"TGCATG", "AGAATG"} <= held
     # those that do not hold are there, too
@@ -48,7 +48,7 @@ def test_words_pairs_and_sites_are_written(given, tmp_path):
         f"{len(set(table['consensus'])) - len(held)} of {len(set(table['consensus']))} "
         "motifs do not hold" in printed
     )
-    assert (pd.read_csv(out / "pairs.tsv")["reads"] == "sum").all()
+    assert (pd.read_csv(out / "pairs.tsv", sep="\t")["reads"] == "sum").all()
     sites = pd.read_csv(out / "sites.bed", sep="\t", header=None)
     rows = dict(zip([f"peak_{k}" for k in range(80)], letters(), strict=True))
     assert all(
@@ -235,7 +235,7 @@ def test_that_nothing_is_proposed_is_an_answer(given, tmp_path):
         "discover", network, "--sequences", peaks, "--out", tmp_path / "motifs"
     ).stdout
     assert "No motif is proposed" in printed
-    assert len(pd.read_csv(tmp_path / "motifs" / "motifs.tsv")) == 0
+    assert len(pd.read_csv(tmp_path / "motifs" / "motifs.tsv", sep="\t")) == 0
 
 
 @pytest.mark.parametrize(

@@ -500,14 +500,14 @@ def test_exact_contrasts_have_no_gain_and_parents_share_errors():
         ({"orientations": ["+"]}, "orientations"),
         ({"orders": "sideways"}, "orders"),
         (
-            {"first": "GAATTC", "orientations": ["++", "-+"]},
+            {"motif": "GAATTC", "orientations": ["++", "-+"]},
             r"reads the same on both strands.*orientations=\['\+\+'\]",
         ),
         (
-            {"second": "GAATTC", "orientations": ["++", "+-", "-+"]},
+            {"other": "GAATTC", "orientations": ["++", "+-", "-+"]},
             r"give orientations=\['\+\+', '-\+'\]",
         ),
-        ({"first": "GAXTTC"}, "first"),
+        ({"motif": "GAXTTC"}, "motif"),
         ({"at": -1}, "at"),
     ],
 )

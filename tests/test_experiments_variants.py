@@ -776,9 +776,9 @@ def test_a_fraction_may_lack_the_untreated_arm():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"first": ("GATA", "GATA")}, "GATA is given twice"),
-        ({"first": ("GATAAG", "CAGCTG")}, "CAGCTG is given twice"),
-        ({"first": "GATA"}, "give the two motifs"),
+        ({"motifs": ("GATA", "GATA")}, "GATA is given twice"),
+        ({"motifs": ("GATAAG", "CAGCTG")}, "CAGCTG is given twice"),
+        ({"motifs": "GATA"}, "give the two motifs"),
         ({"spacing": (5, 5)}, "two different numbers"),
         ({"spacing": 5}, "two different numbers"),
         ({"spacing": (5, 190)}, "take 205 bases, and backgrounds have 200"),

@@ -337,9 +337,9 @@ the standard error is `sqrt(sum w^2 var / n)`. The gain is the ratio of the two 
 It is largest for interactions, in which most of the variation between backgrounds cancels. It can be below 1 for a mean
 over many arms, since an unpaired trial averages over that many times more backgrounds. Contrasts that do not vary at
 all are left out, because their gain is infinite."""
-_PLACEBOS = """{n_placebos} random sequences are tested as if they were treatments, against 100 random sequences ({n_units:,}
-units, false discovery rate 5 %). A claim is wrong if the true effect of the motif lies inside the central 95 % of the
-random sequences."""
+_PLACEBOS = """{n_placebos} random sequences are tested as if they were treatments, against 100 random sequences
+({n_units:,} units, false discovery rate 5 %). A claim is wrong if the true effect of the motif lies inside the
+central 95 % of the random sequences."""
 _NONE = """The oracle `additive` adds the effects of motifs and has no interactions. Every experiment that estimates an
 interaction must find it negligible, with a region of 0.2 sd of the control. The last row is a true interaction:
 copies at 4, 12 and 20, as published, leave two bases between them, and where these are CA they complete one more

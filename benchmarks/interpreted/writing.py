@@ -460,11 +460,11 @@ the networks `rbfox1_like`: the smallest and the largest of five networks; 64 ba
 not read."""
 _LOOP = """`cg.discover` on 400 sequences of 41 nt, in each of which one of the eight motifs of `rbfox1_like` was
 planted: half of them propose, 200 shuffles of the others test. A motif or proposal acts if its own average effect in
-the network (2,000 random sequences) is .3 or more beyond that of random sequences of its width. A motif is found if one that
-holds contains its six letters. The fence is five standard deviations of 100 random sequences of six bases."""
+the network (2,000 random sequences) is .3 or more beyond that of random sequences of its width. A motif is found if
+one that holds contains its six letters. The fence is five standard deviations of 100 random sequences of six bases."""
 _LOOP_LIMIT = """A proposal of seven letters is compared with random sequences of eight, whose fence is wider. A motif
-inside the fences does not hold with any number of backgrounds. By ranks among random sequences, without fences, motifs held
-in networks of random weights too (`docs/decisions/0023-words-that-a-search-has-chosen.md`)."""
+inside the fences does not hold with any number of backgrounds. By ranks among random sequences, without fences, motifs
+held in networks of random weights too (`docs/decisions/0023-motifs-that-a-search-has-chosen.md`)."""
 _ZOO = """Means over the cases and networks that a method accepts (a family of networks is one case); absolute
 interaction errors, relative to the largest effect of a site; forward passes per sequence of 41 bp, a backward pass
 counted as two. "propose, test" is half of the sequences for proposals and half for the trial: `cg.discover`, whose

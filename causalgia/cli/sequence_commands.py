@@ -163,7 +163,7 @@ def discover_motifs(
             rng=rng,
         )
         for name, table in ((MOTIFS, found.table), (PAIRS, found.pairs)):
-            write_text(folder / name, to_csv(table, index=False))
+            write_text(folder / name, to_csv(table, index=False, tabs=True))
         rows = found.sites.itertuples(index=False)
         bed = (
             f"{row.sequence}\t{row.start}\t{row.stop}\t{row.motif}\t0\t{row.strand}\n"

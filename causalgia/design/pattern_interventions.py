@@ -21,6 +21,7 @@ from causalgia.checks import as_count, as_position
 from causalgia.design.intervention import Intervention, Layout, Untreated
 from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
 from causalgia.errors import DesignError, quoted
+from causalgia.former_names import former_arguments
 from causalgia.notes import Edit
 from causalgia.sequences.alphabet import (
     BASES,
@@ -309,6 +310,7 @@ class Placebo(Patterned):
         return overwrite(tokens, self._oriented(motifs), at=self.at)
 
 
+@former_arguments
 def placebos(
     pattern: str | Motif,
     *,

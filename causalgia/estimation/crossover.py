@@ -330,7 +330,7 @@ def crossed_mean(
     if n_levels < 2:
         raise EstimateError(
             "one level gives no spread between levels; two or more predictors (or "
-            "words) are needed"
+            "placebos) are needed"
         )
     first, ice = ice[0, 0], ice - ice[0, 0]
     units, levels = mean_ice(ice.mean(axis=1), cluster), mean_ice(ice.mean(axis=0))

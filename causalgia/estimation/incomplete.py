@@ -17,6 +17,7 @@ from causalgia.estimation._variance_components import Cells, identify, interacti
 from causalgia.estimation.crossover_estimates import LEAST_CROSSED_PLACEBOS
 from causalgia.estimation.mixed_model import reml
 from causalgia.estimation.request import as_ci_prob, caller_stacklevel
+from causalgia.former_names import former_arguments
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import annotate, validate
@@ -152,6 +153,7 @@ class _ColumnNames:
         ]
 
 
+@former_arguments
 def from_incomplete(
     frame: pd.DataFrame,
     *,

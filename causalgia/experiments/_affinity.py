@@ -26,6 +26,7 @@ from causalgia.experiments.kit.experiment import (
 )
 from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.former_names import former_arguments
 from causalgia.reporting import p_clause
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ a pandas Series).
 """
 
 CONTROL = "untreated"
-_WORDS = ("UGCAUGU", "AGCAUGU", "CGCAUGU", "UGUAUGU", "UACAUGU", "UGCACGU", "UGCAUAU")
+_MOTIFS = ("UGCAUGU", "AGCAUGU", "CGCAUGU", "UGUAUGU", "UACAUGU", "UGCACGU", "UGCAUAU")
 _KD = (0.83, 4.8, 6.1, 280.0, 350.0, 4.9, 1830.0)
 _SLOPE, _FIT = (
     ("slope", "slope_se", "slope_lower", "slope_upper"),
@@ -59,10 +60,11 @@ _LEVEL = 0.05  # of the test that a line fits
 _ROUNDING = 1e-9  # relative differences below this are rounding
 
 
+@former_arguments
 def affinity(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
+    motifs: Sequence[str] = _MOTIFS,
     *,
-    motifs: Sequence[str] = _WORDS,
     kd: ForMotifs = _KD,
     log10_kd_se: float | ForMotifs | None = None,
     at: int | None = None,
@@ -132,7 +134,7 @@ def affinity(
     listed = as_strings(motifs, "motifs", least=3)
     start = as_start(at, "at", null.length, max(map(len, listed)))
     measured = _as_positive_by_motif(
-        dict(zip(_WORDS, _KD, strict=True)) if kd is _KD else kd, "kd", listed
+        dict(zip(_MOTIFS, _KD, strict=True)) if kd is _KD else kd, "kd", listed
     )
     if len(set(measured)) == 1:
         raise DesignError(

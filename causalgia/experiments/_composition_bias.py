@@ -24,6 +24,7 @@ from causalgia.experiments.kit.sites import (
     as_start,
 )
 from causalgia.experiments.kit.variance import DOES, effect_in_words
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
 UNTREATED, MOTIF = "untreated", "motif"
 
 
+@former_arguments
 def composition_bias(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
+    motif: str | Motif = "CAAAUU",
     *,
     bias: str | Motif = "GCGCGC",
     at: int | Sequence[int] | None = None,
-    motif: str | Motif = "CAAAUU",
     motif_at: int | None = None,
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",

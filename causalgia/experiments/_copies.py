@@ -25,6 +25,7 @@ from causalgia.experiments.kit.sites import (
     further_sites_in_words,
 )
 from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -47,10 +48,11 @@ UNCLEAR = "not clearly additive or otherwise"
 _COPIES = 3
 
 
+@former_arguments
 def copies(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
-    *,
     motif: str | Motif = "UGCAUG",
+    *,
     at: Sequence[int] | Literal["published"] | None = None,
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",

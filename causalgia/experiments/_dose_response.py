@@ -36,6 +36,7 @@ from causalgia.experiments.kit.variance import (
     rows_by_task,
     trend_in_words,
 )
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif, strength_ladder
 
 if TYPE_CHECKING:
@@ -76,10 +77,11 @@ RBFOX1 = Motif.from_counts(
 )
 
 
+@former_arguments
 def dose_response(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
-    *,
     motif: str | Motif | None = None,
+    *,
     n_steps: int = 5,
     weakest: float = 0.0,
     copies: Sequence[int] = _COPIES,

@@ -29,6 +29,7 @@ from causalgia.experiments.kit.variance import (
     rows_by_task,
     variance_limits,
 )
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.alphabet import decode
 from causalgia.streams import derive
@@ -73,10 +74,11 @@ class Flank:
         return self.left + core + self.right
 
 
+@former_arguments
 def flanks(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
-    *,
     motif: str | Motif = "UGCAUG",
+    *,
     at: int | None = None,
     width: int = 5,
     n_flanks: int = 20,

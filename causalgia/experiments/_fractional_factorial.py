@@ -43,6 +43,7 @@ from causalgia.experiments.kit.sites import (
     evenly_spaced_starts,
 )
 from causalgia.experiments.kit.variance import effect_in_words
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -72,11 +73,12 @@ _ROMAN = (
 )
 
 
+@former_arguments
 def arrangement_screen(
     null: NullModel = Uniform(length=200),  # noqa: B008 - a frozen value
-    *,
     motifs: Sequence[Pattern] = ("AGATAAG", "TGACTCA"),
     other: Sequence[Pattern] = ("CAGCTG", "CCGGAAGT"),
+    *,
     spacing: Sequence[int] = (4, 40),
     generators: Sequence[str] = ("E=ABC", "F=BCD"),
     n_units: int = 1_000,
@@ -98,9 +100,9 @@ def arrangement_screen(
     ----------
     null
         The null model of backgrounds.
-    first, second
-        The two motifs that each site may be, low level first: strings, or what
-        `causalgia.motif` takes.
+    motifs, other
+        The two motifs that the first and the second site may be, low level first:
+        strings, or what `causalgia.motif` takes.
     spacing
         Bases between the two sites: near, far.
     generators
@@ -142,8 +144,8 @@ def arrangement_screen(
     """
     as_null_model(null)
     sites = {
-        "first": _as_two_motifs(motifs, "first"),
-        "second": _as_two_motifs(other, "second"),
+        "first": _as_two_motifs(motifs, "motifs"),
+        "second": _as_two_motifs(other, "other"),
     }
     gaps = (
         tuple(as_position(gap, "spacing") for gap in spacing)
@@ -313,7 +315,7 @@ def _check_pair_fits(
     twice = next((p.label for i, p in enumerate(patterns) if p in patterns[:i]), None)
     if twice is not None:
         raise DesignError(
-            f"first and second: {twice} is given twice; the four motifs must differ"
+            f"motifs and other: {twice} is given twice; the four motifs must differ"
         )
     needed = max(map(len, patterns[:2])) + max(map(len, patterns[2:])) + max(gaps)
     if needed > null.length:

@@ -29,6 +29,7 @@ from causalgia.experiments.kit.experiment import (
 )
 from causalgia.experiments.kit.sites import as_null_model, as_site, centered_starts
 from causalgia.experiments.kit.variance import effect_in_words
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -43,10 +44,11 @@ UNTREATED, OPEN, FOLDED, LOOP, STEM = "untreated", "open", "hairpin", "loop", "s
 BESIDE, COMPLEMENT = "open, where the stem was", "complement in the open"
 
 
+@former_arguments
 def hairpin(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
-    *,
     motif: str | Motif = "GCUGG",
+    *,
     at: int | None = None,
     stem: int | Sequence[str] = 9,
     loop: int = 7,

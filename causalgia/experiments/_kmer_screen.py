@@ -24,6 +24,7 @@ from causalgia.experiments.kit.experiment import (
 )
 from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.former_names import former_arguments
 from causalgia.streams import derive
 from causalgia.types import Array
 
@@ -41,6 +42,7 @@ _ROUNDING = 1e-12
 _ATTEMPTS = 1_000
 
 
+@former_arguments
 def kmer_screen(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     *,

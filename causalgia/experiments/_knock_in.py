@@ -35,6 +35,7 @@ from causalgia.experiments.kit.sites import (
     check_no_overlap,
 )
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.fasta import Source
 from causalgia.streams import derive
@@ -66,10 +67,11 @@ class Place:
     threshold: float | None
 
 
+@former_arguments
 def knock_in(
     negatives: Source | NullModel,
-    *,
     motif: str | Motif,
+    *,
     at: int | None = None,
     placebo: str | None = None,
     positives: Source | NullModel | None = None,

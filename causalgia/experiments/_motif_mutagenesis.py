@@ -21,6 +21,7 @@ from causalgia.experiments.kit.experiment import (
 )
 from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
 from causalgia.experiments.kit.variance import DOES, effect_in_words
+from causalgia.former_names import former_arguments
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
 CONTROL = "untreated"
 
 
+@former_arguments
 def motif_mutagenesis(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
-    *,
     motif: str = "UGCAUG",
+    *,
     at: int | None = None,
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",

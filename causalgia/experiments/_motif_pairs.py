@@ -33,6 +33,7 @@ from causalgia.experiments.kit.sites import (
     as_positions,
     as_string_or_motif,
 )
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
 
@@ -81,11 +82,12 @@ class _Cell:
         }
 
 
+@former_arguments
 def motif_pair(
     null: NullModel = Uniform(length=1_000),  # noqa: B008 - a frozen value
-    *,
     motif: str | Motif = "AGCCATCA",
     other: str | Motif = "GAACAATGG",
+    *,
     distances: Sequence[int] = range(11, 161),
     orientations: Sequence[str] = ORIENTATIONS,
     orders: Sequence[str] = ORDERS,
@@ -114,8 +116,8 @@ def motif_pair(
     ----------
     null
         The null model of backgrounds.
-    first, second
-        A string or a motif each, or what `causalgia.motif` takes: a name, a path, a PFM
+    motif, other
+        The first and the second: a string or a motif each, or what `causalgia.motif` takes: a name, a path, a PFM
         (defaults: Nanog and Sox2).
     distances
         Bases from the start of the upstream site to the start of the downstream one.
@@ -178,7 +180,7 @@ def motif_pair(
     Task outcome: together the two motifs increase the outcome in ++ downstream at 15 and 26; of 2 interactions, ...
     """
     as_null_model(null)
-    motif, other = _as_pair_motif(motif, "first"), _as_pair_motif(other, "second")
+    motif, other = _as_pair_motif(motif, "motif"), _as_pair_motif(other, "other")
     reach = _as_distances(distances, orders, (motif, other))
     strands = _as_choices(orientations, ORIENTATIONS, "orientations")
     _check_palindromes(strands, (motif, other))
@@ -255,7 +257,7 @@ def _as_distances(
 
 
 def _check_palindromes(strands: Sequence[str], sites: Sequence[str | Motif]) -> None:
-    for index, (name, motif) in enumerate(zip(("first", "second"), sites, strict=True)):
+    for index, (name, motif) in enumerate(zip(("motif", "other"), sites, strict=True)):
         pattern = as_pattern(motif)
         palindrome = (
             not pattern.random
@@ -345,10 +347,11 @@ def _orientation_contrasts(cells: Sequence[_Cell]) -> _NamedContrasts:
     return found
 
 
+@former_arguments
 def motif_pairs(
     null: NullModel = Uniform(length=1_000),  # noqa: B008 - a frozen value
-    *,
     motifs: Mapping[str, str | Motif] = PLURIPOTENCY,
+    *,
     distances: Sequence[int] = range(12, 162),
     at: int | None = None,
     n_units: int = 128,

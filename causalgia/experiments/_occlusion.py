@@ -34,6 +34,7 @@ from causalgia.experiments.kit.variance import (
     rows_by_task,
     split_in_words,
 )
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif, Sequences
 from causalgia.sequences.fasta import Source
 
@@ -44,10 +45,11 @@ CONTROL = "untreated"
 _LEAST = 3  # least number of instances to describe their distribution
 
 
+@former_arguments
 def occlusion(
     sequences: Source | NullModel,
-    *,
     motif: str | Motif,
+    *,
     fills: Sequence[str] = ("uniform", "shuffle", "dinucleotide_shuffle"),
     n_draws: int = 5,
     threshold: float | None = None,

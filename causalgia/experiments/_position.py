@@ -32,6 +32,7 @@ from causalgia.experiments.kit.variance import (
     per_unit,
     rows_by_task,
 )
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -42,10 +43,11 @@ CONTROL = "untreated"
 _PLACES = 6
 
 
+@former_arguments
 def position(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
-    *,
     motif: str | Motif = "UGCAUG",
+    *,
     at: Sequence[int] | None = None,
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",

@@ -48,6 +48,7 @@ from causalgia.experiments.kit.variance import (
     rows_by_task,
     trend_in_words,
 )
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -60,11 +61,12 @@ CONTROL, ONE, RISE = "untreated", "one site", "rise"
 _PAIR, _INTERACTION = "pair", "interaction"
 
 
+@former_arguments
 def spacing(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
-    *,
     motif: str | Motif = "UGCAUG",
     other: str | Motif | None = None,
+    *,
     distances: Sequence[int] = (4, 6, 9),
     center: int | None = None,
     single: int | None = None,

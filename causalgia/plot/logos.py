@@ -111,7 +111,7 @@ def logo(
     ...     }
     ... )
     >>> axes = logo(
-    ...     words.assign_coords(base=list("ACGU"), position=[0, 1]), centered=True
+    ...     mutants.assign_coords(base=list("ACGU"), position=[0, 1]), centered=True
     ... )
     >>> [
     ...     round(float(y), 3) for y in axes.get_ylim()
@@ -239,7 +239,7 @@ def _one_task(ace: xr.Dataset, task: str | None) -> xr.Dataset:
     ):
         raise OutcomesError(
             "logo: give a Dataset with 'ace' (position, base), such as the logo of a "
-            "word's mutants"
+            "motif's mutants"
         )
     if "task" in ace["ace"].dims:
         ace = ace.isel(task=tasks_in_table(ace).index(as_task(ace, task, "logo")))

@@ -116,7 +116,7 @@ MPRA: Keys = {
     ),
     "homopolymer": (is_count, "a whole number of at least 1"),
     "repeats": (lambda value: is_share(value) or value in (0, 1), "a share, 0 to 1"),
-    "motifs": (are_texts, "a list of strings"),
+    "motifs": (are_texts, "a list of motifs"),
     "barcode_length": (is_count, "a whole number of at least 1"),
     "min_distance": (is_count, "a whole number of at least 1"),
     "seeds": (are_texts, "a list of miRNAs, or their seeds"),
@@ -619,7 +619,7 @@ def experiment_parameters(kind: object) -> dict[str, Parameter]:
     Examples
     --------
     >>> list(experiment_parameters("copies"))
-    ['null', 'string', 'at', 'n_units', 'rope']
+    ['null', 'motif', 'at', 'n_units', 'rope']
     """
     known = entries()
     if not isinstance(kind, str) or kind not in known:

@@ -580,9 +580,9 @@ def _apply(intervention: Intervention, before: Mixture) -> Mixture:
         case Ablate():
             start, stop = intervention.span
             letters = "N" if intervention.fill == "uniform" else intervention.fill
-            word = letters * (stop - start) if len(letters) == 1 else letters
+            written = letters * (stop - start) if len(letters) == 1 else letters
             return before.overwrite(
-                np.array(Motif.from_iupac(word).probabilities)[None], start
+                np.array(Motif.from_iupac(written).probabilities)[None], start
             )
         case Placebo():
             source = as_pattern(intervention.pattern).source

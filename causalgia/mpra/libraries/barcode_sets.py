@@ -36,7 +36,7 @@ from causalgia.sequences.string_distance import (
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Ints, Mask, Tokens
 
-Words: TypeAlias = tuple[tuple[str, str], ...]
+NamedMotifs: TypeAlias = tuple[tuple[str, str], ...]
 POLYA = ("AATAAA", "ATTAAA")
 PRIMER_END = 8
 _SEED = slice(1, 8)
@@ -122,7 +122,7 @@ class BarcodeRules:
         )
 
     @property
-    def motifs(self) -> Words:
+    def motifs(self) -> NamedMotifs:
         """Strings that must not overlap a barcode on its own strand, each with its name
         in reports.
         """
