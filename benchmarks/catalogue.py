@@ -1,13 +1,13 @@
-"""All 4,096 words of 6 letters on 1,000 backgrounds, kept as moments, against the bare
+"""All 4,096 k-mers of 6 letters on 1,000 backgrounds, kept as moments, against the bare
 forwards of the small network.
 
 The floor is as many forwards of the network over one-hot float batches made beforehand
 (a pool that is gone through again and again: no embedding, no one-hot, no memory
 traffic of their own), at the batch size that turns out fastest.
-`cg.run(keep="moments")` draws the backgrounds, embeds every word in each, makes
+`cg.run(keep="moments")` draws the backgrounds, embeds every motif in each, makes
 one-hot, and turns the answers into estimates with their covariance. The network is the
 first of the trained ``rbfox1_like`` ensemble (41 nt). Contenders take turns in one
-process, on a sixteenth of the words at a time; the sums of their processor seconds are
+process, on a sixteenth of the motifs at a time; the sums of their processor seconds are
 compared.
 
     python benchmarks/catalogue.py [--quick] [--network residual|exponential] [--threads 1]
@@ -44,12 +44,12 @@ POOL = 8_192
 
 
 def words(k: int) -> list[str]:
-    """Return all words of k letters."""
+    """Return all k-mers of k letters."""
     return ["".join(letters) for letters in product("ACGU", repeat=k)]
 
 
 def screen(chosen: list[str], n_units: int) -> cg.Design:
-    """Return the screen of some words against untreated backgrounds."""
+    """Return the screen of some motifs against untreated backgrounds."""
     arms = {
         "untreated": cg.Untreated(),
         **{word: cg.Embed(word, at=17) for word in chosen},
@@ -99,7 +99,7 @@ def best_batch(net: nn.Module, pool: torch.Tensor) -> int:
 
 def memory(n_units: int, network: str) -> str:
     """Return the peak resident size of a whole screen in a process of its own, in
-    words.
+    motifs.
     """
     code = (
         f"import sys; sys.argv = ['']; import catalogue; catalogue.peak({n_units}, "
@@ -123,7 +123,7 @@ def peak(n_units: int, network: str) -> None:
         cg.zoo.load("rbfox1_like", member=0, architecture=network),
     )
     print(
-        f"4,096 words x {n_units:,} units: "
+        f"4,096 k-mers x {n_units:,} units: "
         f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10:,.0f} MiB"
     )
 
@@ -213,7 +213,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     ratio = sum(ours) / sum(bare)
     own = predictor.resolve_batch_size(LENGTH)
     print(
-        f"{len(chosen):,} words x {n:,} units, L = {LENGTH}, {options.threads} "
+        f"{len(chosen):,} motifs x {n:,} units, L = {LENGTH}, {options.threads} "
         f"thread(s); ours finds batch {own}"
     )
     print(f"  bare forwards, batch {batch:5d}   {sum(bare):8.2f} s")

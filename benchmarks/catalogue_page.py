@@ -55,7 +55,7 @@ def on_networks(*, quick: bool = False) -> Results:
 def control_tests(*, quick: bool = False) -> Results:
     """Ask what must be nothing; return its part of the results."""
     return {
-        "placebo_words": controls.placebo_words(50 if quick else 500),
+        "random_sequences": controls.random_sequences(50 if quick else 500),
         "same_arms": controls.same_arms(20 if quick else 1_000),
         "no_interaction": controls.no_interaction(200 if quick else 4_000),
     }

@@ -40,7 +40,7 @@ def parts() -> list[str]:
     return [
         "gates",
         "confounded",
-        "words",
+        "motifs",
         "loop",
         *of_zoo,
         *[f"grammars: {name}" for name in grammars.METHODS],
@@ -55,7 +55,7 @@ def measured(name: str, *, quick: bool = False, folder: Path | None = None) -> R
         found = gates.measured(quick=quick)
     elif kind == "confounded":
         found = confounded.measured(quick=quick)
-    elif kind == "words":
+    elif kind == "motifs":
         found = zoo.words(quick=quick)
     elif kind == "loop":
         found = loop.measured(quick=quick)

@@ -48,8 +48,10 @@ def main(argv: list[str]) -> None:
     asked.add_argument("--workers", default="2", help="processes, a core each")
     asked.add_argument(
         "--grammars",
-        help="folder of the networks of simulated grammars, for docs/interpretation.md; "
-        "without it their part is left as it is",
+        help=(
+            "folder of the networks of simulated grammars, for docs/interpretation.md; "
+            "without it their part is left as it is"
+        ),
     )
     said = asked.parse_args(argv)
     options = {

@@ -35,7 +35,7 @@ import causalgia as cg
 from causalgia import mpra
 from causalgia.experiments import across_predictors
 from causalgia.workers import local_cluster
-from causalgia.zoo import EndGC, Oracle, Word
+from causalgia.zoo import EndGC, MotifCount, Oracle
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -88,7 +88,7 @@ def outcomes(n: int) -> dict[str, xr.Dataset]:
     """Return the outcomes of n predictors, each on 20,000 units of its own."""
     experiment = cg.experiments.composition_bias(n_units=20_000)
     oracles = {
-        f"RBP{k}": Oracle(Word("UGCAUG", 1.0), EndGC(-0.01 * k, last=8))
+        f"RBP{k}": Oracle(MotifCount("UGCAUG", 1.0), EndGC(-0.01 * k, last=8))
         for k in range(n)
     }
     return {

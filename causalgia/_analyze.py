@@ -26,7 +26,7 @@ from causalgia.errors import (
 )
 from causalgia.estimation import estimate
 from causalgia.estimation._from_effects import check_has_errors
-from causalgia.estimation.crossover_estimates import placebo_words
+from causalgia.estimation.crossover_estimates import placebo_contrasts
 from causalgia.estimation.request import caller_stacklevel
 from causalgia.multiplicity import adjust
 from causalgia.multiplicity.families import family_codes
@@ -161,7 +161,7 @@ def steps(
     """Run an analysis as `analyze` does and return the result of each step.
 
     Results are marked exploratory only for fields that differ from the stored analysis.
-    `placebo_class`, a class for each contrast, says which placebo words it is compared
+    `placebo_class`, a class for each contrast, says which placebos it is compared
     with.
 
     Examples
@@ -195,7 +195,7 @@ def steps(
 def _with_placebo_class(
     estimates: xr.Dataset, classes: Mapping[str, int] | None
 ) -> xr.Dataset:
-    """Return estimates with the class of placebo words that each contrast is compared
+    """Return estimates with the class of placebos that each contrast is compared
     with, if there are any.
     """
     if classes is None:
@@ -377,7 +377,7 @@ def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> tuple[Error, st
     """Return the error rate that ``error="auto"`` resolves to for these estimates, and
     the reason.
 
-    The smallest family counts (contrasts that vary, without placebo words). Ratios,
+    The smallest family counts (contrasts that vary, without placebos). Ratios,
     whose null value is 1, have no posterior. A reason is given if tests decide although
     the family is large enough for a posterior.
 
@@ -392,7 +392,7 @@ def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> tuple[Error, st
     """
     if analysis.error == "auto" and float(estimates.attrs.get("null_value", 0.0)) != 0:
         return "bh", ""
-    counted = ~_has_no_spread(estimates) & ~placebo_words(estimates)
+    counted = ~_has_no_spread(estimates) & ~placebo_contrasts(estimates)
     codes = family_codes(
         estimates, None if analysis.family == "all" else analysis.family
     )
@@ -479,7 +479,7 @@ def check_rope(analysis: Analysis) -> None:
     if analysis.rope is None:
         raise DecisionError(
             "the analysis has no rope: say rope=(lower, upper) on the scale of the "
-            "effects, 'placebo' (with 40 placebo words), sd of the control arm such as "
+            "effects, 'placebo' (with 40 placebos), sd of the control arm such as "
             "'0.2 sd', or 0 for direction alone"
         )
 
@@ -754,8 +754,8 @@ def _add_exact_contrasts(
         error="local",
         rare=analysis.rare,
     )
-    words = ("contrast", placebo_words(estimates)[exact])
-    points = points.assign(raw=points["ace"]).assign_coords(placebo_word=words)
+    marked = ("contrast", placebo_contrasts(estimates)[exact])
+    points = points.assign(raw=points["ace"]).assign_coords(is_placebo=marked)
     shared = [name for name in decisions.data_vars if name in points]
     coords = [
         name

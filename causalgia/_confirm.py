@@ -10,11 +10,11 @@ import numpy as np
 import xarray as xr
 
 from causalgia._run import run
-from causalgia.analysis import Analysis, placebo_word_contrasts, stored_analysis
+from causalgia.analysis import Analysis, fixed_placebo_contrasts, stored_analysis
 from causalgia.checks import nearest
 from causalgia.choices import (
     DIRECTIONS,
-    LEAST_PLACEBO_WORDS,
+    LEAST_PLACEBOS,
     LEAST_TO_SHARE,
     is_placebo_rope,
 )
@@ -170,14 +170,16 @@ def confirm(
         assignment=whole.assignment,
         blocks=whole.blocks,
     )
-    # the selected names, and contrasts of single placebo words if these define the
+    # the selected names, and contrasts of single placebos if these define the
     # region
-    words = {arm.name for arm in remaining if arm.intervention.kind == "placebo_word"}
+    placebos = {
+        arm.name for arm in remaining if arm.intervention.kind == "fixed_placebo"
+    }
     rows = analysis.weights_by_contrast if is_placebo_rope(analysis.rope) else {}
     here = {name: row for name, row in rows.items() if set(row) <= set(again.arm_names)}
     planned = _confirmation_analysis(
         analysis,
-        list(dict.fromkeys([*names, *placebo_word_contrasts(here, words)])),
+        list(dict.fromkeys([*names, *fixed_placebo_contrasts(here, placebos)])),
         of_parents=units == SAME
         and isinstance(again.null, FromParents)
         and again.n_units >= 2 * len(again.null.parents_given),
@@ -264,15 +266,17 @@ def _arms_to_confirm(design: Design, analysis: Analysis, names: list[str]) -> li
             f"select= names only controls of the screen ({', '.join(names)}); name "
             "arms to confirm"
         )
-    # placebo words identical to a selected word must not be part of its reference
+    # placebos identical to a selected motif must not be part of its reference
     # distribution, where 40 remain
     does = {arm.name: str(arm.intervention) for arm in design.named_arms}
     selected = {does[name] for name in wanted}
-    words = [
-        arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"
+    placebos = [
+        arm.name
+        for arm in design.named_arms
+        if arm.intervention.kind == "fixed_placebo"
     ]
-    twins = {name for name in words if does[name] in selected and name not in wanted}
-    if len(words) - len(twins) < LEAST_PLACEBO_WORDS:
+    twins = {name for name in placebos if does[name] in selected and name not in wanted}
+    if len(placebos) - len(twins) < LEAST_PLACEBOS:
         twins = set()
     wanted |= set(_controls(design, analysis))
     return [name for name in design.arm_names if name in wanted and name not in twins]
@@ -280,21 +284,21 @@ def _arms_to_confirm(design: Design, analysis: Analysis, names: list[str]) -> li
 
 def _controls(design: Design, analysis: Analysis) -> list[str]:
     """Return the control of the analysis, else arms of kinds `CONTROLS`, else the first
-    arm; and placebo words.
+    arm; and placebos.
     """
     kinds = {arm.name: arm.intervention.kind for arm in design.named_arms}
-    words = [
+    placebos = [
         name
         for name, kind in kinds.items()
-        if kind == "placebo_word" and is_placebo_rope(analysis.rope)
+        if kind == "fixed_placebo" and is_placebo_rope(analysis.rope)
     ]
     if analysis.control is not None:
-        return [analysis.control, *words]
+        return [analysis.control, *placebos]
     if analysis.contrasts is not None:
-        return words
+        return placebos
     return [
         name for name, kind in kinds.items() if kind in CONTROLS
-    ] + words or design.arm_names[:1]
+    ] + placebos or design.arm_names[:1]
 
 
 def _fresh_null_model(design: Design) -> tuple[NullModel, str]:

@@ -1,4 +1,4 @@
-"""`discover`: words that a network reads, proposed on one part of the sequences and
+"""`discover`: motifs that a network reads, proposed on one part of the sequences and
 tested on the other.
 """
 
@@ -37,7 +37,7 @@ from causalgia.multiplicity.tost import units_lacking_for_exact
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
 from causalgia.sequences import Motif, Sequences, encode, motif
-from causalgia.sequences.alphabet import reverse_complement_word
+from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.sequences.fasta import Source, sequence_fingerprints
 from causalgia.sequences.motif_names import named_motifs
 from causalgia.store import load, save
@@ -78,13 +78,13 @@ PROPOSALS, _OF_DISCOVERY = "proposals.nc", "discovery_"
 _PAIRS_ALIKE = 3
 """Pairs of one task, at least, that are said to read alike."""
 _OF_PAIRS = ("first", "second", "task", "interaction", "lower", "upper", "reads")
-_OF_SITES = ("sequence", "start", "stop", "word", "strand")
+_OF_SITES = ("sequence", "start", "stop", "motif", "strand")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Discovery:
-    """The answer of `causalgia.discover`: which proposed words hold on fresh units, and
-    which do not.
+    """The answer of `causalgia.discover`: which proposed motifs hold on fresh units,
+    and which do not.
 
     Attributes
     ----------
@@ -92,26 +92,26 @@ class Discovery:
         A row a pattern and task, those that hold first: ``consensus``, ``name`` (of the
         nearest motif, empty where none is near), ``task``, ``ace, lower, upper`` on the
         predictor's scale, ``q``, ``verdict``, ``members``, the number of predictors in
-        which the word lies beyond placebo words in the direction that most of them
+        which the motif lies beyond random sequences in the direction that most of them
         have, ``sequences``, the number of proposing sequences with a window that
-        proposed it (a seqlet, an occurrence of the word, a site of a filter; some
+        proposed it (a seqlet, an occurrence of the motif, a site of a filter; some
         filters have sites in all), ``methods``, which proposed it, and ``variant_of``,
-        the largest word of the same verdict and task from which it differs by one
+        the largest motif of the same verdict and task from which it differs by one
         letter, empty where there is none.
     pairs
-        A row a pair of words and a task in which both hold: ``first``, ``second``,
+        A row a pair of motifs and a task in which both hold: ``first``, ``second``,
         ``interaction, lower, upper`` and ``reads``: "sum", "AND" (more together than
         the sum), "OR" (less) or "undecided".
     sites
-        Where words that hold occur in the sequences given:
-        ``sequence, start, stop, word, strand``, on the other strand where the network
+        Where motifs that hold occur in the sequences given:
+        ``sequence, start, stop, motif, strand``, on the other strand where the network
         reads both.
     proposals
         From `causalgia.propose`.
     decisions
-        Verdicts on every proposed word and placebo word; None without proposals.
+        Verdicts on every proposed motif and random sequence; None without proposals.
     n_proposing, n_fresh
-        Sequences on which words were proposed, and sequences of whose shuffles the
+        Sequences on which motifs were proposed, and sequences of whose shuffles the
         units of the trial are.
     """
 
@@ -130,7 +130,7 @@ class Discovery:
         return self.table[self.table["verdict"].isin(_DIRECTED)]
 
     def __str__(self) -> str:
-        parts = ["Which words does the network read?", "", *self.sentences]
+        parts = ["Which motifs does the network read?", "", *self.sentences]
         if len(self.confirmed):
             shown = (
                 self.confirmed
@@ -146,11 +146,11 @@ class Discovery:
         return "\n".join(parts)
 
     def __repr__(self) -> str:
-        held, n_words = (
+        held, n_motifs = (
             self.confirmed["consensus"].nunique(),
             self.table["consensus"].nunique(),
         )
-        return f"<Discovery: {held:,} of {n_words:,} proposed words hold>"
+        return f"<Discovery: {held:,} of {n_motifs:,} proposed motifs hold>"
 
 
 def discover(
@@ -163,22 +163,22 @@ def discover(
     store: str | PathLike[str] | None = None,
     rng: RNG,
 ) -> Discovery:
-    """Return the words that a network reads: proposed on half of the sequences, tested
+    """Return the motifs that a network reads: proposed on half of the sequences, tested
     on the other half.
 
-    Maps of one half propose words (`causalgia.propose`). Each word is embedded in
-    dinucleotide shuffles of the other half, and tested against placebo words
-    (`causalgia.experiments.proposals`). Pairs of the (up to four) largest words that
-    hold are then embedded together, which distinguishes additive words from those that
-    need or replace each other. An empty result is valid: no word was proposed, or none
+    Maps of one half propose motifs (`causalgia.propose`). Each motif is embedded in
+    dinucleotide shuffles of the other half, and tested against random sequences
+    (`causalgia.experiments.proposals`). Pairs of the (up to four) largest motifs that
+    hold are then embedded together, which distinguishes additive motifs from those that
+    need or replace each other. An empty result is valid: no motif was proposed, or none
     holds.
 
     Parameters
     ----------
     predictor
-        The network. Of an `causalgia.Ensemble`, maps are averaged, and words are tested
-        in each member: a word holds if it does in more than half of them and the mean
-        over them, its effect, has the same sign.
+        The network. Of an `causalgia.Ensemble`, maps are averaged, and motifs are
+        tested in each member: a motif holds if it does in more than half of them and
+        the mean over them, its effect, has the same sign.
     sequences
         Sequences to which the network responds, 40 or more: as for
         ``cg.Genomic(of=...)``, or a Dataset from ``null.sample``. Copies, on either
@@ -186,13 +186,13 @@ def discover(
     n_units
         Backgrounds of each trial.
     method
-        What proposes words, as in `causalgia.propose`: ``"seqlets"``, ``"kmer"``,
+        What proposes motifs, as in `causalgia.propose`: ``"seqlets"``, ``"kmer"``,
         ``"modisco"``, ``"filters"``, several of them, or ``"all"`` that the predictor,
         the sequences and the installation allow. The answer names those left out.
     motifs
         Name -> motif (anything `causalgia.motif` takes), a MEME file, or ``"JASPAR"``,
-        the vertebrates' motifs of pyjaspar, to name the words by: the nearest motif by
-        Tomtom, if its q-value (Benjamini-Hochberg over words that hold, or those that
+        the vertebrates' motifs of pyjaspar, to name the motifs by: the nearest motif by
+        Tomtom, if its q-value (Benjamini-Hochberg over motifs that hold, or those that
         do not, and motifs) is at most 0.1.
     store
         Folder in which proposals and outcomes are kept as soon as they are there; the
@@ -222,24 +222,24 @@ def discover(
     ``cg.TorchPredictor(..., incremental=True)`` does: 500 sequences of 249 bp and
     DeepSTARR took 132 s of processor time by all methods, and 48 s by seqlets alone.
 
-    A word holds if its effect lies beyond the fences of placebo words of its width
+    A motif holds if its effect lies beyond the fences of random sequences of its width
     (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of a tenth
-    over the words of a task. No placebo word holds a proposed word of five bases or
-    more.
+    over the motifs of a task. No random sequence holds a proposed motif of five bases
+    or more.
 
     If the network distinguishes the other half from its shuffles (area under the ROC
     curve of untreated answers of .95 or more, or .05 or less), the result says so:
     effects are then measured on sequences unlike those given.
 
     With several members ``q`` is that of the member that completes the majority (the
-    third smallest of five), and the interval is over units and members. Words that hold
-    and are shifted copies of a larger one (``GTGACTCA`` and ``TGACTCAC``), or differ
-    from it by one letter (``variant_of``), are left out of the pairs: a network that
-    reads a word usually also reads it, more weakly, with one letter changed. Pairs are
-    at two positions, a third of the sequence apart; `causalgia.experiments.motif_pair`
-    estimates interactions at other distances. Their intervals are Bonferroni's over the
-    pairs, and "sum" means that the interval lies within a tenth of the smaller of the
-    two effects.
+    third smallest of five), and the interval is over units and members. Motifs that
+    hold and are shifted copies of a larger one (``GTGACTCA`` and ``TGACTCAC``), or
+    differ from it by one letter (``variant_of``), are left out of the pairs: a network
+    that reads a motif usually also reads it, more weakly, with one letter changed.
+    Pairs are at two positions, a third of the sequence apart;
+    `causalgia.experiments.motif_pair` estimates interactions at other distances. Their
+    intervals are Bonferroni's over the pairs, and "sum" means that the interval lies
+    within a tenth of the smaller of the two effects.
 
     References
     ----------
@@ -282,13 +282,13 @@ def discover(
         "method": method if isinstance(method, str) else ", ".join(requested_methods(method)),
     }  # fmt: skip
 
-    def proposing_words() -> xr.Dataset:
+    def proposing_motifs() -> xr.Dataset:
         of = proposing.parents_given
         return propose(
             sequences=of, predictor=predictor, method=method, rng=derive(key, "propose")
         )
 
-    proposed = _retained_proposals(folder, settings, proposing_words)
+    proposed = _retained_proposals(folder, settings, proposing_motifs)
     n_proposing, n_fresh = len(proposing.parents_given), len(fresh.parents_given)
     n_copies = len(given) - len(distinct)
     copies = [
@@ -298,13 +298,13 @@ def discover(
     copies = copies if n_copies else []
     without = proposed.attrs.get("left_out")
     copies += (
-        [f"Words are proposed by {proposed.attrs['method']}; without {without}."]
+        [f"Motifs are proposed by {proposed.attrs['method']}; without {without}."]
         if without
         else []
     )
     if not proposed.sizes["pattern"]:
         says = (
-            f"No word is proposed by the maps of {n_proposing:,} sequences, so that "
+            f"No motif is proposed by the maps of {n_proposing:,} sequences, so that "
             "none was tested."
         )
         table, pairs, sites = (
@@ -332,12 +332,12 @@ def discover(
     )
     sentences = (
         f"Maps of {n_proposing:,} sequences propose "
-        f"{_words_that_hold(table, proposed)} beyond placebo words in the middle of "
-        f"{n_units:,} dinucleotide shuffles of {n_fresh:,} other sequences (false "
+        f"{_motifs_that_hold(table, proposed)} beyond random sequences in the middle "
+        f"of {n_units:,} dinucleotide shuffles of {n_fresh:,} other sequences (false "
         f"discovery rate {1 - float(answer.decisions.attrs['level']):.2g} over the "
-        "words).",
+        "motifs).",
         *_member_sentences(predictor),
-        *_other_words(table, answer.decisions),
+        *_other_motifs(table, answer.decisions),
         *placebo_sentences(answer.decisions),
         *_exact_sentences(answer.decisions, n_fresh),
         *_variant_sentences(table),
@@ -405,61 +405,65 @@ def _run_in(
     return outcomes if store is None else outcomes.load()
 
 
-def _words_that_hold(table: pd.DataFrame, proposed: xr.Dataset) -> str:
-    """Return the number of words that were proposed, and of those that hold, in
-    words.
+def _motifs_that_hold(table: pd.DataFrame, proposed: xr.Dataset) -> str:
+    """Return the number of motifs that were proposed, and of those that hold, in
+    motifs.
     """
     n, n_held = (
         proposed.sizes["pattern"],
         table.loc[table["verdict"].isin(_DIRECTED), "consensus"].nunique(),
     )
     return (
-        f"{n:,} word{'s' * (n != 1)}; {n_held:,} of them "
+        f"{n:,} motif{'s' * (n != 1)}; {n_held:,} of them "
         f"{'holds' if n_held == 1 else 'hold'}"
     )
 
 
 def _exact_sentences(decisions: xr.Dataset, n_fresh: int) -> list[str]:
-    """Return a sentence on words beyond the fences by the same effect in all units, of
+    """Return a sentence on motifs beyond the fences by the same effect in all units, of
     too few sequences.
     """
-    words = decisions.sel(contrast=~decisions["placebo_word"])
-    beyond = (words["ace"] < words["rope_lower"]) | (words["ace"] > words["rope_upper"])
+    strings = decisions.sel(contrast=~decisions["is_placebo"])
+    beyond = (strings["ace"] < strings["rope_lower"]) | (
+        strings["ace"] > strings["rope_upper"]
+    )
     level = float(decisions.attrs["level"])
-    exact = words["ace"].copy(data=units_lacking_for_exact(words, level) > 0)
+    exact = strings["ace"].copy(data=units_lacking_for_exact(strings, level) > 0)
     n = int(
-        (beyond & exact & (words["verdict"] == "undecided"))
-        .any([*words["ace"].dims[1:]])
+        (beyond & exact & (strings["verdict"] == "undecided"))
+        .any([*strings["ace"].dims[1:]])
         .sum()
     )
     if not n:
         return []
     needed = np.ceil(round(3 / (1 - level), 9))
     return [
-        f"{n:,} word{' has' if n == 1 else 's have'} the same effect in every unit, "
-        f"beyond placebo words, and no verdict: that takes {needed:.0f} other "
-        f"sequences, more for several words, and there are {n_fresh:,}."
+        f"{n:,} motif{' has' if n == 1 else 's have'} the same effect in every unit, "
+        f"beyond random sequences, and no verdict: that takes {needed:.0f} other "
+        f"sequences, more for several motifs, and there are {n_fresh:,}."
     ]
 
 
-def _other_words(table: pd.DataFrame, decisions: xr.Dataset) -> list[str]:
-    """Return a sentence on the words that hold in no task; none if all hold."""
+def _other_motifs(table: pd.DataFrame, decisions: xr.Dataset) -> list[str]:
+    """Return a sentence on the motifs that hold in no task; none if all hold."""
     held = set(table[table["verdict"].isin(_DIRECTED)]["consensus"])
-    others = [word for word in dict.fromkeys(table["consensus"]) if word not in held]
+    others = [
+        letters for letters in dict.fromkeys(table["consensus"]) if letters not in held
+    ]
     if not others:
         return []
     rows = decisions.sel(contrast=others)
     inside = (rows["ace"] >= rows["rope_lower"]) & (rows["ace"] <= rows["rope_upper"])
     near = int(inside.all([dim for dim in inside.dims if dim != "contrast"]).sum())
-    n, near_to = len(held) + len(others), "within the range of random words"
+    n, near_to = len(held) + len(others), "within the range of random sequences"
     if len(others) == 1:
         return [
-            f"1 of {n:,} words does not hold"
+            f"1 of {n:,} motifs does not hold"
             + f", and has an effect {near_to}" * near
             + "."
         ]
     return [
-        f"{len(others):,} of {n:,} words do not hold; {near:,} of these have effects "
+        f"{len(others):,} of {n:,} motifs do not hold; {near:,} of these have effects "
         f"{near_to}."
     ]
 
@@ -484,8 +488,8 @@ def _split(of: Sequences) -> tuple[DinucleotideShuffle, DinucleotideShuffle]:
     if len(of) < _FEWEST:
         raise SequenceError(
             f"too few different sequences ({len(of):,}) to propose on one half and "
-            f"test on the other; give {_FEWEST} or more, or test given words: "
-            "cg.experiments.word_screen(words=...)"
+            f"test on the other; give {_FEWEST} or more, or test given motifs: "
+            "cg.experiments.kmer_screen(motifs=...)"
         )
     whole = DinucleotideShuffle(of=of)
     n_parents = len(set(whole.parent_names))
@@ -512,21 +516,23 @@ def _empty(columns: tuple[str, ...]) -> pd.DataFrame:
 def _sites(
     parts: list[Sequences], table: pd.DataFrame, *, both_strands: bool
 ) -> pd.DataFrame:
-    """Return where words that hold occur in sequences, a row an occurrence."""
+    """Return where motifs that hold occur in sequences, a row an occurrence."""
     import pandas as pd
 
     rows = []
-    for word in dict.fromkeys(table[table["verdict"].isin(_DIRECTED)]["consensus"]):
+    for consensus in dict.fromkeys(
+        table[table["verdict"].isin(_DIRECTED)]["consensus"]
+    ):
         strands = (
-            {"+": word, "-": reverse_complement_word(word)}
+            {"+": consensus, "-": reverse_complement_iupac(consensus)}
             if both_strands
-            else {"+": word}
+            else {"+": consensus}
         )
         for strand, spelled in strands.items():
-            if strand == "-" and spelled == word:
+            if strand == "-" and spelled == consensus:
                 continue
             for of in parts:
-                starts = of.length - len(word) + 1
+                starts = of.length - len(consensus) + 1
                 letters = encode([spelled])[0]
                 found = np.logical_and.reduce(
                     [
@@ -539,7 +545,7 @@ def _sites(
                     for row, start in np.argwhere(found)
                 )
                 rows += [
-                    [name, start, start + len(word), word, strand]
+                    [name, start, start + len(consensus), consensus, strand]
                     for name, start in places
                 ]
     return pd.DataFrame(rows, columns=list(_OF_SITES))
@@ -551,16 +557,21 @@ def _table(
     proposed: xr.Dataset,
     motifs: Mapping[str, Motif] | None,
 ) -> pd.DataFrame:
-    """Return a row for each word and task, with a verdict where more than half of the
+    """Return a row for each motif and task, with a verdict where more than half of the
     members agree.
     """
     import pandas as pd
 
-    words, by = proposed["consensus"].to_numpy().tolist(), proposed["method"].to_numpy()
-    counts = dict(zip(words, proposed["n_units"].to_numpy().tolist(), strict=True))
+    strings, by = (
+        proposed["consensus"].to_numpy().tolist(),
+        proposed["method"].to_numpy(),
+    )
+    counts = dict(zip(strings, proposed["n_units"].to_numpy().tolist(), strict=True))
     methods = {
-        word: ", ".join(by[row])
-        for word, row in zip(words, proposed["proposed_by"].to_numpy(), strict=True)
+        letters: ", ".join(by[row])
+        for letters, row in zip(
+            strings, proposed["proposed_by"].to_numpy(), strict=True
+        )
     }
     verdicts, q = decisions["verdict"], decisions["q"]
     if "model" not in verdicts.dims:
@@ -570,9 +581,9 @@ def _table(
         )
     majority = verdicts.sizes["model"] // 2 + 1
     rows = []
-    for word in dict.fromkeys(words):
+    for letters in dict.fromkeys(strings):
         for task in decisions["task"].to_numpy().tolist():
-            labels = verdicts.sel(contrast=word, task=task).to_numpy().tolist()
+            labels = verdicts.sel(contrast=letters, task=task).to_numpy().tolist()
             verdict = next(
                 (
                     one
@@ -581,14 +592,14 @@ def _table(
                 ),
                 "",
             )
-            row = over.sel(contrast=word, task=task)
+            row = over.sel(contrast=letters, task=task)
             if verdict in _DIRECTED and (float(row["ace"]) > 0) != (
                 verdict == "higher"
             ):
                 verdict = ""  # the mean over members has the sign of the others
             rows.append(
                 {
-                    "consensus": word,
+                    "consensus": letters,
                     "name": "",
                     "task": task,
                     **{
@@ -596,14 +607,14 @@ def _table(
                         for column in ("ace", "lower", "upper")
                     },
                     "q": float(
-                        np.sort(q.sel(contrast=word, task=task).to_numpy())[
+                        np.sort(q.sel(contrast=letters, task=task).to_numpy())[
                             majority - 1
                         ]
                     ),
                     "verdict": verdict or "undecided",
                     "members": max(labels.count(one) for one in _DIRECTED),
-                    "sequences": counts[word],
-                    "methods": methods[word],
+                    "sequences": counts[letters],
+                    "methods": methods[letters],
                 }
             )
     table = pd.DataFrame(rows)
@@ -614,72 +625,73 @@ def _table(
 
 
 def _variants(table: pd.DataFrame, *, both_strands: bool) -> list[str]:
-    """Return, for each row, the largest word of its verdict and task from which its
-    word differs by one letter.
+    """Return, for each row, the largest motif of its verdict and task from which its
+    motif differs by one letter.
     """
     larger: dict[tuple[str, str], list[str]] = {}
     found = []
-    for word, task, verdict in table[["consensus", "task", "verdict"]].itertuples(
+    for letters, task, verdict in table[["consensus", "task", "verdict"]].itertuples(
         index=False
     ):
         others = larger.setdefault((task, verdict), [])
         same = (
             one
             for one in others
-            if verdict in _DIRECTED and is_variant(word, one, both_strands=both_strands)
+            if verdict in _DIRECTED
+            and is_variant(letters, one, both_strands=both_strands)
         )
         found.append(next(same, ""))
-        others.append(word)
+        others.append(letters)
     return found
 
 
 def _variant_sentences(table: pd.DataFrame) -> list[str]:
     n = table.loc[table["variant_of"] != "", "consensus"].nunique()
     says = (
-        f"{n:,} of the words that hold {'differs' if n == 1 else 'differ'} by one "
+        f"{n:,} of the motifs that hold {'differs' if n == 1 else 'differ'} by one "
         "letter from a larger one."
     )
     return [says] if n else []
 
 
 def _largest(table: pd.DataFrame, *, both_strands: bool) -> tuple[list[str], list[str]]:
-    """Return the largest words that hold, no two of them near copies or variants, and
+    """Return the largest motifs that hold, no two of them near copies or variants, and
     sentences on those left out.
     """
     largest: list[str] = []
     copies, variants = list[str](), list[str]()
     held = table[table["verdict"].isin(_DIRECTED)]
-    for word in dict.fromkeys(held["consensus"]):
+    for letters in dict.fromkeys(held["consensus"]):
         if len(largest) == _MOST_IN_PAIRS:
             break
         copied = next(
             (
                 one
                 for one in largest
-                if is_near_copy(word, one, both_strands=both_strands)
+                if is_near_copy(letters, one, both_strands=both_strands)
             ),
             None,
         )
         of = next(
             (
                 one
-                for one in held.loc[held["consensus"] == word, "variant_of"]
+                for one in held.loc[held["consensus"] == letters, "variant_of"]
                 if one in largest
             ),
             None,
         )
         if copied is not None:
-            copies.append(f"{word} ({copied})")
+            copies.append(f"{letters} ({copied})")
         elif of is not None:
-            variants.append(f"{word} ({of})")
+            variants.append(f"{letters} ({of})")
         else:
-            largest.append(word)
+            largest.append(letters)
     kinds = ((copies, "a near copy of"), (variants, "one letter away from"))
     return largest, [
-        f"Pairs leave out {'this word' if len(words) == 1 else 'these words'}, {what} "
-        f"a larger one: {', '.join(words)}."
-        for words, what in kinds
-        if words
+        f"Pairs leave out {'this motif' if len(strings) == 1 else 'these motifs'}, "
+        f"{what} a larger one: {', '.join(strings)}."
+        for strings, what in kinds
+        if strings
     ]
 
 
@@ -690,7 +702,7 @@ def _member_sentences(predictor: Predictor) -> list[str]:
     if predictor.models is None:
         return []
     return [
-        f"A word holds if it does in more than half of the {len(predictor.models)} "
+        f"A motif holds if it does in more than half of the {len(predictor.models)} "
         "members; q is that of the member that makes the majority, and the interval, "
         "over units and members, may reach beyond 0 where members differ."
     ]
@@ -700,43 +712,43 @@ def _pairs(
     predictor: Predictor,
     null: DinucleotideShuffle,
     table: pd.DataFrame,
-    words: list[str],
+    strings: list[str],
     n_units: int,
     key: int,
     folder: Path | None,
 ) -> pd.DataFrame:
-    """Return the interaction of each pair of words, both embedded in the same
+    """Return the interaction of each pair of motifs, both embedded in the same
     backgrounds.
     """
     import pandas as pd
 
-    wide = max(map(len, words), default=0)
-    if len(words) < 2 or null.length < 3 * wide:
+    wide = max(map(len, strings), default=0)
+    if len(strings) < 2 or null.length < 3 * wide:
         return _empty(_OF_PAIRS)
     places = _pair_places(null.length, wide)
     arms, contrasts = [Arm("untreated", Untreated())], {}
-    for word in words:
+    for letters in strings:
         arms += [
-            Arm(f"{word} {side}", Embed(word, at=at))
+            Arm(f"{letters} {side}", Embed(letters, at=at))
             for side, at in zip(("left", "right"), places, strict=True)
         ]
-    for first, second in combinations(words, 2):
+    for first, second in combinations(strings, 2):
         both, one, other = f"{first} and {second}", f"{first} left", f"{second} right"
         arms.append(Arm(both, Embed(first, at=places[0]) + Embed(second, at=places[1])))
         contrasts[both] = {both: 1.0, one: -1.0, other: -1.0, "untreated": 1.0}
     contrasts |= {
         arm.name: {arm.name: 1.0, "untreated": -1.0}
-        for arm in arms[1 : 1 + 2 * len(words)]
+        for arm in arms[1 : 1 + 2 * len(strings)]
     }
     outcomes = _run_in(
         folder, "pairs", Design(null=null, arms=arms, n_units=n_units), predictor, key
     )
     effects = contrast(outcomes, contrasts=contrasts)
-    n_pairs = len(words) * (len(words) - 1) // 2
+    n_pairs = len(strings) * (len(strings) - 1) // 2
     target: Any = "population x predictors" if predictor.models is not None else None
     with (
         warnings.catch_warnings()
-    ):  # words that add up in every unit have an interaction that does not vary
+    ):  # motifs that add up in every unit have an interaction that does not vary
         warnings.simplefilter("ignore", DegenerateWarning)
         found = estimate(effects, ci_prob=1 - 0.05 / n_pairs, target=target)
     held = set(
@@ -745,7 +757,7 @@ def _pairs(
         )
     )
     rows = []
-    for first, second in combinations(words, 2):
+    for first, second in combinations(strings, 2):
         for task in dict.fromkeys(table["task"]):
             if not {(first, task), (second, task)} <= held:
                 continue
@@ -766,7 +778,7 @@ def _pair_places(length: int, wide: int) -> tuple[int, int]:
     return length // 3 - wide // 2, 2 * length // 3 - wide // 2
 
 
-def _pair_sentences(pairs: pd.DataFrame, length: int, words: list[str]) -> list[str]:
+def _pair_sentences(pairs: pd.DataFrame, length: int, strings: list[str]) -> list[str]:
     """Return sentences on where pairs were tested, and on tasks where all read alike;
     none without pairs.
 
@@ -779,9 +791,9 @@ def _pair_sentences(pairs: pd.DataFrame, length: int, words: list[str]) -> list[
     """
     if not len(pairs):
         return []
-    left, right = _pair_places(length, max(map(len, words)))
+    left, right = _pair_places(length, max(map(len, strings)))
     sentences = [
-        "Pairs are tested at one distance and in one order: the first word at "
+        "Pairs are tested at one distance and in one order: the first motif at "
         f"{left:,}, the second at {right:,} (from 0)."
     ]
     for task, reads in pairs.groupby("task", sort=False)["reads"]:
@@ -790,13 +802,13 @@ def _pair_sentences(pairs: pd.DataFrame, length: int, words: list[str]) -> list[
             sentences.append(
                 f"All {len(reads)} pairs read {way} in {task}: an answer that curves "
                 "on its own scale, such as the exponential of a sum or one that "
-                "saturates, does that to any two words."
+                "saturates, does that to any two motifs."
             )
     return sentences
 
 
 def _reads(lower: float, upper: float, alone: list[float]) -> str:
-    """Return how two words read together, from the interval of their interaction and
+    """Return how two motifs read together, from the interval of their interaction and
     their effects alone.
 
     Examples
@@ -820,31 +832,33 @@ def _reads(lower: float, upper: float, alone: list[float]) -> str:
 def _names(
     proposed: xr.Dataset, motifs: Mapping[str, Motif] | None, held: Set[str]
 ) -> dict[str, str]:
-    """Return the name of the nearest motif of each word by Tomtom, empty where its
+    """Return the name of the nearest motif of each motif by Tomtom, empty where its
     q-value is above 0.1.
 
-    Words that hold are a family of their own: however many others are proposed, their
+    Motifs that hold are a family of their own: however many others are proposed, their
     q-values stay the same.
     """
-    words = proposed["consensus"].to_numpy().tolist()
-    names = dict.fromkeys(words, "")
+    strings = proposed["consensus"].to_numpy().tolist()
+    names = dict.fromkeys(strings, "")
     if motifs is None:
         return names
     tables = zip(
-        words, proposed["motif"].to_numpy(), proposed["width"].to_numpy(), strict=True
+        strings, proposed["motif"].to_numpy(), proposed["width"].to_numpy(), strict=True
     )
-    spelled = {word: motif(table[:width]) for word, table, width in tables}
+    spelled = {letters: motif(table[:width]) for letters, table, width in tables}
     for family in (
-        [word for word in spelled if word in held],
-        [word for word in spelled if word not in held],
+        [letters for letters in spelled if letters in held],
+        [letters for letters in spelled if letters not in held],
     ):
         if family:
-            found = match({word: spelled[word] for word in family}, motifs)
+            found = match({letters: spelled[letters] for letters in family}, motifs)
             near = zip(
                 family,
                 found["nearest"].to_numpy(),
                 found["nearest_q"].to_numpy(),
                 strict=True,
             )
-            names |= {word: str(name) for word, name, q in near if q <= _SAME_NAME}
+            names |= {
+                letters: str(name) for letters, name, q in near if q <= _SAME_NAME
+            }
     return names

@@ -22,7 +22,7 @@ from causalgia.analysis_values import (
 from causalgia.checks import check_table, nearest, shown
 from causalgia.choices import (
     LEAST_FOR_A_LAW,
-    LEAST_PLACEBO_WORDS,
+    LEAST_PLACEBOS,
     LEAST_TO_SHARE,
     METHODS,
     POSTERIOR_ERRORS,
@@ -105,15 +105,15 @@ class Analysis:
         tests, valid for any true effects. ``"local"``, ``"bayes_fdr"``: the posterior
         bounds the error of each verdict, or the mean error of a set; valid on average
         over effects like these. ``"auto"``: ``"local"``, but ``"bh"`` if a family has
-        fewer than 30 contrasts of one kind, the region is defined by placebo words, or
+        fewer than 30 contrasts of one kind, the region is defined by placebos, or
         the estimates are not normal with known errors (fewer than 20 degrees of
         freedom, errors that grow with the effects, skewness too large for the number of
         units).
     exchangeable
-        Whether the contrasts of a family are exchangeable effects of one kind (words,
-        variants, motifs); False if they differ in kind (an effect, an interaction, a
-        slope). None: True if each is an arm against one control (apart from placebo
-        words), False if weights or an interaction are given.
+        Whether the contrasts of a family are exchangeable effects of one kind (motifs,
+        variants); False if they differ in kind (an effect, an interaction, a slope).
+        None: True if each is an arm against one control (apart from placebos), False if
+        weights or an interaction are given.
     rare
         Share of the backgrounds on which an effect must not be missed, as in
         `causalgia.decide`.
@@ -270,7 +270,7 @@ class Analysis:
         factors: Sequence[str],
         *,
         units: Sequence[str] | None = None,
-        words: Sequence[str] | None = None,
+        placebos: Sequence[str] | None = None,
         tasks: Sequence[str] | None = None,
     ) -> None:
         """Raise DesignError if a design lacks names that the analysis uses.
@@ -284,8 +284,8 @@ class Analysis:
         units
             Names of the coordinates that its units have; None leaves cluster, block and
             covariates unchecked.
-        words
-            Which arms are placebo words; None leaves their number unchecked.
+        placebos
+            Which arms are placebos; None leaves their number unchecked.
         tasks
             Names of the tasks; None leaves them unchecked.
 
@@ -313,7 +313,7 @@ class Analysis:
                         task, tasks or (), f"[analysis.tasks]: '{name}' names", "task"
                     )
         names = self._names_of_tasks(tasks)
-        self._check_rope(words, names)
+        self._check_rope(placebos, names)
         if self.across is not None:
             self._check_number(arms, names, tasks)
 
@@ -379,18 +379,18 @@ class Analysis:
             )
 
     def _check_rope(
-        self, words: Sequence[str] | None, tasks: Sequence[str] | None
+        self, placebos: Sequence[str] | None, tasks: Sequence[str] | None
     ) -> None:
-        n = None  # the number of contrasts of a single placebo word
-        if words is not None and self.contrasts is None and self.interaction is None:
-            n = len(set(words) - {str(self.control)})
-        elif words is not None:
-            n = len(placebo_word_contrasts(self.weights_by_contrast, set(words)))
-        if is_placebo_rope(self.rope) and n is not None and n < LEAST_PLACEBO_WORDS:
+        n = None  # the number of contrasts of a single placebo
+        if placebos is not None and self.contrasts is None and self.interaction is None:
+            n = len(set(placebos) - {str(self.control)})
+        elif placebos is not None:
+            n = len(fixed_placebo_contrasts(self.weights_by_contrast, set(placebos)))
+        if is_placebo_rope(self.rope) and n is not None and n < LEAST_PLACEBOS:
             raise DesignError(
                 f"[analysis]: rope = {quoted(self.rope)} needs contrasts of "
-                f"{LEAST_PLACEBO_WORDS} or more placebo words, and there are {n}; add "
-                f"arms with cg.placebos(pattern, at=, n_words={LEAST_PLACEBO_WORDS}) "
+                f"{LEAST_PLACEBOS} or more placebos, and there are {n}; add "
+                f"arms with cg.placebos(pattern, at=, n_placebos={LEAST_PLACEBOS}) "
                 "or [placebos]"
             )
         if tasks is None or not is_by_task(self.rope):
@@ -424,8 +424,8 @@ class Analysis:
         """Return the error rate that ``"auto"`` resolves to for a family of so many
         contrasts of one kind.
 
-        Regions of placebo words use tests, whose directions hold by rank among the
-        words. Further conditions on the estimates are checked by
+        Regions of placebos use tests, whose directions hold by rank among the
+        placebos. Further conditions on the estimates are checked by
         `causalgia.posterior.model_checks.why_no_posterior`.
 
         Examples
@@ -581,14 +581,14 @@ class Analysis:
         )
 
 
-def placebo_word_contrasts(
-    rows: Mapping[str, Mapping[str, float]], words: Collection[str]
+def fixed_placebo_contrasts(
+    rows: Mapping[str, Mapping[str, float]], placebos: Collection[str]
 ) -> list[str]:
-    """Return the contrasts whose only positive weight is on a placebo word.
+    """Return the contrasts whose only positive weight is on a placebo.
 
     Examples
     --------
-    >>> placebo_word_contrasts(
+    >>> fixed_placebo_contrasts(
     ...     {"a": {"GATAAGA": 1, "none": -1}, "b": {"GATA1": 1, "none": -1}},
     ...     {"GATAAGA"},
     ... )
@@ -599,7 +599,9 @@ def placebo_word_contrasts(
         for name, row in rows.items()
     }
     return [
-        name for name, arms in positive.items() if len(arms) == 1 and arms[0] in words
+        name
+        for name, arms in positive.items()
+        if len(arms) == 1 and arms[0] in placebos
     ]
 
 

@@ -21,6 +21,7 @@ from causalgia.errors import (
     PredictorError,
     quoted,
 )
+from causalgia.former_names import new_name
 
 Table: TypeAlias = dict[str, Any]
 #: key -> (predicate for valid values, description of valid values)
@@ -203,7 +204,7 @@ def nearest(
     then: str = "",
 ) -> str:
     """Return a hint with the nearest known names, or an empty text; `then` follows in
-    either case.
+    either case. Of a former name, the hint is the name that took its place.
 
     Examples
     --------
@@ -214,8 +215,13 @@ def nearest(
     ...     nearest("x", ["GATA1", "SP1"], then="there are 2"),
     ... )
     ("; did you mean 'GATA1'? There are 2", '; there are 2')
+    >>> nearest("word_screen", ["copies", "kmer_screen"])
+    "; 'word_screen' is 'kmer_screen' now"
     """
-    near = similar_names(name, known, most=most, cutoff=cutoff)
+    names = list(known)
+    if new := new_name(name, names):
+        return f"; {quoted(name)} is {quoted(new)} now" + (f"; {then}" if then else "")
+    near = similar_names(name, names, most=most, cutoff=cutoff)
     if not near:
         return f"; {then}" if then else ""
     return f"; did you mean {', '.join(map(quoted, near))}?" + (

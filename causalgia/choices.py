@@ -17,7 +17,7 @@ Target = Literal[
     "units",
     "population x predictors",
     "next predictor",
-    "population x words",
+    "population x placebos",
     "population x replicates",
 ]
 """Targets of the average (`causalgia.estimate`)."""
@@ -61,8 +61,8 @@ TARGET_MEANINGS: dict[str, TargetMeaning] = {
     "next predictor": TargetMeaning(
         "over {null}, in {next_member}", "on {n} predictors", of_predictors=True
     ),
-    "population x words": TargetMeaning(
-        "over {null} and placebo words", "with {n} placebo words", of_measurements=True
+    "population x placebos": TargetMeaning(
+        "over {null} and placebos", "with {n} placebos", of_measurements=True
     ),
     "population x replicates": TargetMeaning(
         "over {null} and replicates of the experiment",
@@ -227,7 +227,7 @@ known.
 
 POSTERIOR_ERRORS = ("local", "bayes_fdr")
 
-LEAST_PLACEBO_WORDS = 40
+LEAST_PLACEBOS = 40
 
 LEAST_MATCHED_NULLS = 19
 """Fewest null variants of a stratum: with 19 an effect beyond all of them has p =
@@ -253,7 +253,7 @@ def _is_interval(value: object) -> bool:
 
 
 def is_placebo_rope(rope: object) -> bool:
-    """Return whether placebo words define the region: ``"placebo"`` or
+    """Return whether placebos define the region: ``"placebo"`` or
     ``"placebo outliers"``.
 
     Examples

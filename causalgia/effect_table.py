@@ -233,7 +233,7 @@ def hall_coefficient(estimates: xr.Dataset) -> Array:
     it is not known.
 
     n is the number of independent contributions (``n_clusters``, else ``n_units``). The
-    coefficient is also 0 for targets with another source of variance (words,
+    coefficient is also 0 for targets with another source of variance (placebos,
     predictors, replicates), for which the skewness of units says little.
 
     Examples

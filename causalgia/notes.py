@@ -40,8 +40,8 @@ class Edit:
     Parameters
     ----------
     does
-        ``"word"``, ``"placebo"``, ``"placebo word"``, or kind and settings of another
-        step. Two steps with the same `does` and pattern differ only in place.
+        ``"motif"``, ``"placebo"``, ``"placebo, fixed"``, or kind and settings of
+        another step. Two steps with the same `does` and pattern differ only in place.
     sites
         (start, width) of the edited sites, in coordinates of the background; None if
         they differ between sequences.
@@ -50,7 +50,7 @@ class Edit:
     pattern, label
         Identity and name of the pattern; empty if none is written.
     letters
-        The word on the + strand (A C G T and IUPAC); empty if units have different
+        The motif on the + strand (A C G T and IUPAC); empty if units have different
         instances of a motif.
     bases
         Counts of A, C, G, T: expected counts for IUPAC letters, those of the consensus
@@ -75,7 +75,7 @@ class Edit:
 
     @property
     def removes(self) -> bool:
-        """Whether it removes bases without writing a word."""
+        """Whether it removes bases without writing a motif."""
         return self.does.split()[0] in ("ablate", "delete", "mutate", "scramble")
 
     @property
@@ -85,7 +85,7 @@ class Edit:
 
     @property
     def gc(self) -> float:
-        """Share of G and C in the word."""
+        """Share of G and C in the motif."""
         return (self.bases[1] + self.bases[2]) / sum(self.bases)
 
 
@@ -143,16 +143,16 @@ def notes_of_controls(
     (as an untreated arm), or both have the same edits at other places or in another
     number, the difference is the question and is not noted. Otherwise noted are
     differences in number, place or length of sites or in length of the sequence; a
-    placebo that rearranges another word; and words of another composition.
+    placebo that rearranges another motif; and motifs of another composition.
 
     Composition is compared in two ways. The share of G and C, equal on both strands of
     DNA, is noted if it differs by more than a quarter. The shares of single bases are
     noted if more than two fifths of the bases differ (total variation distance):
     AAAAAAA against ATATATA. For DNA this is up to the reverse complement: AAAAAAA and
     TTTTTTT are one duplex in two orientations, so the note says that the contrast is of
-    orientation alone. RNA (a word with U) is compared as written. Words with one or two
-    substituted bases are mutants, whose difference is the question, and are not noted.
-    Dinucleotides are not compared; a placebo does not preserve them either.
+    orientation alone. RNA (a motif with U) is compared as written. Motifs with one or
+    two substituted bases are mutants, whose difference is the question, and are not
+    noted. Dinucleotides are not compared; a placebo does not preserve them either.
 
     Bases that one arm removes where the other has no edit are compared only if the arm
     has no other edit; otherwise they belong to the background, as a tile that the other
@@ -174,7 +174,7 @@ def notes_of_controls(
     >>> edits = {
     ...     "GATA": (
     ...         Edit(
-    ...             "word",
+    ...             "motif",
     ...             ((20, 4),),
     ...             pattern="GATA",
     ...             letters="GATA",
@@ -228,7 +228,7 @@ def _differences(treated: str, control: str, edits: Edits) -> dict[str, str]:
         _SAME_BASES: f"{who} differ in {what}"
         if (what := _site_differences(one, other))
         else "",
-        _OWN_WORD: f"the control '{control}' of '{treated}' {what}"
+        _OWN_MOTIF: f"the control '{control}' of '{treated}' {what}"
         if (what := _foreign_placebo_note(one, other))
         else "",
         _OWN_BASES: f"{who} differ in composition ({what})"
@@ -243,14 +243,14 @@ def _differences(treated: str, control: str, edits: Edits) -> dict[str, str]:
 
 def _is_among(edit: Edit, others: tuple[Edit, ...]) -> bool:
     """Return whether an arm has the same edit at the same place, possibly as part of a
-    longer word.
+    longer motif.
     """
     if edit in others:
         return True
-    if edit.does != "word" or edit.grows or not edit.sites or not edit.letters:
+    if edit.does != "motif" or edit.grows or not edit.sites or not edit.letters:
         return False
     for longer in others:
-        if longer.does == "word" and not longer.grows and longer.sites:
+        if longer.does == "motif" and not longer.grows and longer.sites:
             offset = edit.sites[0][0] - longer.sites[0][0]
             if (
                 offset >= 0
@@ -262,20 +262,20 @@ def _is_among(edit: Edit, others: tuple[Edit, ...]) -> bool:
 
 _SAME_BASES = (
     "write both over the same bases, or part of the effect is of the place or the "
-    "length and not of the word"
+    "length and not of the motif"
 )
-_OWN_WORD = (
-    "a placebo of its own word keeps the composition: cg.Placebo of the same pattern "
+_OWN_MOTIF = (
+    "a placebo of its own motif keeps the composition: cg.Placebo of the same pattern "
     "at the same place"
 )
 _OWN_BASES = (
-    "part of the effect may be of the composition; cg.Placebo keeps that of the word"
+    "part of the effect may be of the composition; cg.Placebo keeps that of the motif"
 )
 _ORIENTATION = (
-    "on double-stranded DNA that is one word in two orientations, and the effect is of "
-    "orientation alone"
+    "on double-stranded DNA that is one motif in two orientations, and the effect is "
+    "of orientation alone"
 )
-_LOOKS = (_SAME_BASES, _OWN_WORD, _OWN_BASES, _ORIENTATION)
+_LOOKS = (_SAME_BASES, _OWN_MOTIF, _OWN_BASES, _ORIENTATION)
 
 
 def _site_differences(one: list[Edit], other: list[Edit]) -> str:
@@ -352,12 +352,12 @@ def _first_numbers(numbers: list[int]) -> str:
 
 
 def _foreign_placebo_note(one: list[Edit], other: list[Edit]) -> str:
-    """Return a note on the first placebo that rearranges a word other than those at its
-    place (or anywhere).
+    """Return a note on the first placebo that rearranges a motif other than those at
+    its place (or anywhere).
     """
-    words = [edit for edit in one if edit.label]
+    motifs = [edit for edit in one if edit.label]
     for placebo in (edit for edit in other if edit.is_placebo):
-        there = [edit for edit in words if _overlap(edit, placebo)] or words
+        there = [edit for edit in motifs if _overlap(edit, placebo)] or motifs
         together = "".join(edit.pattern for edit in there)
         if there and not any(
             _may_be_rearrangement(edit, placebo)
@@ -377,13 +377,15 @@ def _overlap(one: Edit, other: Edit) -> bool:
     )
 
 
-def _may_be_rearrangement(word: Edit, placebo: Edit) -> bool:
-    """Return whether a placebo may be a rearrangement of a word."""
-    if word.pattern == placebo.pattern:
+def _may_be_rearrangement(motif: Edit, placebo: Edit) -> bool:
+    """Return whether a placebo may be a rearrangement of a motif."""
+    if motif.pattern == placebo.pattern:
         return True
-    if not (_is_fixed(word) and _is_fixed(placebo)):  # of an unknown instance
-        return placebo.does == "placebo word" and sum(word.bases) == sum(placebo.bases)
-    return sorted(word.pattern) == sorted(placebo.pattern)
+    if not (_is_fixed(motif) and _is_fixed(placebo)):  # of an unknown instance
+        return placebo.does == "placebo, fixed" and sum(motif.bases) == sum(
+            placebo.bases
+        )
+    return sorted(motif.pattern) == sorted(placebo.pattern)
 
 
 def _is_fixed(edit: Edit) -> bool:
@@ -426,7 +428,7 @@ def _composition_note(one: list[Edit], other: list[Edit]) -> str:
 
 
 def _base_shares(edits: list[Edit]) -> list[float]:
-    """Return the shares of A, C, G and T in the words."""
+    """Return the shares of A, C, G and T in the motifs."""
     counts = [
         sum(of_base) for of_base in zip(*(edit.bases for edit in edits), strict=True)
     ]
@@ -439,7 +441,7 @@ def _distance(one: list[float], other: list[float]) -> float:
 
 
 def _reverse_complement_note(one: list[Edit], other: list[Edit]) -> str:
-    """Return two words, one per arm, that are reverse complements of each other, as
+    """Return two motifs, one per arm, that are reverse complements of each other, as
     text.
     """
     if (

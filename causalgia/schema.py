@@ -155,8 +155,8 @@ def validate(
 
 OF_MAPS = (
     "these are maps of cg.attribute, and a position of a map has no estimate; average "
-    "them over the instances of a word, cg.attribution.average(maps, 'TGCATG'), or "
-    "test the words that they suggest: cg.propose(maps, predictor=..., rng=0) and "
+    "them over the instances of a motif, cg.attribution.average(maps, 'TGCATG'), or "
+    "test the motifs that they suggest: cg.propose(maps, predictor=..., rng=0) and "
     "cg.experiments.proposals"
 )
 
@@ -171,8 +171,8 @@ def check_no_average_map(estimates: object, call: str) -> None:
             f"{call}: these are averages of maps, and a position of a motif has an "
             "interval and no probability (docs/decisions/0022): read lower and upper, "
             "cg.simultaneous(average, method='dunnett') for all positions together, or "
-            "test the letters of a word by a trial, "
-            "cg.experiments.word_mutagenesis(null, word=...)"
+            "test the letters of a motif by a trial, "
+            "cg.experiments.motif_mutagenesis(null, motif=...)"
         )
 
 

@@ -225,7 +225,7 @@ SCHEMA: tuple[Variable, ...] = (
         ("outcomes", "effects", "moments", "estimates", "decisions"),
         (("arm",),),
         "U",
-        "the arm's intervention in a word, such as 'placebo_word'",
+        "the arm's intervention in a word, such as 'fixed_placebo'",
     ),
     Variable(
         "random",
@@ -541,11 +541,11 @@ SCHEMA: tuple[Variable, ...] = (
         decisions=True,
     ),
     Variable(
-        "placebo_word",
+        "is_placebo",
         ("moments", "estimates", "decisions"),
         (("contrast",),),
         "*",
-        "bool: whether the contrast is one fixed placebo word, given by hand; else "
+        "bool: whether the contrast is one fixed placebo, given by hand; else "
         "`weight` and `kind` tell",
     ),
     Variable(
@@ -553,7 +553,7 @@ SCHEMA: tuple[Variable, ...] = (
         ("moments", "estimates", "decisions"),
         (("contrast",),),
         "*",
-        "class, such as a width, of the placebo words that the contrast is compared "
+        "class, such as a width, of the placebos that the contrast is compared "
         "with; without it they are one",
     ),
     # multiplicity
@@ -563,22 +563,20 @@ SCHEMA: tuple[Variable, ...] = (
         "no band",
     ),
     _estimate(
-        "p_placebo", "two-sided p-value by the effect's rank among the placebo words'"
+        "p_placebo", "two-sided p-value by the effect's rank among the placebos'"
     ),
     _estimate(
         "p_placebo_above",
-        "p-value by that rank, small where the effect lies above the words'",
+        "p-value by that rank, small where the effect lies above the placebos'",
     ),
     _estimate(
         "p_placebo_below",
-        "p-value by that rank, small where the effect lies below the words'",
+        "p-value by that rank, small where the effect lies below the placebos'",
     ),
     _estimate(
         "rank_lower", "first rank that the band allows, 1 the largest", dtype="i"
     ),
-    _estimate(
-        "rank_upper", "last rank that the band allows; 0 of placebo words", dtype="i"
-    ),
+    _estimate("rank_upper", "last rank that the band allows; 0 of placebos", dtype="i"),
     _estimate(
         "p_matched",
         "p-value by the rank of |effect| among the matched null variants",
@@ -1026,7 +1024,7 @@ SCHEMA: tuple[Variable, ...] = (
         "effect",
     ),
     # patterns that maps propose
-    _proposal("consensus", "U", "word of the pattern, which a trial embeds"),
+    _proposal("consensus", "U", "letters of the pattern, which a trial embeds"),
     _proposal(
         "motif",
         "f",

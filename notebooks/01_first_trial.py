@@ -35,7 +35,7 @@ from causalgia.plot import forest
 # `AGATAAG` raises activity, more in K562 than in HepG2. The trial has five kinds of
 # arms: untreated backgrounds; a *fresh* rearrangement of the motif for every unit (the
 # placebo); the motif; the motif with its core broken; and forty *fixed* rearrangements
-# (placebo words), which show the effect of writing any seven bases.
+# (placebos), which show the effect of writing any seven bases.
 
 # %%
 oracle = cg.zoo.oracle("gata1_like")
@@ -47,7 +47,7 @@ design = cg.Design(
         "placebo": cg.Placebo("AGATAAG", at=at),
         "GATA1": cg.Embed("AGATAAG", at=at),
         "broken core": cg.Embed("AGCGAAG", at=at),
-        **cg.placebos("AGATAAG", at=at, n_words=40),
+        **cg.placebos("AGATAAG", at=at, n_placebos=40),
     },
     n_units=1_000,
 )
@@ -76,7 +76,7 @@ print(
 # %% [markdown]
 # The oracle adds up contributions of windows of the sequence, so its true effects can
 # be computed exactly and drawn beside the estimates. The gray band is the central 95 %
-# of the forty placebo words; the lowest and the highest of them lie outside it.
+# of the forty placebos; the lowest and the highest of them lie outside it.
 
 # %%
 truth = oracle.true_ace(design, control="untreated")
@@ -89,10 +89,10 @@ forest(estimates, task="K562", truth=truth).figure
 
 # %% [markdown]
 # In the table above, neither the broken core nor the fresh placebo differs
-# significantly from zero: this oracle responds to a few words, and seven other letters
-# in random sequence have little effect on it. Single placebo words do have effects:
-# some contain part of a word that the oracle responds to, and others overwrite one that
-# was there by chance.
+# significantly from zero: this oracle responds to a few motifs, and seven other letters
+# in random sequence have little effect on it. Single placebos do have effects: some
+# contain part of a motif that the oracle responds to, and others overwrite one that was
+# there by chance.
 
 # %%
 words = [
@@ -102,12 +102,12 @@ words = [
 ]
 n_significant = (estimates["p"].sel(contrast=words) < 0.05).sum("contrast")
 print(
-    f"placebo words with p < 0.05, of {len(words)}:",
+    f"placebos with p < 0.05, of {len(words)}:",
     n_significant.to_pandas().to_dict(),
 )
 
 # %% [markdown]
-# On the published network below, most placebo words have an effect. Writing any bases
+# On the published network below, most placebos have an effect. Writing any bases
 # removes those that were there and adds others that may have a function of their own.
 # So the control for a motif is a placebo, which does both, and not the untreated arm:
 
@@ -149,7 +149,7 @@ print(f"{exact} of {len(pairs)} interactions are exact")
 # *Exact* means that all 300 units have the same interaction: its standard error is 0
 # and its interval a point. That is a statement about these units: if 300 units agree,
 # up to 3/300, or 1 %, of the population may still differ (95 % confidence). Where the
-# interval has a width, a few backgrounds contain a site of their own where a word is
+# interval has a width, a few backgrounds contain a site of their own where a motif is
 # written, or overlapping its edge.
 
 # %%
@@ -213,7 +213,7 @@ if folder:
             "AP-1": cg.Embed("ATGACTCAT", at=120),
             "GATA": cg.Embed("AGATAAGA", at=120),
             "Dref": cg.Embed("TATCGATA", at=120),
-            **cg.placebos("ATGACTCAT", at=120, n_words=40),
+            **cg.placebos("ATGACTCAT", at=120, n_placebos=40),
         },
         n_units=300,
     )
@@ -227,9 +227,9 @@ if folder:
 
 # %% [markdown]
 # Three things are worth noting. The motifs of the paper have effects far outside the
-# range of the forty placebo words, each in its own task: AP-1 and GATA in the
-# developmental one, Dref in the housekeeping one. The effects of placebo words are
-# neither zero nor alike: if units are taken as independent, most random words are
+# range of the forty placebos, each in its own task: AP-1 and GATA in the
+# developmental one, Dref in the housekeeping one. The effects of placebos are
+# neither zero nor alike: if units are taken as independent, most random sequences are
 # "significantly" different from zero (the second output below), so that test is
 # uninformative. And the units are shuffles of only ten enhancers: the standard error
 # counts ten parents, not three hundred units, and is larger accordingly (see the
@@ -246,7 +246,7 @@ if folder:
     ]
     share = (t.sel(contrast=placebo) > 1.96).mean("contrast")
     print(
-        "share of placebo words with |t| > 1.96, units taken as independent:",
+        "share of placebos with |t| > 1.96, units taken as independent:",
         share.to_pandas().round(2).to_dict(),
     )
 

@@ -19,7 +19,7 @@
 # used experiments on random sequences to find out what the networks had learned. This
 # notebook repeats these experiments with two ensembles of the zoo. Each consists of
 # five small networks, trained from five seeds on an oracle's outputs with added noise:
-# `rbfox1_like` (UGCAUG and weaker words, crowding, a bias at the 3' end) and
+# `rbfox1_like` (UGCAUG and weaker motifs, crowding, a bias at the 3' end) and
 # `vts1_like` (GCUGG, with the largest effect in the loop of a hairpin). So we know what
 # there is to find; and the five networks disagree somewhat, as retrained networks do.
 
@@ -38,7 +38,7 @@ from causalgia.experiments import (
     null_models,
     share_of_predictors,
 )
-from causalgia.zoo import EndGC, Oracle, Word
+from causalgia.zoo import EndGC, MotifCount, Oracle
 
 rbfox1, vts1 = cg.zoo.ensemble("rbfox1_like"), cg.zoo.ensemble("vts1_like")
 network = cg.zoo.load("rbfox1_like", member=0)
@@ -63,18 +63,18 @@ def ask(experiment, predictor):
 
 
 # %% [markdown]
-# ## Which words matter?
+# ## Which motifs matter?
 #
-# All 4,096 words of six letters are written at base 17 of the same random backgrounds.
+# All 4,096 k-mers of six letters are written at base 17 of the same random backgrounds.
 # Twenty backgrounds are deliberately few, because this is a screen. Four hundred
-# *placebo words*, drawn at random, show the effect of writing any six letters. A word
-# is read if its whole interval lies beyond their range, at a bounded false discovery
-# rate over all 4,096 words. The range ends five standard deviations from the placebo
-# words, by a normal law of their central 80 %, so that the few placebo words with most
-# of the motif do not widen it.
+# *random sequences*, drawn at random, show the effect of writing any six letters. A
+# motif is read if its whole interval lies beyond their range, at a bounded false
+# discovery rate over all 4,096 k-mers. The range ends five standard deviations from the
+# random sequences, by a normal law of their central 80 %, so that the few random
+# sequences with most of the motif do not widen it.
 
 # %%
-screening = cg.experiments.word_screen(n_units=20, n_placebos=400)
+screening = cg.experiments.kmer_screen(n_units=20, n_placebos=400)
 screen = cg.run(screening, network, rng=0, progress=False)
 found = screening.analyze(screen, rng=0)
 print(found.sentences[0])
@@ -82,18 +82,18 @@ found.draw().figure
 
 # %% [markdown]
 # UGCAUG is first. The last sentence is a warning: tested against *zero*, hundreds of
-# words "differ", and so do dozens of placebo words. That test is uninformative, since
-# overwriting six letters nearly always changes the network's prediction a little.
+# motifs "differ", and so do dozens of random sequences. That test is uninformative,
+# since overwriting six letters nearly always changes the network's prediction a little.
 #
 # ### The winner's curse
 #
 # The largest of 4,096 estimates are large because their effects are large and because
-# their errors are. Running the 400 best words again on three hundred fresh backgrounds
+# their errors are. Running the 400 best motifs again on three hundred fresh backgrounds
 # separates the two:
 
 # %%
 estimates = found.estimates.isel(task=0)
-raw = estimates["ace"].isel(contrast=~estimates["placebo_word"].values)
+raw = estimates["ace"].isel(contrast=~estimates["is_placebo"].values)
 best = raw.sortby(raw, ascending=False)[:400]
 words = best["contrast"].values.tolist()
 fresh = cg.confirm(screen, select=words, predictor=network, rng=0, n_units=300)
@@ -115,7 +115,7 @@ axes.set(
     ylabel="effect on 300 fresh units",
 )
 axes.set_title(
-    "the 400 best words (the very largest effects are outside these axes)",
+    "the 400 best motifs (the very largest effects are outside these axes)",
     fontsize=9,
     loc="left",
 )
@@ -130,13 +130,13 @@ for first, last in ((0, 10), (10, 100), (100, 200), (200, 400)):
     )
 
 # %% [markdown]
-# The ten best words replicate. Those after the first hundred lose about a third of
+# The ten best motifs replicate. Those after the first hundred lose about a third of
 # their estimated effect: many were selected because their estimates on twenty
 # backgrounds were too large by chance. Others, above the line, were underestimated. A
-# screen on twenty backgrounds also misses words: half of a UGCAUG has an effect only on
-# backgrounds that happen to complete it. So a screen selects words, and a confirmation
-# estimates their effects. `cg.confirm` runs the selected words on fresh backgrounds and
-# compares them with the same placebo words:
+# screen on twenty backgrounds also misses motifs: half of a UGCAUG has an effect only
+# on backgrounds that happen to complete it. So a screen selects motifs, and a
+# confirmation estimates their effects. `cg.confirm` runs the selected motifs on fresh
+# backgrounds and compares them with the same random sequences:
 
 # %%
 confirmed = cg.analyze(
@@ -150,21 +150,21 @@ columns = ["ace", "lower", "upper", "verdict"]
 print(chosen[columns].to_dataframe()[columns].round(2).to_string())
 
 # %% [markdown]
-# ## Which letters of the word?
+# ## Which letters of the motif?
 #
 # The next experiment makes every single-base change of UGCAUG. In the logo, the heights
-# are effects. Each changed word is compared with UGCAUG on the same backgrounds.
+# are effects. Each changed motif is compared with UGCAUG on the same backgrounds.
 
 # %%
-answer = ask(cg.experiments.word_mutagenesis(n_units=300), network)
+answer = ask(cg.experiments.motif_mutagenesis(n_units=300), network)
 answer.draw().figure
 
 # %% [markdown]
-# All changes weaken the word. At the first letter, A and C leave most of the effect
+# All changes weaken the motif. At the first letter, A and C leave most of the effect
 # (AGCAUG and CGCAUG), but G leaves none; elsewhere only UGCACG keeps half of it, and
-# UGUAUG and UGCAUA a tenth. These are the weaker words of the oracle.
+# UGUAUG and UGCAUA a tenth. These are the weaker motifs of the oracle.
 #
-# ## Does it matter where the word lies?
+# ## Does it matter where the motif lies?
 #
 # From here on all five networks are used, and the claim is about the mean over networks
 # trained in the same way: the intervals include the disagreement of the five, which
@@ -256,7 +256,7 @@ print(
 # %% [markdown]
 # ## Do effects track affinity?
 #
-# The dissociation constants of seven words were measured by Auweter et al. (2006,
+# The dissociation constants of seven motifs were measured by Auweter et al. (2006,
 # [doi:10.1038/sj.emboj.7600918](https://doi.org/10.1038/sj.emboj.7600918)).
 
 # %%
@@ -264,12 +264,12 @@ answer = ask(cg.experiments.affinity(log10_kd_se=0.1, n_units=300), network)
 answer.draw().figure
 
 # %% [markdown]
-# They do. The words scatter about the line by more than the errors of effects and
+# They do. The motifs scatter about the line by more than the errors of effects and
 # affinities explain, as expected: the network was not trained on affinities, and there
 # is no reason for the relation to be exactly linear.
 #
 # An average may hide sequences on which the effect differs. In the next figure each
-# line is the distribution of the effect of one of the seven words over three hundred
+# line is the distribution of the effect of one of the seven motifs over three hundred
 # backgrounds.
 
 # %%
@@ -290,20 +290,20 @@ axes.legend(frameon=False, fontsize=7)
 figure
 
 # %% [markdown]
-# Each word has nearly the same effect on nearly all sequences. In the tails are
-# sequences in which the word completes, or destroys, a site of the background.
+# Each motif has nearly the same effect on nearly all sequences. In the tails are
+# sequences in which the motif completes, or destroys, a site of the background.
 #
 # ## Is there a bias for GC?
 #
-# GCGCGC is written at the 3' end and at the 5' end, with and without the word. This
+# GCGCGC is written at the 3' end and at the 5' end, with and without the motif. This
 # shows whether either end has a bias, and whether the bias changes the effect of the
-# word.
+# motif.
 
 # %%
 answer = ask(
     of_retrained(
         cg.experiments.composition_bias(
-            word="UGCAUG", at=[34, 2], n_units=300, rope=SMALL
+            motif="UGCAUG", at=[34, 2], n_units=300, rope=SMALL
         )
     ),
     rbfox1,
@@ -312,14 +312,14 @@ answer.draw().figure
 
 # %% [markdown]
 # There is a bias at the 3' end; at the 5' end it is negligible, and so are both
-# interactions with the word. Whether the bias at the 3' end is larger than 0.2 on
+# interactions with the motif. Whether the bias at the 3' end is larger than 0.2 on
 # average over such networks remains undecided. The other protein was simulated without
 # a bias, and in its networks the bias is negligible:
 
 # %%
 answer = ask(
     of_retrained(
-        cg.experiments.composition_bias(word="GCUGG", at=34, n_units=300, rope=SMALL)
+        cg.experiments.composition_bias(motif="GCUGG", at=34, n_units=300, rope=SMALL)
     ),
     vts1,
 )
@@ -328,15 +328,15 @@ answer = ask(
 # ### For how many proteins?
 #
 # The paper repeated this with 244 networks, one for each RNAcompete experiment. Here
-# 244 factors are simulated, each with a word of its own; in a third of them the outcome
-# falls with the number of G and C in the last eight bases. A factor counts as biased if
-# the effect of GCGCGC is beyond 0.2.
+# 244 factors are simulated, each with a motif of its own; in a third of them the
+# outcome falls with the number of G and C in the last eight bases. A factor counts as
+# biased if the effect of GCGCGC is beyond 0.2.
 
 # %%
 generator = np.random.default_rng(3)
 factors, biased = {}, 0
 for k in range(244):
-    terms = [Word("".join(generator.choice(list("ACGU"), 6)), 3.0)]
+    terms = [MotifCount("".join(generator.choice(list("ACGU"), 6)), 3.0)]
     if generator.random() < 1 / 3:
         slope = generator.uniform(-2.4, -0.2)
         terms.append(EndGC(slope, last=8))
@@ -380,10 +380,10 @@ figure
 # %% [markdown]
 # ## Does the fold of the RNA matter?
 #
-# VTS1 binds GCUGG in a loop. The word is written into unstructured sequence ("in the
+# VTS1 binds GCUGG in a loop. The motif is written into unstructured sequence ("in the
 # open"), into the loop of a hairpin, and into its stem. Because the stem lies at
-# another position, the word is also written in the open at that position. Its effect in
-# the fold is compared with its effect at the *same* position without the fold.
+# another position, the motif is also written in the open at that position. Its effect
+# in the fold is compared with its effect at the *same* position without the fold.
 
 # %%
 answer = ask(of_retrained(cg.experiments.hairpin(n_units=300, rope=SMALL)), vts1)
@@ -392,7 +392,7 @@ answer.draw().figure
 # %% [markdown]
 # ## Would other backgrounds give the same order?
 #
-# Everything above is about uniform random RNA. Here the seven words are ordered by
+# Everything above is about uniform random RNA. Here the seven motifs are ordered by
 # their effects under six null models, five of them made from sequences rich in A and U;
 # the profile and the mononucleotide shuffle are the null models of the paper:
 
@@ -421,7 +421,7 @@ print(table.attrs["sentences"])
 # %% [markdown]
 # If the order depended on the null model, `agreement` would warn. It does not.
 #
-# ## Do the filters look like the words?
+# ## Do the filters look like the motifs?
 #
 # Networks with an exponential activation after the first layer tend to learn whole
 # motifs in single filters (Koo & Ploenzke 2021,
@@ -454,7 +454,7 @@ for axes, row in zip(figure.subplots(2, 2).ravel(), busiest, strict=True):
 figure
 
 # %% [markdown]
-# Later layers could ignore a filter that looks like a word. How does the effect of
+# Later layers could ignore a filter that looks like a motif. How does the effect of
 # UGCAUG change when each filter is removed in turn?
 
 # %%
@@ -476,8 +476,8 @@ changes = cg.estimate(lost).isel(task=0)
 print(changes[columns[:3]].to_dataframe()[columns[:3]].round(2).to_string())
 
 # %% [markdown]
-# The network needs one filter for this word: without filter 24 the effect is lost.
-# Filter 10 matches the same word, but the network hardly depends on it.
+# The network needs one filter for this motif: without filter 24 the effect is lost.
+# Filter 10 matches the same motif, but the network hardly depends on it.
 #
 # ## Were the networks right?
 #
@@ -513,16 +513,16 @@ print(
     beside_truth(
         cg.experiments.hairpin(n_units=300),
         "vts1_like",
-        ["word in the open", "word x loop", "word x stem"],
+        ["motif in the open", "motif x loop", "motif x stem"],
     )
 )
 
 # %% [markdown]
-# The networks have these effects in the right order, and the effects of single words in
-# nearly the right size (the site of VTS1 is a tenth too large). The interactions of the
-# oracle were learned with the right sign, and that of the stem with the right size; at
-# nine bases the interaction is negligible in both. The penalty for crowding is about a
-# fifth too small, and only two fifths of the effect of a loop were learned: there the
+# The networks have these effects in the right order, and the effects of single motifs
+# in nearly the right size (the site of VTS1 is a tenth too large). The interactions of
+# the oracle were learned with the right sign, and that of the stem with the right size;
+# at nine bases the interaction is negligible in both. The penalty for crowding is about
+# a fifth too small, and only two fifths of the effect of a loop were learned: there the
 # intervals over five networks are far from the truth. Agreement between retrained
 # networks is no evidence about the RNA: it shows what this training procedure learns
 # from these data.

@@ -125,7 +125,7 @@ if folder:
 # Each motif is written at position 100 of every shuffle. Its placebo, a fresh
 # rearrangement for every background that does not contain the motif, is written at the
 # same position. A placebo also overwrites what was there, so the estimand is motif
-# minus placebo, on the same background. First a check of the arms: does a written word
+# minus placebo, on the same background. First a check of the arms: does a written motif
 # create another site together with the bases beside it?
 
 # %%
@@ -365,8 +365,8 @@ def pair_of(first, second, *, at, distances):
     """
     return cg.experiments.motif_pair(
         backgrounds,
-        first=MOTIFS[first],
-        second=MOTIFS[second],
+        motif=MOTIFS[first],
+        other=MOTIFS[second],
         distances=distances,
         orientations=["++"],
         orders=["downstream"],

@@ -33,13 +33,13 @@ folder = Path(tempfile.mkdtemp())
 # %% [markdown]
 # ## The design
 #
-# The predictor responds to one word, and more strongly if a second word is near, so the
-# effect differs between backgrounds. The control is a placebo: the same letters in an
-# order drawn anew for every background.
+# The predictor responds to one motif, and more strongly if a second motif is near, so
+# the effect differs between backgrounds. The control is a placebo: the same letters in
+# an order drawn anew for every background.
 
 # %%
 predictor = cg.zoo.Oracle(
-    cg.zoo.Word(word="AGATAAG", weight=0.4, strand="both"),
+    cg.zoo.MotifCount(motif="AGATAAG", weight=0.4, strand="both"),
     cg.zoo.Pair(first="AGATAAG", second="TGAC", bonus=0.6, decay=60.0, strand="both"),
     scale="log counts",
     tasks=("K562",),

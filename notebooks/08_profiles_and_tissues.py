@@ -42,8 +42,8 @@ print(
 # %% [markdown]
 # ## A profile that is known
 #
-# The oracle predicts accessibility at each base. Its word leaves a footprint between
-# two shoulders, whose depth depends on the bases that follow the word. The true mean
+# The oracle predicts accessibility at each base. Its motif leaves a footprint between
+# two shoulders, whose depth depends on the bases that follow the motif. The true mean
 # profile has a closed form.
 
 # %%
@@ -115,12 +115,12 @@ print(cg.report(cg.analyze(totals, rng=7)))
 #
 # This statistic is the share of counts that lies at other positions than under the
 # control, whatever happens to the total. It is never negative, so it cannot be tested
-# against 0 and is compared with placebo words: forty rearrangements of the same
+# against 0 and is compared with placebos: forty rearrangements of the same
 # letters.
 
 # %%
 arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed(WORD, at=96)}
-arms |= cg.placebos(WORD, at=96, n_words=40, rng=7)
+arms |= cg.placebos(WORD, at=96, n_placebos=40, rng=7)
 words = cg.run(
     cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=200), oracle, rng=7
 )

@@ -57,7 +57,7 @@ out = Path(tempfile.mkdtemp())
 # %% [markdown]
 # ## What is fixed beforehand
 #
-# The null model is dinucleotide shuffles of ten enhancers. In one arm the word is
+# The null model is dinucleotide shuffles of ten enhancers. In one arm the motif is
 # written into the middle of each shuffle; its control is a placebo, a fresh
 # rearrangement of the same letters at the same position. Effects between -.2 and .2 are
 # too small to matter. The lock file contains all of this with the fingerprint of the
@@ -68,7 +68,7 @@ WORD, AT = "TGACTCA", 120
 
 
 def design_of(word):
-    """Return the trial of one word."""
+    """Return the trial of one motif."""
     arms = {
         "untreated": cg.Untreated(),
         "placebo": cg.Placebo(word, at=AT),
@@ -172,7 +172,7 @@ if folder:
 
 # %% [markdown]
 # The interval is correct for this predictor; the predictor is wrong. It does not
-# respond to a word that every such network must know, and the positive control detects
+# respond to a motif that every such network must know, and the positive control detects
 # that:
 
 # %%

@@ -13,12 +13,12 @@
 # %% [markdown]
 # # Maps propose, trials test
 #
-# Which words does a trained network respond to? An attribution map shows which bases
+# Which motifs does a trained network respond to? An attribution map shows which bases
 # the prediction for one sequence depends on. It is not an average effect over
 # sequences, and it has no p-value: in a sequence with a site, scores rise even at bases
 # away from it. So maps are a source of hypotheses, and a trial on other sequences tests
 # them. The network here is from the zoo, trained on an oracle's outputs with added
-# noise; the oracle responds to UGCAUG and weaker words, so we know what there is to
+# noise; the oracle responds to UGCAUG and weaker motifs, so we know what there is to
 # find.
 
 # %%
@@ -44,8 +44,8 @@ proposing, testing = tokens[:100], tokens[100:]
 
 # %% [markdown]
 # The data are three hundred random RNAs, half with UGCAUG and half with AGAAUG at
-# random positions. They are split first: on the sequences from which a word was
-# proposed, the test of that word would be circular.
+# random positions. They are split first: on the sequences from which a motif was
+# proposed, the test of that motif would be circular.
 #
 # ## A map of one sequence
 #
@@ -61,7 +61,7 @@ cg.plot.map_logo(maps, unit=0).figure
 # %% [markdown]
 # Many bases outside the site have scores as well. How large are scores where nothing
 # was planted? The figure compares the largest score of each sequence among those with
-# UGCAUG, those with AGAAUG, and random ones, some of which contain a word by chance:
+# UGCAUG, those with AGAAUG, and random ones, some of which contain a motif by chance:
 
 # %%
 plain = cg.attribute(cg.Uniform(length=41).sample(100, rng=2), network, method="ism")
@@ -86,7 +86,7 @@ axes.legend(frameon=False)
 figure
 
 # %% [markdown]
-# ## From maps to words
+# ## From maps to motifs
 #
 # Windows whose scores are larger than those in maps of null sequences become proposals;
 # they are trimmed to the bases with large scores and merged. `level` sets how many
@@ -95,15 +95,15 @@ figure
 # %%
 proposed = cg.propose(maps, predictor=network, rng=0)
 words = [str(word) for word in proposed["consensus"].values]
-print(f"{len(words)} words:", *words)
+print(f"{len(words)} motifs:", *words)
 
 # %% [markdown]
 # ## The trial
 #
-# Each word is written into dinucleotide shuffles of the two hundred other sequences and
-# compared with placebo words of the same width on the same backgrounds. The placebo
-# words show the effect of writing any letters at this position; a word is confirmed
-# only if its effect lies beyond theirs.
+# Each motif is written into dinucleotide shuffles of the two hundred other sequences
+# and compared with random sequences of the same width on the same backgrounds. The
+# random sequences show the effect of writing any letters at this position; a motif is
+# confirmed only if its effect lies beyond theirs.
 
 # %%
 trial = cg.experiments.proposals(
@@ -120,9 +120,9 @@ columns = ["ace", "lower", "upper", "q", "verdict"]
 print(holding[columns].to_dataframe()[columns].sort_values("ace").round(3).to_string())
 
 # %% [markdown]
-# Both planted words are confirmed, and so are two words that differ from UGCAUG in one
-# letter, to which the oracle responds as well. Two placebo words also lie beyond the
-# fences: CATGTATG contains UGUAUG, a weak word of the oracle, and becomes AGCAUG,
+# Both planted motifs are confirmed, and so are two motifs that differ from UGCAUG in
+# one letter, to which the oracle responds as well. Two random sequences also lie beyond
+# the fences: CATGTATG contains UGUAUG, a weak motif of the oracle, and becomes AGCAUG,
 # CGCAUG or UGCAUG where the background before it ends in AG, CG or UG; TAGCAT becomes
 # AGCAUG where the next base of the background is G. They were drawn at random, and the
 # network does respond to them. The other 27 of 31 proposals are not confirmed, although
@@ -132,10 +132,10 @@ print(holding[columns].to_dataframe()[columns].sort_values("ace").round(3).to_st
 #
 # ## What no map of single edits can show
 #
-# The oracle `gated` has three tasks: either of two words is enough (OR), both are
-# needed (AND), or they add up. In a sequence with both words, single substitutions
+# The oracle `gated` has three tasks: either of two motifs is enough (OR), both are
+# needed (AND), or they add up. In a sequence with both motifs, single substitutions
 # detect both sites for AND and for the sum, and nothing for OR: whichever base is
-# changed, the other word is still there.
+# changed, the other motif is still there.
 
 # %%
 gate = cg.zoo.oracle("gated")
@@ -161,7 +161,7 @@ for name, place in sites.items():
 # %% [markdown]
 # Shapley values, which average over many combined edits, detect the sites in every
 # task, but their sizes do not distinguish OR from AND or the sum. Four arms do: neither
-# word, each alone, and both, on the same hundred backgrounds. The interaction, the
+# motif, each alone, and both, on the same hundred backgrounds. The interaction, the
 # effect of both beyond the sum of each alone, is about 2 if both are needed, -2 if one
 # is enough, and 0 if they add up.
 
@@ -204,9 +204,9 @@ print(
 
 # %% [markdown]
 # The comparison of a map with a trial shows where the map is blind. `against_trial`
-# compares the effect of single substitutions with the average effect of the word alone:
-# a site is "redundant" if the former is below 5 % of the latter, "saturated" if below
-# 25 %. For AND, the word alone has no effect to compare with.
+# compares the effect of single substitutions with the average effect of the motif
+# alone: a site is "redundant" if the former is below 5 % of the latter, "saturated" if
+# below 25 %. For AND, the motif alone has no effect to compare with.
 
 # %%
 alone = cg.estimate(cg.contrast(outcomes, contrasts=["GATA - untreated"]))

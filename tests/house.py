@@ -66,6 +66,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("variables"), Room("numerics"), Room("inputs"), Room("choices")),
     (Room("lazy_names"),),
     (Room("checks"),),
+    (Room("former_names"),),
     (
         Room("errors"),
         Room("types"),

@@ -55,7 +55,7 @@ from causalgia.posterior.task_covariances import (
     learned_patterns,
     task_errors,
 )
-from causalgia.zoo import Oracle, Word
+from causalgia.zoo import MotifCount, Oracle
 
 TASKS = ["a", "b", "c", "d"]
 SHARED = Path(__file__).parent / "reference" / "shared_effects"
@@ -1186,9 +1186,12 @@ def plan_of(n_words=40, **settings):
     rng = np.random.default_rng(4)
     words = ["".join(rng.choice(list("ACGT"), 6)) for _ in range(n_words)]
     size = np.where(rng.random(n_words) < 0.4, rng.normal(size=n_words), 0.0)
-    terms = [Word(word, float(one)) for word, one in zip(words, size, strict=True)]
+    terms = [
+        MotifCount(word, float(one)) for word, one in zip(words, size, strict=True)
+    ]
     background = [
-        Word(base, one) for base, one in zip("ACG", (0.1, -0.1, 0.05), strict=True)
+        MotifCount(base, one)
+        for base, one in zip("ACG", (0.1, -0.1, 0.05), strict=True)
     ]
     oracle = Oracle(
         *terms,

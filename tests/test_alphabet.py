@@ -19,9 +19,9 @@ from causalgia.sequences.alphabet import (
     decode,
     encode,
     one_hot,
-    parse_word,
+    parse_iupac,
     reverse_complement,
-    reverse_complement_word,
+    reverse_complement_iupac,
     tokens,
 )
 
@@ -88,16 +88,16 @@ def test_reverse_complement_twice_is_nothing(x):
 @given(TOKENS)
 def test_reverse_complement_of_words_and_of_tokens_agree(x):
     assert decode(reverse_complement(x)) == [
-        reverse_complement_word(s) for s in decode(x)
+        reverse_complement_iupac(s) for s in decode(x)
     ]
 
 
 @given(WORDS.filter(lambda word: not {"T", "U"} <= set(word)))
 def test_reverse_complement_word_twice_is_nothing(word):
-    twice = reverse_complement_word(reverse_complement_word(word))
+    twice = reverse_complement_iupac(reverse_complement_iupac(word))
     same = (
         twice
-        if "U" in reverse_complement_word(word) or "U" not in word
+        if "U" in reverse_complement_iupac(word) or "U" not in word
         else twice.replace("T", "U")
     )
     assert same.replace("U", "T") == word.replace("U", "T")
@@ -105,16 +105,16 @@ def test_reverse_complement_word_twice_is_nothing(word):
 
 @given(WORDS)
 def test_the_opposite_strand_admits_the_complements(word):
-    _, admitted = parse_word(word)
-    _, opposite = parse_word(reverse_complement_word(word))
+    _, admitted = parse_iupac(word)
+    _, opposite = parse_iupac(reverse_complement_iupac(word))
     assert [sorted(3 - t for t in position) for position in reversed(admitted)] == [
         list(p) for p in opposite
     ]
 
 
 def test_an_rna_word_stays_rna():
-    assert reverse_complement_word("gaua") == "UAUC"
-    assert reverse_complement_word("GATA") == "TATC"
+    assert reverse_complement_iupac("gaua") == "UAUC"
+    assert reverse_complement_iupac("GATA") == "TATC"
 
 
 def test_ambiguous_letters_are_drawn_uniformly_from_their_bases():
@@ -123,7 +123,7 @@ def test_ambiguous_letters_are_drawn_uniformly_from_their_bases():
         -1, len(ambiguous)
     )
     for letter, column in zip(ambiguous, drawn.T, strict=True):
-        counts = np.bincount(column, minlength=4)[parse_word(letter)[1][0],]
+        counts = np.bincount(column, minlength=4)[parse_iupac(letter)[1][0],]
         assert counts.sum() == 4_000
         assert chisquare(counts).pvalue > 1e-4
 
@@ -242,13 +242,13 @@ def test_tokens_refuses_what_is_not_one_hot():
 )
 def test_parse_word_refuses(word, message):
     with refused(message):
-        parse_word(word)
+        parse_iupac(word)
     with refused(message):
-        reverse_complement_word(word)
+        reverse_complement_iupac(word)
 
 
 def test_parse_word_reads_the_iupac_code():
-    assert parse_word("uN") == ("UN", ((3,), (0, 1, 2, 3)))
+    assert parse_iupac("uN") == ("UN", ((3,), (0, 1, 2, 3)))
 
 
 @pytest.mark.parametrize("value", [3, None, 2.5])

@@ -18,13 +18,13 @@ from causalgia.checks import check_table, is_count, one_of
 from causalgia.choices import (
     ERRORS,
     LAWS,
-    LEAST_PLACEBO_WORDS,
+    LEAST_PLACEBOS,
     METHODS,
     SCALES,
     TARGETS,
 )
 from causalgia.errors import DesignError, PredictorError
-from causalgia.multiplicity.placebo import LEAST_WORDS
+from causalgia.multiplicity.placebo import LEAST_IN_A_REGION
 
 NAMES = st.text(
     st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=8
@@ -294,8 +294,7 @@ def test_arms_that_a_design_lacks_are_refused():
         ({"block": "zz"}, "block = 'zz', which is not a coordinate of the units"),
         (
             {"rope": "placebo"},
-            "rope = 'placebo' needs contrasts of 40 or more placebo words, and there "
-            "are 39",
+            "rope = 'placebo' needs contrasts of 40 or more placebos, and there are 39",
         ),
         (
             {"rope": {"zz": (-1, 1)}},
@@ -315,7 +314,7 @@ def test_what_can_never_be_carried_out_is_refused_before_anything_is_predicted(
     ]
     words = [
         cg.Arm(name, word)
-        for name, word in cg.placebos("AGATAAG", at=3, n_words=39).items()
+        for name, word in cg.placebos("AGATAAG", at=3, n_placebos=39).items()
     ]
     design = cg.Design(null=cg.Uniform(length=30), arms=[*arms, *words], n_units=20)
     predictor = cg.FunctionPredictor(never, tasks=["GC"], scale="count")
@@ -382,13 +381,13 @@ def test_a_factorial_that_is_none_is_refused_before_anything_is_predicted(levels
 
 
 def test_as_many_placebo_words_as_the_verb_wants():
-    assert LEAST_PLACEBO_WORDS == LEAST_WORDS
+    assert LEAST_PLACEBOS == LEAST_IN_A_REGION
     words = [f"w{i}" for i in range(40)]
-    Analysis(control="c", rope="placebo").check(["c", *words], [], words=words)
+    Analysis(control="c", rope="placebo").check(["c", *words], [], placebos=words)
     with pytest.raises(DesignError, match="and there are 39"):
-        Analysis(control="w0", rope="placebo").check(["c", *words], [], words=words)
+        Analysis(control="w0", rope="placebo").check(["c", *words], [], placebos=words)
     rows = {w: {w: 1, "c": -1} for w in words}
-    Analysis(contrasts=rows, rope="placebo").check(["c", *words], [], words=words)
+    Analysis(contrasts=rows, rope="placebo").check(["c", *words], [], placebos=words)
     with pytest.raises(DesignError, match="no region for the task 'HepG2'"):
         Analysis(rope={"K562": (-1, 1)}).check([], [], tasks=["K562", "HepG2"])
 

@@ -21,33 +21,37 @@ from causalgia.zoo import (
     Gate,
     Hairpin,
     Hill,
+    MotifCount,
     Oracle,
     Pair,
     Saturating,
     Slope,
-    Word,
 )
 
-# A, which none of these words has, so that an edit to A destroys and creates nothing
+# A, which none of these motifs has, so that an edit to A destroys and creates nothing
 BLANK = 0
 TERMS = {
-    "word": Word("CGC", 2.0),
-    "both strands": Word("CCG", -1.0, "both"),
-    "any base": Word("CNG", 1.0),
-    "palindrome": Word("CG", 1.5, "both"),
-    "gain with a zero": Word("GC", 1.0, gain=Slope(0.25, center=4)),
+    "motif": MotifCount("CGC", 2.0),
+    "both strands": MotifCount("CCG", -1.0, "both"),
+    "any base": MotifCount("CNG", 1.0),
+    "palindrome": MotifCount("CG", 1.5, "both"),
+    "gain with a zero": MotifCount("GC", 1.0, gain=Slope(0.25, center=4)),
     "and": Gate(("CCG", "GCC"), bonus=2.0, logic="and"),
     "or": Gate(("CCG", "GC"), bonus=2.0, logic="or"),
     "pair": Pair("CC", "GG", bonus=1.0, clash=-0.3, min_distance=3, decay=7.0, reach=6),
     "directed pair": Pair("CG", "GC", bonus=1.0, decay=5.0, direction="forward"),
     "pair of equals": Pair("CG", "CG", bonus=1.0, decay=5.0, reach=5, strand="both"),
     "hairpin": Hairpin("CC", bonus=1.0, stem=2, loop=(3, 4)),
-    "hill": Saturating((Word("CG", 1.0), Word("GG", -0.7)), Hill(top=4.0, half=1.0)),
-    "hill without activators": Saturating((Word("CG", -1.0),), Hill(top=4.0, half=1.0)),
-    "exponential": Saturating(
-        (Word("CG", 1.0), Word("GG", -0.7)), Exponential(top=4.0, scale=1.0)
+    "hill": Saturating(
+        (MotifCount("CG", 1.0), MotifCount("GG", -0.7)), Hill(top=4.0, half=1.0)
     ),
-    "no weight": Word("CG", 0.0),
+    "hill without activators": Saturating(
+        (MotifCount("CG", -1.0),), Hill(top=4.0, half=1.0)
+    ),
+    "exponential": Saturating(
+        (MotifCount("CG", 1.0), MotifCount("GG", -0.7)), Exponential(top=4.0, scale=1.0)
+    ),
+    "no weight": MotifCount("CG", 0.0),
 }
 
 
@@ -97,7 +101,8 @@ def test_single_edits_see_what_is_read_but_where_sites_stand_in_for_each_other()
 
 def test_composition_is_read_at_every_letter_of_the_end():
     read = cg.zoo.read_by(
-        Oracle(EndGC(1.0, last=3), Word("GC", 1.0)), encode(["GCAAAAA", "TTTTTTT"])
+        Oracle(EndGC(1.0, last=3), MotifCount("GC", 1.0)),
+        encode(["GCAAAAA", "TTTTTTT"]),
     )
     assert read.values[:, :, 0].astype(int).tolist() == [
         [1, 1, 0, 0, 1, 1, 1],
@@ -350,11 +355,11 @@ def test_a_method_that_refuses_says_so_and_others_are_judged(zoo):
 def test_a_method_that_refuses_single_sites_has_no_attenuation(zoo):
     def on_gates(predictor, tokens):
         if predictor.tasks == ("outcome",):
-            raise AttributionError("too few words")
+            raise AttributionError("too few motifs")
         return ism(predictor, tokens)
 
     found = cg.benchmark.interpretation(on_gates, cases=[zoo["sum"]])
-    assert found.refused == {("single sites", "oracle"): "too few words"}
+    assert found.refused == {("single sites", "oracle"): "too few motifs"}
     assert "attenuation" not in set(found.table["score"])
 
 
@@ -380,8 +385,8 @@ def test_what_a_method_must_return(zoo):
     for pair, said in (
         ({("AGATAAGG", "CCACACCC"): (np.nan, 0.1)}, "finite one"),
         ({("AGATAAGG", "CCACACCC"): (2.0, -0.1)}, "standard error of 0 or more"),
-        ({("GATA1", "CCACACCC"): (2.0, 0.1)}, "'GATA1', which is not a word"),
-        ({("", "CCACACCC"): (2.0, 0.1)}, "'', which is not a word"),
+        ({("GATA1", "CCACACCC"): (2.0, 0.1)}, "'GATA1', which is not a string"),
+        ({("", "CCACACCC"): (2.0, 0.1)}, "'', which is not a string"),
     ):
         with pytest.raises(AttributionError, match=said):
             cg.benchmark.interpretation(
@@ -402,11 +407,11 @@ def test_what_a_method_must_return(zoo):
 
 def own_case(**changed: object) -> cg.benchmark.Case:
     rng = np.random.default_rng(0)
-    # no G, so that the word is never there
+    # no G, so that the motif is never there
     backgrounds = rng.choice([0, 1], size=(40, 30)).astype(np.uint8)
     sequences = backgrounds.copy()
     sequences[:, 10:17] = encode("GATGATT")
-    net = Oracle(Word("GATGATT", 2.0)).module()
+    net = Oracle(MotifCount("GATGATT", 2.0)).module()
     read = np.zeros(sequences.shape, dtype=bool)
     read[:, 10:17] = True
     options = {
@@ -452,7 +457,7 @@ def test_of_a_network_that_reads_nothing_only_false_discoveries_are_judged():
         ),
         ({"predictors": {}}, "is empty"),
         (
-            {"predictors": {"o": Oracle(Word("GATA"))}},
+            {"predictors": {"o": Oracle(MotifCount("GATA"))}},
             "is 'Oracle'; give a cg.TorchPredictor",
         ),
     ],

@@ -66,8 +66,8 @@ def test_nothing_on_the_page_fails() -> None:
     }
     same = KEPT["controls"]["same_arms"]
     assert same["band"][0] <= same["rejected"] <= same["band"][1]
-    words = KEPT["controls"]["placebo_words"]
-    assert all(row["inside"] > 0.9 * words["n_words"] for row in words["members"])
+    words = KEPT["controls"]["random_sequences"]
+    assert all(row["inside"] > 0.9 * words["n_placebos"] for row in words["members"])
     assert all(row["wrong"] <= 2 for row in words["members"])
 
 

@@ -40,7 +40,7 @@ def test_a_result_fills_in_what_it_knows_and_marks_what_it_does_not(decisions):
     assert filled(text, "fixed before") == "stored with the outcomes"
     assert filled(text, "every deviation") == "none"
     assert filled(text, "which are undecided").startswith("2 increases")
-    assert filled(text, "placebo words") == "missing"
+    assert filled(text, "placebos") == "missing"
     assert filled(text, "architecture") == "say it"
     assert "rng 4" in filled(text, "versions and seed")
 
@@ -66,7 +66,7 @@ def test_each_check_of_a_refutation_has_a_line(decisions):
             "status": ("check", ["pass", "fail"]),
             "reason": ("check", ["as large as | chance", "shifted"]),
         },
-        {"check": ["placebo words", "null shift"]},
+        {"check": ["placebos", "null shift"]},
     )
     text = checklist(decisions, refutation=refutation)
     assert r"pass: as large as \| chance" in text

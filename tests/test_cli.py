@@ -99,7 +99,7 @@ def test_demo_agrees_with_the_truth(tmp_path):
         "trial.toml",
     ]
     assert (tmp_path / "demo" / "forest.png").read_bytes().startswith(b"\x89PNG")
-    assert "40 placebo words" in found.stdout
+    assert "40 placebos" in found.stdout
     header = next(
         line for line in found.stdout.splitlines() if line.startswith("contrast")
     )
@@ -304,7 +304,7 @@ def test_estimate_gives_what_the_verbs_give(results):
     written = store.load(results / "estimates.nc", "estimates")
     for name in expected.data_vars:
         np.testing.assert_array_equal(written[name], expected[name])
-    assert "3 placebo words" in found.stdout
+    assert "3 placebos" in found.stdout
     assert " SE " in found.stdout
     assert (results / "forest.png").stat().st_size > 5_000
     assert "effect on the predictor" in found.stdout.lower()

@@ -304,8 +304,8 @@ def test_an_unknown_control_has_one_wording_and_a_hint(results, bench):
 def test_what_is_under_the_table_says_family_and_levels(results):
     estimated = call("estimate", results, "--adjust", "holm").stdout
     assert (
-        "p-values are adjusted for all 5 contrasts of one task, of which 3 are placebo "
-        "words." in estimated
+        "p-values are adjusted for all 5 contrasts of one task, of which 3 are placebos"
+        "." in estimated
     )
     assert (
         "p-values are adjusted for all" not in call("estimate", results, "--all").stdout
@@ -374,7 +374,7 @@ def test_a_file_in_the_place_of_a_folder_is_named_with_the_folder_to_give(
 
 @pytest.mark.parametrize(
     ("file", "what"),
-    [("words.csv", "the words that"), ("concordance.nc", "a comparison of")],
+    [("motifs.tsv", "the motifs that"), ("concordance.nc", "a comparison of")],
 )
 def test_a_folder_without_a_trial_is_not_advised_to_run_one_in_it(tmp_path, file, what):
     (tmp_path / file).write_text("")

@@ -25,7 +25,7 @@ from causalgia.trial_file import example_files, read_spec, settings_of, starter
 
 #: settings of those whose defaults make hundreds of arms
 SMALL = {
-    "word_screen": {"k": 3, "n_placebos": 40, "words": ["UGC", "GCA", "AAA"]},
+    "kmer_screen": {"k": 3, "n_placebos": 40, "motifs": ["UGC", "GCA", "AAA"]},
     "motif_pair": {"distances": [12, 15], "orientations": ["++"]},
     "motif_pairs": {
         "distances": [15],
@@ -138,7 +138,7 @@ def read_spec_of(spec, folder):
 def test_the_starter_says_every_default(tmp_path):
     plain = tomllib.loads(starter("copies"))
     assert plain["n_units"] == 1000
-    assert plain["experiment"] == {"kind": "copies", "word": "UGCAUG"}
+    assert plain["experiment"] == {"kind": "copies", "motif": "UGCAUG"}
     assert plain["null"] == {"kind": "uniform", "length": 41}
     path = tmp_path / "trial.toml"
     path.write_text(starter("copies"))
@@ -326,7 +326,7 @@ def test_a_long_answer_prints_its_largest():
 
 def test_an_answer_is_drawn_task_by_task(tmp_path):
     experiment = cg.experiments.copies(
-        cg.Uniform(length=60), word="AGATAAG", n_units=600
+        cg.Uniform(length=60), motif="AGATAAG", n_units=600
     )
     answer = experiment.analyze(
         cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False), rng=0
@@ -366,7 +366,7 @@ def test_an_answer_is_drawn_task_by_task(tmp_path):
 
 
 def test_one_unit_is_refused_when_the_design_is_made():
-    copies = partial(cg.experiments.copies, cg.Uniform(length=60), word="AGATAAG")
+    copies = partial(cg.experiments.copies, cg.Uniform(length=60), motif="AGATAAG")
     with pytest.raises(
         DesignError, match="'copies' of one unit: an error needs two or more"
     ):

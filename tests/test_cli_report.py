@@ -201,7 +201,7 @@ def test_an_answer_on_one_task_has_its_sentences_alone(tmp_path):
         .replace("vts1_like", "gata1_like")
     )
     folder = experiment_in(
-        tmp_path, two.replace('"copies"', '"copies"\nword = "AGATAAG"')
+        tmp_path, two.replace('"copies"', '"copies"\nmotif = "AGATAAG"')
     )
     assert "Task HepG2:" in call("show", folder).stdout
     shown = call("show", folder, "--task", "K562").stdout

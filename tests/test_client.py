@@ -31,7 +31,7 @@ from causalgia.sequences import decode
 from causalgia.workers import local_cluster, mapped
 from causalgia.workers.jobs import do_job
 from causalgia.workers.pieces import _Bundles, _Packed
-from causalgia.zoo import EndGC, Oracle, Word
+from causalgia.zoo import EndGC, MotifCount, Oracle
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
@@ -92,7 +92,7 @@ def effects(n_tasks: int, n: int = 12) -> xr.Dataset:
 
 def biased(rng: Callable[[int], int]) -> dict[str, xr.Dataset]:
     oracles = {
-        k: Oracle(Word("UGCAUG", 1.0), EndGC(-0.2 * k, last=8)) for k in (1, 2, 3)
+        k: Oracle(MotifCount("UGCAUG", 1.0), EndGC(-0.2 * k, last=8)) for k in (1, 2, 3)
     }
     return {
         f"RBP{k}": cg.run(BIAS, oracle, rng=rng(k), progress=False)
@@ -199,7 +199,7 @@ VERBS: dict[str, Callable[[Any], Any]] = {
     "confirm": confirmed,
     "moments": lambda client: cg.run(
         BIAS,
-        Oracle(Word("UGCAUG", 1.0)),
+        Oracle(MotifCount("UGCAUG", 1.0)),
         rng=0,
         progress=False,
         client=client,

@@ -1,4 +1,4 @@
-"""`causalgia discover`: files in, the words that hold and those that do not out, and
+"""`causalgia discover`: files in, the motifs that hold and those that do not out, and
 every refusal with its cure.
 """
 
@@ -35,20 +35,25 @@ def given(tmp_path):
 
 def test_words_pairs_and_sites_are_written(given, tmp_path):
     network, peaks = given
-    out = tmp_path / "words"
+    out = tmp_path / "motifs"
     printed = call(
         "discover", network, "--sequences", peaks, "--out", out, "--n-units", 100
     ).stdout
-    table = pd.read_csv(out / "words.csv")
+<<<<<<< branch
+    table = pd.read_csv(out / "motifs.tsv")
     held = set(table[table["verdict"] == "higher"]["consensus"])
+=======
+    table = pd.read_csv(out / "motifs.tsv", sep="\t")
+    held = set(table[table["verdict"] == "increases"]["consensus"])
+>>>>>>> nouns
     assert {"TGCATG", "AGAATG"} <= held
     # those that do not hold are there, too
     assert len(set(table["consensus"])) > len(held)
     assert (
         f"{len(set(table['consensus'])) - len(held)} of {len(set(table['consensus']))} "
-        "words do not hold" in printed
+        "motifs do not hold" in printed
     )
-    assert (pd.read_csv(out / "pairs.csv")["reads"] == "sum").all()
+    assert (pd.read_csv(out / "pairs.tsv", sep="\t")["reads"] == "sum").all()
     sites = pd.read_csv(out / "sites.bed", sep="\t", header=None)
     rows = dict(zip([f"peak_{k}" for k in range(80)], letters(), strict=True))
     assert all(
@@ -97,8 +102,8 @@ def test_a_run_that_was_stopped_goes_on(given, tmp_path, monkeypatch, stops_at):
     call(*options, tmp_path / "whole")
     names = {path.name for path in (tmp_path / "whole").iterdir()}
     assert names == {
-        "words.csv",
-        "pairs.csv",
+        "motifs.tsv",
+        "pairs.tsv",
         "sites.bed",
         "proposals.nc",
         "decisions.nc",
@@ -114,8 +119,8 @@ def test_a_run_that_was_stopped_goes_on(given, tmp_path, monkeypatch, stops_at):
 
     with monkeypatch.context() as patch:
         patch.setattr(_discover, "run", stopped)
-        call(*options, tmp_path / "words", code=130)
-    assert not (tmp_path / "words" / "words.csv").exists()
+        call(*options, tmp_path / "motifs", code=130)
+    assert not (tmp_path / "motifs" / "motifs.tsv").exists()
     n_units = (
         "discover",
         network,
@@ -129,29 +134,29 @@ def test_a_run_that_was_stopped_goes_on(given, tmp_path, monkeypatch, stops_at):
     )
     refused(
         *n_units,
-        tmp_path / "words",
+        tmp_path / "motifs",
         said="holds another discovery: n_units was 60 and is 50; give another folder",
     )
     peaks.write_text(
         peaks.read_text().replace("peak_0", "peak_zero").replace("\nA", "\nC", 1)
     )
-    refused(*options, tmp_path / "words", said="sequences was")
+    refused(*options, tmp_path / "motifs", said="sequences was")
     peaks.write_text("".join(f">peak_{k}\n{row}\n" for k, row in enumerate(letters())))
 
     def never(*_, **__):
-        raise AssertionError("words were proposed anew")
+        raise AssertionError("motifs were proposed anew")
 
     monkeypatch.setattr(_discover, "propose", never)
-    call(*options, tmp_path / "words")
-    assert {path.name for path in (tmp_path / "words").iterdir()} == names
-    for name in ("words.csv", "pairs.csv", "sites.bed"):
-        assert (tmp_path / "words" / name).read_text() == (
+    call(*options, tmp_path / "motifs")
+    assert {path.name for path in (tmp_path / "motifs").iterdir()} == names
+    for name in ("motifs.tsv", "pairs.tsv", "sites.bed"):
+        assert (tmp_path / "motifs" / name).read_text() == (
             tmp_path / "whole" / name
         ).read_text()
     for kind in ("proposals", "decisions"):
         whole, resumed = (
             store.load(tmp_path / folder / f"{kind}.nc", kind)
-            for folder in ("whole", "words")
+            for folder in ("whole", "motifs")
         )
         assert whole.identical(resumed)
 
@@ -179,15 +184,15 @@ def test_a_run_that_was_stopped_between_its_files_goes_on(given, tmp_path, monke
 
     with monkeypatch.context() as patch:
         patch.setattr(store, "save", stopped)
-        call(*options, tmp_path / "words", code=130)
-    assert (tmp_path / "words" / "words.csv").exists()
-    call(*options, tmp_path / "words")
-    for name in ("words.csv", "pairs.csv", "sites.bed"):
-        assert (tmp_path / "words" / name).read_text() == (
+        call(*options, tmp_path / "motifs", code=130)
+    assert (tmp_path / "motifs" / "motifs.tsv").exists()
+    call(*options, tmp_path / "motifs")
+    for name in ("motifs.tsv", "pairs.tsv", "sites.bed"):
+        assert (tmp_path / "motifs" / name).read_text() == (
             tmp_path / "whole" / name
         ).read_text()
-    assert (tmp_path / "words" / "decisions.nc").exists()
-    refused(*options, tmp_path / "words", said="--force to write over it")
+    assert (tmp_path / "motifs" / "decisions.nc").exists()
+    refused(*options, tmp_path / "motifs", said="--force to write over it")
 
 
 def test_decisions_of_words_written_over_do_not_stay(given, tmp_path):
@@ -200,7 +205,7 @@ def test_decisions_of_words_written_over_do_not_stay(given, tmp_path):
         "--method",
         "seqlets",
         "--out",
-        tmp_path / "words",
+        tmp_path / "motifs",
     )
     call("discover", network, *options)
     network.write_text(
@@ -214,9 +219,9 @@ def test_decisions_of_words_written_over_do_not_stay(given, tmp_path):
         "scale='none')\n"
     )
     assert (
-        "No word is proposed" in call("discover", network, *options, "--force").stdout
+        "No motif is proposed" in call("discover", network, *options, "--force").stdout
     )
-    assert not (tmp_path / "words" / "decisions.nc").exists()
+    assert not (tmp_path / "motifs" / "decisions.nc").exists()
 
 
 def test_that_nothing_is_proposed_is_an_answer(given, tmp_path):
@@ -232,10 +237,10 @@ def test_that_nothing_is_proposed_is_an_answer(given, tmp_path):
         "scale='none')\n"
     )
     printed = call(
-        "discover", network, "--sequences", peaks, "--out", tmp_path / "words"
+        "discover", network, "--sequences", peaks, "--out", tmp_path / "motifs"
     ).stdout
-    assert "No word is proposed" in printed
-    assert len(pd.read_csv(tmp_path / "words" / "words.csv")) == 0
+    assert "No motif is proposed" in printed
+    assert len(pd.read_csv(tmp_path / "motifs" / "motifs.tsv", sep="\t")) == 0
 
 
 @pytest.mark.parametrize(
@@ -264,10 +269,10 @@ def test_sequences_that_do_not_serve_are_refused_with_a_cure(
         "--sequences",
         peaks,
         "--out",
-        tmp_path / "words",
+        tmp_path / "motifs",
         said=says,
     )
-    assert not (tmp_path / "words").exists()
+    assert not (tmp_path / "motifs").exists()
 
 
 @pytest.mark.torch

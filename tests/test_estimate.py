@@ -554,14 +554,14 @@ def test_crossed_mean_is_the_analysis_of_variance() -> None:
 def test_words_as_a_second_population() -> None:
     outcomes = crossover(n_arms=26, tasks=1)
     outcomes = outcomes.assign_coords(
-        kind=("arm", ["untreated", "embed", *["placebo_word"] * 24])
+        kind=("arm", ["untreated", "embed", *["fixed_placebo"] * 24])
     )
     effects = effects_of(outcomes)
-    estimates = estimate(effects, target="population x words")
-    assert estimates["contrast"].values.tolist() == ["placebo words"]
-    by_word = crossed_mean(effects["ice"].to_numpy()[:, 1:, 0])
-    np.testing.assert_allclose(estimates["se"].item(), by_word.se)
-    np.testing.assert_allclose(estimates["df"].item(), by_word.df)
+    estimates = estimate(effects, target="population x placebos")
+    assert estimates["contrast"].values.tolist() == ["placebos"]
+    by_motif = crossed_mean(effects["ice"].to_numpy()[:, 1:, 0])
+    np.testing.assert_allclose(estimates["se"].item(), by_motif.se)
+    np.testing.assert_allclose(estimates["df"].item(), by_motif.df)
     np.testing.assert_allclose(estimates["weight"].sum(), 0, atol=1e-12)
     mean = {"control": -1.0, **{f"arm{i}": 1 / 24 for i in range(2, 26)}}
     names = outcomes["arm"].values.tolist()
@@ -570,15 +570,15 @@ def test_words_as_a_second_population() -> None:
         contrasts={name: {name: 1, names[0]: -1} for name in names[2:]}
         | {"mean": mean},
     )
-    same(estimate(both, target="population x words"), estimates)
+    same(estimate(both, target="population x placebos"), estimates)
     with pytest.raises(
-        EstimateError, match="20 or more contrasts of placebo words, and there are 0"
+        EstimateError, match="20 or more contrasts of placebos, and there are 0"
     ):
-        estimate(effects.isel(contrast=slice(0, 1)), target="population x words")
+        estimate(effects.isel(contrast=slice(0, 1)), target="population x placebos")
     with pytest.raises(EstimateError, match="needs 20 or more"):
-        estimate(effects_of(parallel()), target="population x words")
+        estimate(effects_of(parallel()), target="population x placebos")
     with pytest.raises(EstimateError, match="one predictor"):
-        estimate(with_models(), target="population x words")
+        estimate(with_models(), target="population x placebos")
 
 
 # parallel
@@ -710,7 +710,7 @@ def test_choices_of_a_parallel_trial_do_not_go_with_a_crossover() -> None:
         (
             {"target": "genome"},
             "'population', 'parents', 'units', 'population x predictors', 'next "
-            "predictor', 'population x words'",
+            "predictor', 'population x placebos'",
         ),
         ({"weights": "parents"}, "'units'"),
         ({"ci_prob": 95}, "ci_prob=95 is not between 0 and 1"),
@@ -1011,14 +1011,14 @@ def test_one_large_unit_is_analyzed_in_a_crossover() -> None:
 
 def test_words_of_a_constant_predictor_are_exact() -> None:
     outcomes = crossover(n_arms=25, tasks=1).assign_coords(
-        kind=("arm", ["untreated", *["placebo_word"] * 24])
+        kind=("arm", ["untreated", *["fixed_placebo"] * 24])
     )
     jitter = np.random.default_rng(0).choice(
         [0.3, 0.1 + 0.2], size=outcomes["outcome"].shape
     )
     effects = effects_of(outcomes.assign(outcome=(outcomes["outcome"].dims, jitter)))
     with pytest.warns(DegenerateWarning):
-        assert estimate(effects, target="population x words")["p"].item() == 1
+        assert estimate(effects, target="population x placebos")["p"].item() == 1
 
 
 # few predictors
@@ -1407,7 +1407,7 @@ def test_targets_of_predictions_and_of_measurements_are_not_exchanged() -> None:
     ):
         estimate(
             effects_of(crossover()).assign_attrs(transform="ratio"),
-            target="population x words",
+            target="population x placebos",
         )
 
 

@@ -19,8 +19,8 @@ from causalgia.estimation._heterogeneity import quantile_of
 from causalgia.estimation.crossover_estimates import (
     _moderation_clause,
     ice_without_rounding,
+    placebos_as_levels,
     uses_random_arms,
-    words_as_levels,
 )
 from causalgia.estimation.parallel import _rounding_bounds, fit_arms_by_stratum
 from causalgia.estimation.parallel_estimates import (
@@ -125,7 +125,7 @@ def test_a_quantile_has_at_least_the_error_that_independent_units_would_give_it(
     )
 
 
-# placebo words
+# placebos
 
 
 def test_an_arm_is_random_on_either_side_of_a_contrast() -> None:
@@ -154,7 +154,7 @@ def test_a_class_of_words_has_the_root_mean_square_of_their_controls_and_their_l
     arms |= {
         f"w{k:02d}": arm
         for k, arm in enumerate(
-            cg.placebos("TGACTCA", at=10, n_words=20, rng=1).values()
+            cg.placebos("TGACTCA", at=10, n_placebos=20, rng=1).values()
         )
     }
     outcomes = cg.run(
@@ -168,7 +168,7 @@ def test_a_class_of_words_has_the_root_mean_square_of_their_controls_and_their_l
         control_sd=(("contrast", "task"), sd), floor=(("contrast", "task"), floor)
     )
     of_words = np.array([name != "real" for name in effects["contrast"].values])
-    found = words_as_levels(effects)
+    found = placebos_as_levels(effects)
     np.testing.assert_allclose(
         found["control_sd"].values, np.sqrt((sd[of_words] ** 2).mean(axis=0))[None]
     )

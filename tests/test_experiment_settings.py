@@ -1,4 +1,4 @@
-"""What settings of the catalogue may be: null models, words, motifs by name, file or
+"""What settings of the catalogue may be: null models, strings, motifs by name, file or
 table; and the sites they add.
 """
 
@@ -14,7 +14,7 @@ import causalgia as cg
 from causalgia.design.intervention import Layout
 from causalgia.errors import CausalgiaError, DegenerateWarning, DesignError
 from causalgia.experiments.kit.sites import as_site, further_sites
-from causalgia.zoo import Oracle, Word
+from causalgia.zoo import MotifCount, Oracle
 
 PFM = np.array([[0, 0, 9, 1], [8, 1, 1, 0], [0, 0, 0, 7], [9, 0, 1, 0]])
 MEME = """MEME version 4
@@ -50,25 +50,25 @@ def test_what_is_no_null_model_is_refused_by_every_experiment(name, null):
         getattr(cg.experiments, name)(null)
 
 
-# --- words and motifs -----------------------------------------------------------------
+# --- strings and motifs ---------------------------------------------------------------
 
 
 def test_a_site_is_a_word_or_what_motif_makes_one_of(tmp_path):
     path = tmp_path / "toy.meme"
     path.write_text(MEME)
-    assert [as_site(word, "word") for word in ("ugcaug", "WGATAR", "SRY")] == [
+    assert [as_site(word, "motif") for word in ("ugcaug", "WGATAR", "SRY")] == [
         "UGCAUG",
         "WGATAR",
         "SRY",
     ]
-    assert as_site("GATA1", "word") == as_site("MA0035", "word") == cg.motif("GATA1")
+    assert as_site("GATA1", "motif") == as_site("MA0035", "motif") == cg.motif("GATA1")
     assert (
-        as_site(PFM, "word")
-        == as_site(dict(zip("ACGT", PFM.T, strict=True)), "word")
+        as_site(PFM, "motif")
+        == as_site(dict(zip("ACGT", PFM.T, strict=True)), "motif")
         == cg.motif(PFM)
     )
     from_file = [
-        as_site(given, "word")
+        as_site(given, "motif")
         for given in (path, str(path), {"file": str(path), "motif": "toy"})
     ]
     assert {motif.consensus for motif in from_file} == {"GA"}
@@ -77,13 +77,15 @@ def test_a_site_is_a_word_or_what_motif_makes_one_of(tmp_path):
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda given: cg.experiments.position(word=given, n_units=20),
-        lambda given: cg.experiments.copies(word=given, n_units=20),
-        lambda given: cg.experiments.spacing(word=given, distances=[9, 10], n_units=20),
-        lambda given: cg.experiments.flanks(word=given, n_units=20),
-        lambda given: cg.experiments.composition_bias(word=given, n_units=20),
+        lambda given: cg.experiments.position(motif=given, n_units=20),
+        lambda given: cg.experiments.copies(motif=given, n_units=20),
+        lambda given: cg.experiments.spacing(
+            motif=given, distances=[9, 10], n_units=20
+        ),
+        lambda given: cg.experiments.flanks(motif=given, n_units=20),
+        lambda given: cg.experiments.composition_bias(motif=given, n_units=20),
         lambda given: cg.experiments.motif_pair(
-            first=given, second="AACAAT", distances=[12, 20], n_units=20
+            motif=given, other="AACAAT", distances=[12, 20], n_units=20
         ),
         lambda given: cg.experiments.motif_pairs(
             motifs={"a": given, "b": "AACAAT"}, distances=[20], n_units=20
@@ -110,22 +112,22 @@ def test_a_pattern_that_is_no_word_is_pointed_to_motif():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (5, "words=5 is not a list of words"),
-        ({"UGCAUG": 1}, "is not a list of words"),
-        (["GATA1"], "words: 'GATA1' is not a word of A C G T (U)"),
-        ([3], "words: 3 is not a word"),
-        ([cg.sequences.Motif.from_word("GATA")], "words: 'GATA' is not a word"),
-        (["GANA", ""], "'GANA' is not a word"),
+        (5, "motifs=5 is not a list of strings"),
+        ({"UGCAUG": 1}, "is not a list of strings"),
+        (["GATA1"], "motifs: 'GATA1' is not a string of A C G T (U)"),
+        ([3], "motifs: 3 is not a string"),
+        ([cg.sequences.Motif.from_iupac("GATA")], "motifs: 'GATA' is not a string"),
+        (["GANA", ""], "'GANA' is not a string"),
     ],
 )
 def test_words_that_are_none(words, said):
     with refused(said):
-        cg.experiments.word_screen(words=words, n_units=20)
+        cg.experiments.kmer_screen(motifs=words, n_units=20)
 
 
 # --- sites that neighboring sites make ------------------------------------------------
 
-ADDITIVE = Oracle(Word("UGCAUG", 3.0), Word("GGG", 0.2), scale="score")
+ADDITIVE = Oracle(MotifCount("UGCAUG", 3.0), MotifCount("GGG", 0.2), scale="score")
 
 
 def sentences(experiment) -> tuple[str, ...]:
@@ -154,23 +156,25 @@ def test_share_of_backgrounds_in_which_copies_make_one_more(at, truth):
 
 
 def test_sites_that_abut_make_one_more_without_any_letters_between():
-    experiment = cg.experiments.copies(word="GAGA", at=(4, 8), n_units=50)
+    experiment = cg.experiments.copies(motif="GAGA", at=(4, 8), n_units=50)
     assert further_sites(experiment, "2 copies", key=0) == {"GAGA": 1.0}
 
 
 def test_backgrounds_that_are_few_are_all_scanned():
     null = cg.Genomic(of={"one": "ACGTTACCAAGGTTCA", "two": "ACGTTACAGGGGTTCA"})
-    experiment = cg.experiments.copies(null, word="TTAC", at=(0, 6), n_units=2)
+    experiment = cg.experiments.copies(null, motif="TTAC", at=(0, 6), n_units=2)
     between = [row[4:6] for row in ("ACGTTACCAAGGTTCA", "ACGTTACAGGGGTTCA")]
     assert between == ["TA", "TA"]
     assert further_sites(experiment, "2 copies", key=0) == {"TTAC": 0.0}
-    completed = cg.experiments.copies(null, word="ATAA", at=(0, 6), n_units=2)  # A TA A
+    completed = cg.experiments.copies(
+        null, motif="ATAA", at=(0, 6), n_units=2
+    )  # A TA A
     assert further_sites(completed, "2 copies", key=0) == {"ATAA": 1.0}
 
 
 def test_a_motif_s_further_instances_count():
     for word in ("GATA1", cg.sequences.Motif("flat", ((0.25,) * 4,) * 5), "NNNN"):
-        experiment = cg.experiments.copies(word=word, at=(2, 10), n_units=50)
+        experiment = cg.experiments.copies(motif=word, at=(2, 10), n_units=50)
         (share,) = further_sites(experiment, "2 copies", key=0).values()
         assert 0 <= share <= 1
 
@@ -200,11 +204,11 @@ def test_a_region_that_cannot_be_is_refused_when_the_experiment_is_made(name):
         DesignError, match="without a ROPE there is no verdict; give two numbers"
     ):
         build(rope=None)
-    if name != "word_screen":
+    if name != "kmer_screen":
         with pytest.raises(
             DesignError,
             match=(
-                "rope = 'placebo' needs contrasts of 40 or more placebo words, and "
+                "rope = 'placebo' needs contrasts of 40 or more placebos, and "
                 "there are 0"
             ),
         ):
@@ -244,9 +248,9 @@ def test_default_places_follow_the_length_of_the_background(name):
 def test_in_41_bases_the_defaults_are_the_published_places():
     e = cg.experiments
     at = lambda made, i: made.named_arms[i].intervention.at  # noqa: E731
-    assert at(e.word_screen(words=["UGCAUG"], n_units=5), 1) == 17
+    assert at(e.kmer_screen(motifs=["UGCAUG"], n_units=5), 1) == 17
     assert at(e.affinity(n_units=5), 1) == 17
-    assert at(e.word_mutagenesis(n_units=5), 1) == 17
+    assert at(e.motif_mutagenesis(n_units=5), 1) == 17
     assert (
         str(e.hairpin(n_units=5).named_arms[3].intervention)
         == "do(x[17:22] = GCUGG, x[24:33] = rc(x[8:17]))"
@@ -263,7 +267,7 @@ def test_in_41_bases_the_defaults_are_the_published_places():
 def test_every_experiment_states_its_kind_of_claim():
     kinds = {name: entry.claims for name, entry in cg.experiments.entries().items()}
     assert {name for name, kind in kinds.items() if kind == "screening"} == {
-        "word_screen",
+        "kmer_screen",
         "variants",
     }
     assert set(kinds.values()) == {"confirmatory", "screening"}
@@ -278,12 +282,12 @@ def test_thirty_exchangeable_contrasts_are_screened_by_a_posterior():
     words = [f"A{a}{b}C" for a in "ACGT" for b in "ACGT"] + [
         f"G{a}{b}C" for a in "ACGT" for b in "ACGT"
     ]
-    make = cg.experiments.word_screen
-    assert make(words=words[:29], rope=(-0.1, 0.1)).analysis.error == "bh"
-    assert make(words=words[:30], rope=(-0.1, 0.1)).analysis.error == "local"
-    # the placebo words are what effects without anything are like
-    assert make(words=words[:30]).analysis.error == "bh"
-    kept = cg.Analysis.from_toml(make(words=words[:30]).analysis.to_toml())
+    make = cg.experiments.kmer_screen
+    assert make(motifs=words[:29], rope=(-0.1, 0.1)).analysis.error == "bh"
+    assert make(motifs=words[:30], rope=(-0.1, 0.1)).analysis.error == "local"
+    # the placebos are what effects without anything are like
+    assert make(motifs=words[:30]).analysis.error == "bh"
+    kept = cg.Analysis.from_toml(make(motifs=words[:30]).analysis.to_toml())
     assert kept.exchangeable is True
 
 
@@ -299,7 +303,7 @@ def test_a_task_whose_control_does_not_vary_is_left_out_with_a_warning(name):
         return np.stack([gc, 0 * gc, 2 * gc], axis=1)
 
     settings = {"n_units": 60} | (
-        {"words": ["UGCAUG", "AAAAAA"]} if name == "word_screen" else {}
+        {"motifs": ["UGCAUG", "AAAAAA"]} if name == "kmer_screen" else {}
     )
     experiment = getattr(cg.experiments, name)(**settings)
     predictor = cg.FunctionPredictor(

@@ -16,21 +16,21 @@ import xarray as xr
 import causalgia as cg
 from causalgia.errors import DecisionError, EstimateError, OutcomesError
 from causalgia.experiments import across_predictors, agreement, share_of_predictors
-from causalgia.zoo import EndGC, Oracle, Pair, Word
+from causalgia.zoo import EndGC, MotifCount, Oracle, Pair
 
 MEMBERS = ("first", "second")
 TASKS = ("a", "b")
 
 
 def ensemble() -> cg.Ensemble:
-    """Return two oracles with two tasks that agree in kind: words, a bias, and a
+    """Return two oracles with two tasks that agree in kind: motifs, a bias, and a
     pair.
     """
     terms = (
-        Word("UGCAUG", 2.0),
-        Word("GCUGG", 1.0),
+        MotifCount("UGCAUG", 2.0),
+        MotifCount("GCUGG", 1.0),
         *(
-            Word(letters, weight)
+            MotifCount(letters, weight)
             for letters, weight in (("A", 0.05), ("C", -0.04), ("GG", 0.1))
         ),
         EndGC(-0.5, last=8),
@@ -65,11 +65,11 @@ def negatives(n: int = 60) -> list[str]:
 
 TILES = [(8, 18), (18, 24), (24, 33)]
 AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
-    "word_screen": (
+    "kmer_screen": (
         [],
-        {"words": ["UGCAUG", "AGCAUG", "GGCUGG"], "n_placebos": 40, "n_units": 80},
+        {"motifs": ["UGCAUG", "AGCAUG", "GGCUGG"], "n_placebos": 40, "n_units": 80},
     ),
-    "word_mutagenesis": ([], {"word": "GCUGG"}),
+    "motif_mutagenesis": ([], {"motif": "GCUGG"}),
     "position": ([], {}),
     "affinity": ([], {}),
     "copies": ([], {}),
@@ -102,7 +102,7 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
     ),
     "variants": ([], {"length": 41}),
     "dose_response": ([], {}),
-    "grammar_screen": ([cg.Uniform(length=41)], {"spacing": (2, 8)}),
+    "arrangement_screen": ([cg.Uniform(length=41)], {"spacing": (2, 8)}),
     "fractional_factorial": ([], {}),
 }
 
@@ -115,7 +115,7 @@ def made(name: str, folder: Path) -> cg.experiments.Experiment:
         )
         (folder / "two.vcf").write_text("chr1\t422\trs1\tG\tA\nchr1\t519\trs2\tG\tA\n")
         arguments = [folder / "two.vcf", folder / "genome.fa"]
-    if name not in ("variants", "word_screen") and not any(
+    if name not in ("variants", "kmer_screen") and not any(
         isinstance(one, list) for one in arguments
     ):
         settings = {**settings, "n_units": 60}
@@ -185,7 +185,7 @@ def test_an_experiment_answers_about_the_difference_between_tasks(
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_the_gain_of_pairing_is_that_of_the_planned_difference() -> None:
     experiment = cg.experiments.copies(
-        cg.Uniform(length=41), word="UGCAUG", at=(4, 16), n_units=60
+        cg.Uniform(length=41), motif="UGCAUG", at=(4, 16), n_units=60
     )
     planned = replace(experiment, analysis=replace(experiment.analysis, tasks="a - b"))
     outcomes = cg.run(planned, ensemble(), rng=0, progress=False)
@@ -201,20 +201,20 @@ def test_the_gain_of_pairing_is_that_of_the_planned_difference() -> None:
     np.testing.assert_allclose(found["gain"], expected["gain"], rtol=1e-9)
 
 
-# ---------------------------------------------------------------- the logo of a word
+# ---------------------------------------------------------------- the logo of a motif
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_the_logo_draws_what_letters_change_and_the_finding_keeps_the_word() -> None:
-    """Position 0 hardly matters: its letters are the shortest, though the word with
+    """Position 0 hardly matters: its letters are the shortest, though the motif with
     each of them works.
     """
     spelled = {"AGCAUG": 2.8, "CGCAUG": 2.6, "GGCAUG": 2.7, "UGCAUG": 3.0}
     members = [
-        Oracle(*(Word(word, scale * w) for word, w in spelled.items()), scale="z")
+        Oracle(*(MotifCount(word, scale * w) for word, w in spelled.items()), scale="z")
         for scale in (1.0, 0.5)
     ]
-    experiment = cg.experiments.word_mutagenesis(n_units=60)
+    experiment = cg.experiments.motif_mutagenesis(n_units=60)
     answer = experiment.analyze(
         cg.run(experiment, cg.Ensemble(members), rng=0, progress=False), rng=0
     )
@@ -229,7 +229,7 @@ def test_the_logo_draws_what_letters_change_and_the_finding_keeps_the_word() -> 
     assert (
         axes.get_title("left")
         .replace("\n", " ")
-        .startswith("word_mutagenesis, outcome, mean over 2 models")
+        .startswith("motif_mutagenesis, outcome, mean over 2 models")
     )
     assert "minus the mean at the position" in axes.get_ylabel()
     mean = found.mean("model").to_numpy()
@@ -247,7 +247,7 @@ def test_the_logo_draws_what_letters_change_and_the_finding_keeps_the_word() -> 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_the_members_of_an_ensemble_are_predictors_with_their_covariance() -> None:
-    experiment = cg.experiments.composition_bias(word="UGCAUG", n_units=100)
+    experiment = cg.experiments.composition_bias(motif="UGCAUG", n_units=100)
     both = ensemble()
     outcomes = cg.run(experiment, both, rng=0, progress=False)
     found = across_predictors(outcomes, contrast="bias")
@@ -290,7 +290,7 @@ def test_predictors_of_different_experiments_are_refused() -> None:
         rng: int = 0,
         **settings: Any,
     ) -> Any:
-        settings = {"word": "UGCAUG", "n_units": 40} | settings
+        settings = {"motif": "UGCAUG", "n_units": 40} | settings
         return cg.run(
             cg.experiments.composition_bias(null, **settings),
             member,
@@ -329,9 +329,9 @@ def test_a_predictor_whose_rounding_is_unknown_has_no_floor(own: bool) -> None:
     """Its floor was nan: estimates of the same units were refused, those of separate
     ones kept it.
     """
-    experiment = cg.experiments.composition_bias(word="UGCAUG", n_units=100)
+    experiment = cg.experiments.composition_bias(motif="UGCAUG", n_units=100)
     oracles = [
-        Oracle(Word("ACG", 0.1), EndGC(w, last=8), scale="z")
+        Oracle(MotifCount("ACG", 0.1), EndGC(w, last=8), scale="z")
         for w in (-0.9, -1.0, -1.1)
     ]
     outcomes = [
@@ -358,12 +358,12 @@ def test_a_constant_predictor_counts_in_the_share(own: bool) -> None:
     """Teeth: left out, four of four would be biased; of eight it is four, with three
     constant ones among them.
     """
-    experiment = cg.experiments.composition_bias(word="UGCAUG", n_units=100)
+    experiment = cg.experiments.composition_bias(motif="UGCAUG", n_units=100)
     acting = [
-        Oracle(Word("ACG", 0.1), EndGC(w, last=8), scale="z")
+        Oracle(MotifCount("ACG", 0.1), EndGC(w, last=8), scale="z")
         for w in (-0.9, -1.0, -1.1, -1.2, 0.01)
     ]
-    still = [Oracle(Word("A" * 20, 1e-3), scale="z")] * 3
+    still = [Oracle(MotifCount("A" * 20, 1e-3), scale="z")] * 3
     outcomes = [
         cg.run(experiment, oracle, rng=own * k, progress=False)
         for k, oracle in enumerate([*acting, *still])
@@ -394,7 +394,7 @@ def test_a_share_of_estimates_is_that_of_their_posterior() -> None:
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_where_every_predictor_is_exact_the_share_is_a_count() -> None:
-    experiment = cg.experiments.composition_bias(word="A" * 6, n_units=80)
+    experiment = cg.experiments.composition_bias(motif="A" * 6, n_units=80)
     outcomes = [
         cg.run(
             experiment,
@@ -416,13 +416,13 @@ def test_where_every_predictor_is_exact_the_share_is_a_count() -> None:
 
 
 def test_placebo_words_have_no_order_to_agree_on() -> None:
-    """Four words in one order and forty placebo words in any: tau is of the words."""
+    """Four motifs in one order and forty placebos in any: tau is of the motifs."""
     rng = np.random.default_rng(0)
     marked = np.arange(44) >= 4
     tables = {
         name: cg.from_effects(
             np.r_[4.0, 3.0, 2.0, 1.0, rng.normal(0, 0.01, 40)], se=0.01
-        ).assign_coords(placebo_word=("contrast", marked))
+        ).assign_coords(is_placebo=("contrast", marked))
         for name in ("profile", "shuffle")
     }
     table = agreement(tables)
@@ -431,7 +431,7 @@ def test_placebo_words_have_no_order_to_agree_on() -> None:
     assert "every null model gives the same order (" in table.attrs["sentences"]
     with pytest.raises(
         EstimateError,
-        match="2 contrasts have no order to compare; .* beside placebo words",
+        match="2 contrasts have no order to compare; .* beside placebos",
     ):
         agreement(
             {

@@ -85,12 +85,17 @@ def verdict(answer, contrast, task=None):
 
 def counted(name: str):
     places = [100, 300, 500, 700, 900]
-    settings = {"word": word("TAL1_known4"), "at": places, "n_units": 200, "rope": ROPE}
+    settings = {
+        "motif": word("TAL1_known4"),
+        "at": places,
+        "n_units": 200,
+        "rope": ROPE,
+    }
     return asked(name, cg.experiments.copies(backgrounds(name), **settings))
 
 
 def placed(name: str, at=None):
-    settings = {"word": word("TAL1_known4"), "at": at, "n_units": 200, "rope": ROPE}
+    settings = {"motif": word("TAL1_known4"), "at": at, "n_units": 200, "rope": ROPE}
     return asked(name, cg.experiments.position(backgrounds(name), **settings))[1]
 
 
@@ -101,7 +106,7 @@ def placed(name: str, at=None):
 def test_a_single_site_raises_the_logit_wherever_it_lies_and_on_either_strand(name):
     answer = placed(name)
     assert (
-        " is flat: the word increases the outcome at every place; "
+        " is flat: the motif increases the outcome at every place; "
         in answer.sentences[0]
     )
     site = word("TAL1_known4")
@@ -116,8 +121,8 @@ def test_a_single_site_raises_the_logit_wherever_it_lies_and_on_either_strand(na
 
 
 def test_letters_of_the_site_matter_and_no_change_makes_it_much_better():
-    experiment = cg.experiments.word_mutagenesis(
-        backgrounds("single_n12000"), word=word("TAL1_known4"), n_units=200, rope=ROPE
+    experiment = cg.experiments.motif_mutagenesis(
+        backgrounds("single_n12000"), motif=word("TAL1_known4"), n_units=200, rope=ROPE
     )
     _, answer = asked("single_n12000", experiment)
     assert verdict(answer, word("TAL1_known4")) == "increases"
@@ -158,7 +163,7 @@ def test_the_logit_rises_with_the_number_of_sites_and_crosses_0_between_two_and_
 @pytest.mark.parametrize("name", COUNTING[1:])
 def test_where_the_counted_sites_are_does_not_matter(name):
     assert (
-        " is flat: the word increases the outcome at every place; "
+        " is flat: the motif increases the outcome at every place; "
         in placed(name).sentences[0]
     )
 
@@ -176,7 +181,7 @@ def test_a_site_in_the_center_raises_the_logit_and_one_outside_lowers_it(name):
             "increases" if low <= at < high - 10 else "decreases"
         ), at
     said = (
-        " is uneven: the word increases the outcome at 450, 500 and 550, decreases it "
+        " is uneven: the motif increases the outcome at 450, 500 and 550, decreases it "
         "at 50, 150, "
     )
     assert said in answer.sentences[0]
@@ -189,8 +194,8 @@ def paired(name: str, **settings):
     first, second = word("SPI1_known4"), word("IRF_known20")
     experiment = cg.experiments.motif_pair(
         backgrounds(name),
-        first=first,
-        second=second,
+        motif=first,
+        other=second,
         n_units=150,
         rope=(-1, 1),
         **settings,
@@ -252,7 +257,7 @@ def test_two_sites_too_far_apart_lower_the_logit_though_they_are_not_below_their
     first, second = word("SPI1_known4"), word("IRF_known20")
     experiment = cg.experiments.spacing(
         backgrounds(name),
-        word=first,
+        motif=first,
         other=second,
         distances=[16, 19, 22, 29],
         n_units=200,
@@ -303,7 +308,7 @@ def test_a_bias_of_composition_that_was_not_there_is_not_found():
         length = backgrounds(name).length
         settings = {
             "at": [length // 4, length - 100],
-            "word": word("TAL1_known4"),
+            "motif": word("TAL1_known4"),
             "n_units": 200,
             "rope": ROPE,
         }
@@ -311,10 +316,10 @@ def test_a_bias_of_composition_that_was_not_there_is_not_found():
             name, cg.experiments.composition_bias(backgrounds(name), **settings)
         )
         biased = [
-            c for c in answer.decisions["contrast"].to_numpy() if str(c) != "word"
+            c for c in answer.decisions["contrast"].to_numpy() if str(c) != "motif"
         ]
         assert {verdict(answer, c) for c in biased} == {"negligible"}
-        assert verdict(answer, "word") == "increases"
+        assert verdict(answer, "motif") == "increases"
 
 
 @pytest.mark.parametrize("name", NOTHING)
@@ -330,16 +335,16 @@ def test_nothing_is_found_in_networks_that_learned_nothing(name):
     spread = [int(null.length * share) for share in (0.1, 0.4, 0.7)]
     e, common = cg.experiments, {"n_units": 200, "rope": ROPE}
     experiments = [
-        e.copies(null, word=site, at=spread, **common),
-        e.position(null, word=site, **common),
-        e.word_mutagenesis(null, word=site, **common),
-        e.composition_bias(null, word=site, **common),
+        e.copies(null, motif=site, at=spread, **common),
+        e.position(null, motif=site, **common),
+        e.motif_mutagenesis(null, motif=site, **common),
+        e.composition_bias(null, motif=site, **common),
         e.dose_response(
             null, motif=_motif("TAL1_known4"), n_steps=3, at=spread, **common
         ),
         e.spacing(
             null,
-            word=word("SPI1_known4"),
+            motif=word("SPI1_known4"),
             other=word("IRF_known20"),
             distances=[16, 19, 29],
             **common,

@@ -33,8 +33,8 @@ NULL = cg.Uniform(length=200)
 #: pairs that count where the base beside each motif is C or G, so that the effects of
 #: units differ
 BUSY = cg.zoo.Oracle(
-    cg.zoo.Word("S", 0.05),
-    cg.zoo.Word("ATCAS", 0.3, "both"),
+    cg.zoo.MotifCount("S", 0.05),
+    cg.zoo.MotifCount("ATCAS", 0.3, "both"),
     cg.zoo.Pair(
         "ATCAS",
         "SGAAC",
@@ -84,7 +84,7 @@ def test_sites_that_lower_the_outcome_are_above_their_sum_and_the_pair_still_low
     """Each alone lowers the outcome; only 20 apart do they raise it. Above the sum they
     are at every distance.
     """
-    lone = [cg.zoo.Word(word, -2.0) for word in (NANOG, SOX2)]
+    lone = [cg.zoo.MotifCount(word, -2.0) for word in (NANOG, SOX2)]
     near = cg.zoo.Pair(
         NANOG,
         SOX2,
@@ -98,7 +98,7 @@ def test_sites_that_lower_the_outcome_are_above_their_sum_and_the_pair_still_low
         NANOG, SOX2, bonus=1.0, min_distance=21, reach=60, direction="forward"
     )
     oracle = cg.zoo.Oracle(
-        *lone, near, apart, cg.zoo.Word("CAC", 0.2), scale="activity"
+        *lone, near, apart, cg.zoo.MotifCount("CAC", 0.2), scale="activity"
     )
     experiment = small(
         distances=[15, 20, 30],
@@ -148,7 +148,7 @@ def test_the_sentences_of_a_pair_without_interaction_are_few():
         n_units=60,
         rope=(-0.1, 0.1),
     )
-    nothing = cg.zoo.Oracle(cg.zoo.Word("AGCCATCA", 1.0), scale="score")
+    nothing = cg.zoo.Oracle(cg.zoo.MotifCount("AGCCATCA", 1.0), scale="score")
     with pytest.warns(DegenerateWarning) as warned:
         answer = experiment.analyze(
             cg.run(experiment, nothing, rng=0, progress=False), rng=0
@@ -238,7 +238,10 @@ def test_many_cells_on_a_scale_are_each_by_itself(scale):
 
 def test_all_scales_that_the_outcomes_allow():
     multiplies = cg.zoo.Oracle(
-        cg.zoo.Word("AGCC", 0.7), cg.zoo.Word("GAAC", 0.4), scale="counts", link="exp"
+        cg.zoo.MotifCount("AGCC", 0.7),
+        cg.zoo.MotifCount("GAAC", 0.4),
+        scale="counts",
+        link="exp",
     )
     experiment = small(orders=["downstream"], orientations=["++"])
     scales = experiment.analyze(
@@ -290,7 +293,7 @@ def test_the_period_of_the_helix_where_units_differ():
     assert (phase["fit"].item(), phase["df2"].item()) == ("unitwise", 298)
     assert phase["p"].item() < 1e-6
     assert period["period_lower"].item() <= 10.5 <= period["period_upper"].item()
-    # the words that pair start 4 after and 1 before the motifs
+    # the motifs that pair start 4 after and 1 before the motifs
     assert abs(phase["phase_bp"].item() - 5) < 1
     assert (
         period["phase_lower"].item()
@@ -314,7 +317,7 @@ def test_the_period_of_the_helix_where_units_differ():
 
 
 def test_the_helix_where_every_unit_says_the_same():
-    experiment = motif_pair(**HELIX, second=NANOG, n_units=5, rope=(-0.1, 0.1))
+    experiment = motif_pair(**HELIX, other=NANOG, n_units=5, rope=(-0.1, 0.1))
     answer = experiment.analyze(
         cg.run(experiment, cg.zoo.oracle("pairs_like"), rng=0, progress=False), rng=0
     )
@@ -329,7 +332,7 @@ def test_the_helix_where_every_unit_says_the_same():
 @pytest.mark.long
 def test_no_helix_where_there_is_none():
     straight = cg.zoo.Oracle(
-        cg.zoo.Word("S", 0.1),
+        cg.zoo.MotifCount("S", 0.1),
         cg.zoo.Pair("ATCAS", "SGAAC", bonus=0.8, decay=40.0, min_distance=5),
         scale="activity",
     )
@@ -397,7 +400,7 @@ def test_p_of_the_helix_is_at_most_uniform_beside_a_decay():
 def test_a_decay_is_said_to_have_no_phase_and_no_units_to_judge_it_by():
     experiment = motif_pair(**HELIX, n_units=40, rope=(-0.1, 0.1))
     fading = cg.zoo.Oracle(
-        cg.zoo.Word("S", 0.1),
+        cg.zoo.MotifCount("S", 0.1),
         cg.zoo.Pair(NANOG, SOX2, bonus=1.0, decay=50.0),
         scale="activity",
     )
@@ -497,14 +500,14 @@ def test_exact_contrasts_have_no_gain_and_parents_share_errors():
         ({"orientations": ["+"]}, "orientations"),
         ({"orders": "sideways"}, "orders"),
         (
-            {"first": "GAATTC", "orientations": ["++", "-+"]},
+            {"motif": "GAATTC", "orientations": ["++", "-+"]},
             r"reads the same on both strands.*orientations=\['\+\+'\]",
         ),
         (
-            {"second": "GAATTC", "orientations": ["++", "+-", "-+"]},
+            {"other": "GAATTC", "orientations": ["++", "+-", "-+"]},
             r"give orientations=\['\+\+', '-\+'\]",
         ),
-        ({"first": "GAXTTC"}, "first"),
+        ({"motif": "GAXTTC"}, "motif"),
         ({"at": -1}, "at"),
     ],
 )

@@ -172,7 +172,7 @@ def test_a_sum_of_independent_units_has_no_interaction_of_distant_motifs_and_sat
     assert alone.sel(contrast="FOXA1", task="FOXA1") > 3
     assert alone.sel(contrast="JUND", task="JUND") > 3
     for word, own in (("TGTTTACTT", "FOXA1"), (AP1, "JUND"), ("CCACGTGG", "MAX")):
-        repeated = copies(null, word=word, at=(40, 95, 150), n_units=150)
+        repeated = copies(null, motif=word, at=(40, 95, 150), n_units=150)
         estimates = cg.estimate(
             cg.contrast(cg.run(repeated, network, rng=0, progress=False))
         ).sel(task=own)
@@ -269,7 +269,9 @@ def test_discovery_finds_the_factors_of_the_enhancer_network(shared):
         found.table["consensus"].str.contains("GAGAGAG")
         & (found.table["task"] == "dev")
     ]
-    assert len(repeat)  # an effect of .4, within the fence of placebo words of 12 bases
+    assert len(
+        repeat
+    )  # an effect of .4, within the fence of random sequences of 12 bases
     assert (repeat["verdict"] == "undecided").all()
     assert len(found.confirmed["consensus"].unique()) < 0.3 * len(
         found.table["consensus"].unique()

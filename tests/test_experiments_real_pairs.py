@@ -47,7 +47,7 @@ def load(shared, name, scale):
 def sites_together(null, first, second, **settings):
     """Two sites downstream of each other, both on the plus strand."""
     chosen = {"orientations": ["++"], "orders": ["downstream"]} | settings
-    return motif_pair(null, first=first, second=second, **chosen)
+    return motif_pair(null, motif=first, other=second, **chosen)
 
 
 # --- a sum over independent units -----------------------------------------------------

@@ -26,7 +26,7 @@ from causalgia.experiments import build, flanks, knock_in, occlusion
 from causalgia.experiments._flanks import Flank
 from causalgia.experiments.kit.variance import nested_split, variance_limits
 from causalgia.sequences import Motif, decode, encode, reverse_complement
-from causalgia.zoo import EndGC, Oracle, Word
+from causalgia.zoo import EndGC, MotifCount, Oracle
 
 GATA1 = cg.zoo.oracle("gata1_like")
 OPPOSITE = str.maketrans("ACGT", "TGCA")
@@ -37,7 +37,7 @@ def rc(word: str) -> str:
 
 
 def places(sequence: str, word: str) -> list[int]:
-    """Starts of a word on either strand, by reading."""
+    """Starts of a motif on either strand, by reading."""
     both = {word, rc(word)}
     return [
         i
@@ -213,7 +213,7 @@ def test_a_placebo_is_not_zero_where_overwriting_anything_costs(crowded):
 
 
 def test_a_motif_that_does_nothing_is_negligible_and_one_in_its_place_is_not(sampled):
-    other = Oracle(Word("CACGTG", 1.0), EndGC(-1.0, last=150))
+    other = Oracle(MotifCount("CACGTG", 1.0), EndGC(-1.0, last=150))
     experiment = occlusion(sampled, motif="AGATAA", fills=["uniform"], n_draws=5)
     experiment = replace(experiment, analysis=cg.Analysis(rope=(-0.2, 0.2), error="bh"))
     answer = experiment.analyze(cg.run(experiment, other, rng=0, progress=False), rng=0)
@@ -277,7 +277,7 @@ def test_the_spread_of_a_placebo_is_over_its_places(crowded):
             for start in begin
         ]
         assert effect == pytest.approx(-np.mean(lost))
-    oracle = Oracle(Word("CACG", 1.0), EndGC(-1.0, last=80))
+    oracle = Oracle(MotifCount("CACG", 1.0), EndGC(-1.0, last=80))
     outcomes = cg.run(experiment, oracle, rng=0, progress=False)
     effects, truth = (
         cg.estimate(cg.contrast(outcomes))["ace"],
@@ -296,7 +296,9 @@ def test_what_is_said_adds_up_and_covers():
     0, or from the others.
     """
     oracle = Oracle(
-        Word("AGATAA", 3.5, "both"), Word("GGCC", 0.8), EndGC(-1.0, last=150)
+        MotifCount("AGATAA", 3.5, "both"),
+        MotifCount("GGCC", 0.8),
+        EndGC(-1.0, last=150),
     )
     covered = []
     for seed in range(12):
@@ -436,7 +438,7 @@ def test_several_instances_of_one_sequence_stand_for_themselves():
 def test_one_draw_has_no_error_over_draws_and_an_ensemble_has_its_predictors(crowded):
     experiment = occlusion(crowded, motif="AGATAA", fills=["A"], n_draws=1)
     members = [
-        Oracle(Word("AGATAA", size, "both"), EndGC(-1.0, last=80))
+        Oracle(MotifCount("AGATAA", size, "both"), EndGC(-1.0, last=80))
         for size in (1.0, 2.0)
     ]
     both = cg.Ensemble(members, names=["first", "second"])
@@ -662,7 +664,7 @@ def test_negatives_that_are_positives_are_refused_by_their_letters(sampled):
 def test_a_motif_that_the_junction_makes_is_counted():
     texts = ["C" * 18 + "GA" + "C" * 20, "C" * 40, "C" * 40, "C" * 24 + "GA" + "C" * 14]
     experiment = knock_in(texts, motif="GAGACC", at=20, placebo="CATCAT")
-    predictor = Oracle(Word("GAGACC", 1.0), EndGC(1.0, last=30))
+    predictor = Oracle(MotifCount("GAGACC", 1.0), EndGC(1.0, last=30))
     assert places("C" * 18 + "GA" + "GAGACC", "GAGACC") == [20]
     made = [text[:20] + "GAGA" + text[24:] for text in texts]
     several = knock_in(texts, motif="GAGA", at=20, placebo="CATC")
@@ -746,7 +748,7 @@ def test_flanks_recover_the_truth_of_every_contrast(name):
     assert len(answer.decisions["contrast"]) == 19
     own = answer.findings["components"].sel(part="core").squeeze("task")
     assert own["share"].sel(component="core") > 0.98
-    assert own["upper"].sel(component="flank") < 0.1  # these words know no flanks
+    assert own["upper"].sel(component="flank") < 0.1  # these motifs know no flanks
 
 
 def test_flanks_that_matter_have_the_spread_of_their_true_effects():
@@ -754,9 +756,9 @@ def test_flanks_that_matter_have_the_spread_of_their_true_effects():
     flanks that were drawn.
     """
     oracle = Oracle(
-        Word("UGCAUG", 2.0),
-        Word("UUGCAUG", 1.0),
-        Word("UGCAUGNNA", 0.8),
+        MotifCount("UGCAUG", 2.0),
+        MotifCount("UUGCAUG", 1.0),
+        MotifCount("UGCAUGNNA", 0.8),
         EndGC(-0.5, last=6),
     )
     experiment = flanks(n_flanks=25, n_units=400)
@@ -821,8 +823,8 @@ def test_flanks_that_matter_have_the_spread_of_their_true_effects():
 
 def test_flanks_are_fixed_different_and_make_no_second_core():
     first, again = (
-        flanks(word="AGATAAG", at=10, width=4, n_flanks=60),
-        flanks(word="AGATAAG", at=10, width=4, n_flanks=60),
+        flanks(motif="AGATAAG", at=10, width=4, n_flanks=60),
+        flanks(motif="AGATAAG", at=10, width=4, n_flanks=60),
     )
     assert first == again
     names = dict.fromkeys(first.labels["flank"].values())
@@ -831,7 +833,7 @@ def test_flanks_are_fixed_different_and_make_no_second_core():
         left, right = name.split("..")
         assert (len(left), len(right)) == (4, 4)
         assert places(Flank(left, right).around("AGATAAG"), "AGATAAG") == [4]
-    repeats = flanks(word="UAUA", width=3, n_flanks=200).labels["flank"]
+    repeats = flanks(motif="UAUA", width=3, n_flanks=200).labels["flank"]
     assert all(
         places(Flank(*name.split("..")).around("TATA"), "TATA") == [3]
         for name in repeats.values()
@@ -871,7 +873,7 @@ def test_moments_are_read_as_far_as_they_go(sampled):
         (knock_in(sampled, motif="AGATAAG"), "motif minus placebo"),
         (
             flanks(
-                cg.Uniform(length=200), word="AGATAAG", at=90, n_flanks=3, n_units=100
+                cg.Uniform(length=200), motif="AGATAAG", at=90, n_flanks=3, n_units=100
             ),
             "core",
         ),

@@ -33,7 +33,7 @@ from causalgia.experiments import (
     share_of_predictors,
 )
 from causalgia.sequences import decode
-from causalgia.zoo import EndGC, Gate, Oracle, Word
+from causalgia.zoo import EndGC, Gate, MotifCount, Oracle
 
 RC = str.maketrans("ACGT", "TGCA")
 VTS1 = cg.zoo.oracle("vts1_like")
@@ -95,14 +95,14 @@ def test_the_published_places_are_the_defaults() -> None:
     arms = {arm.name: str(arm.intervention) for arm in hairpin().named_arms}
     assert hairpin().n_units == 1_000
     assert hairpin().null.length == 41
-    # stem 8, loop 24 by 9; the word at 17
+    # stem 8, loop 24 by 9; the motif at 17
     assert arms["loop"] == "do(x[17:22] = GCUGG, x[24:33] = rc(x[8:17]))"
     assert arms["stem"] == "do(x[9:14] = GCUGG, x[24:33] = rc(x[8:17]))"  # and at 9
     assert hairpin(start=8, loop=7, stem=9, at=17) == hairpin()
 
 
 def test_the_hairpin_starts_where_it_is_told() -> None:
-    # arms at 7 and 23, the word first in the loop
+    # arms at 7 and 23, the motif first in the loop
     made = arm_sequences(hairpin(start=7, loop=7))
     for own, folded, looped in zip(
         made["untreated"], made["hairpin"], made["loop"], strict=True
@@ -139,7 +139,7 @@ def test_given_arms_of_a_stem_are_written_and_pair_about_the_word() -> None:
 
 
 def test_a_motif_is_paired_as_it_was_drawn() -> None:
-    made = arm_sequences(hairpin(word="GCNGG"))
+    made = arm_sequences(hairpin(motif="GCNGG"))
     assert len({sequence[11] for sequence in made["stem"]}) > 1
     for sequence, alone in zip(
         made["stem"], made["complement in the open"], strict=True
@@ -152,9 +152,9 @@ def test_a_motif_is_paired_as_it_was_drawn() -> None:
 def test_a_stem_shorter_than_the_word_has_no_word_inside() -> None:
     experiment = hairpin(stem=4, n_units=100)
     assert "stem" not in experiment.arm_names
-    assert "word x loop" in (experiment.named_contrasts or {})
+    assert "motif x loop" in (experiment.named_contrasts or {})
     answer = experiment.analyze(cg.run(experiment, VTS1, rng=0), rng=0)
-    assert answer.sentences[0].endswith("the stem is too short to hold the word.")
+    assert answer.sentences[0].endswith("the stem is too short to hold the motif.")
 
 
 @pytest.mark.parametrize(
@@ -166,16 +166,16 @@ def test_a_stem_shorter_than_the_word_has_no_word_inside() -> None:
             "'GCGAC', A",
         ),
         ({"stem": ("GGCGC", "GCGC")}, "a stem that cannot pair: its arms"),
-        ({"stem": ("GGNGC", "GCGUC")}, "'GGNGC' is not a word"),
+        ({"stem": ("GGNGC", "GCGUC")}, "'GGNGC' is not a string"),
         ({"stem": ("GGCGC",)}, "two arms"),
         ({"stem": 0}, "stem=0"),
         ({"stem": True}, "stem=True"),
-        ({"loop": 2, "word": "G"}, "loop=2"),
+        ({"loop": 2, "motif": "G"}, "loop=2"),
         ({"loop": 4}, "loop=4 cannot hold 'GCUGG'; it takes 5 bases or more"),
         ({"at": 5}, "at=9 to 25 fit"),
         ({"at": 30}, "at=9 to 25 fit"),
         ({"stem": 20}, "has 47 bases, more than the 41-bp background"),
-        ({"word": "GCXGG"}, "word"),
+        ({"motif": "GCXGG"}, "motif"),
         ({"at": -1}, "at=-1"),
         ({"null": "ACGU"}, "null"),
     ],
@@ -201,8 +201,8 @@ def test_vts1_is_best_in_the_loop_and_least_in_the_stem() -> None:
     answer = assert_recovers(hairpin(), VTS1)
     assert answer.sentences[0].startswith("Task VTS1: loop > open > stem: ")
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
-    assert verdict["word x loop"] == "increases"
-    assert verdict["word x stem"] == "decreases"
+    assert verdict["motif x loop"] == "increases"
+    assert verdict["motif x stem"] == "decreases"
     assert verdict["hairpin"] == "negligible"
 
 
@@ -217,28 +217,29 @@ def test_vts1_with_a_given_stem_and_another_loop() -> None:
 def test_a_predictor_that_knows_no_structure_has_no_interaction() -> None:
     answer = assert_recovers(hairpin(n_units=500), cg.zoo.oracle("additive"))
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
-    assert set(verdict[["word x loop", "word x stem", "hairpin"]]) == {"negligible"}
+    assert set(verdict[["motif x loop", "motif x stem", "hairpin"]]) == {"negligible"}
     assert set(
-        verdict[["word in the open", "word in the loop", "word in the stem"]]
+        verdict[["motif in the open", "motif in the loop", "motif in the stem"]]
     ) == {"decreases"}
     assert "loop = open = stem" in answer.sentences[0]
 
 
 @pytest.mark.long
 def test_structure_is_not_a_motif_that_the_complement_makes() -> None:
-    """CAUGCA, opposite UGCAUG in a stem, makes one more UGCAUG after UG: words that add
-    have no structure.
+    """CAUGCA, opposite UGCAUG in a stem, makes one more UGCAUG after UG: motifs that
+    add have no structure.
     """
     oracle = cg.zoo.oracle("additive")
-    experiment = hairpin(word="UGCAUG", n_units=4_000, rope=(-0.1, 0.1))
+    experiment = hairpin(motif="UGCAUG", n_units=4_000, rope=(-0.1, 0.1))
     answer = assert_recovers(experiment, oracle, unseen=1e-3)
     truth = oracle.true_ace(experiment).squeeze("task").to_series()
     assert truth["complement in the open"] == pytest.approx(0.375, abs=0.01)
     # what it had looked like
     assert (
-        truth["word in the stem"] - truth["word in the open, where the stem was"] > 0.35
+        truth["motif in the stem"] - truth["motif in the open, where the stem was"]
+        > 0.35
     )
-    assert abs(truth["word x stem"]) < 0.01
+    assert abs(truth["motif x stem"]) < 0.01
     assert "loop = open = stem" in answer.sentences[0]
     made = arm_sequences(experiment)
     assert all(
@@ -250,7 +251,7 @@ def test_structure_is_not_a_motif_that_the_complement_makes() -> None:
 
 @pytest.mark.long
 def test_a_scrambled_word_works_nowhere() -> None:
-    answer = assert_recovers(hairpin(word="GUGCG"), VTS1)
+    answer = assert_recovers(hairpin(motif="GUGCG"), VTS1)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
     assert set(verdict) == {"negligible"}
 
@@ -271,7 +272,9 @@ def test_a_reversed_effect_turns_the_order() -> None:
 def test_pairing_makes_the_interaction_sharper() -> None:
     experiment = hairpin(n_units=500)
     outcomes = cg.run(experiment, VTS1, rng=0)
-    paired = cg.estimate(cg.contrast(outcomes))["se"].sel(contrast="word x loop").item()
+    paired = (
+        cg.estimate(cg.contrast(outcomes))["se"].sel(contrast="motif x loop").item()
+    )
     y = (
         outcomes["outcome"]
         .sel(arm=["loop", "hairpin", "open", "untreated"])
@@ -286,28 +289,28 @@ def test_pairing_makes_the_interaction_sharper() -> None:
 
 def test_the_two_by_two_is_full_and_each_effect_separate() -> None:
     experiment = composition_bias()
-    assert experiment.arm_names == ["untreated", "word", "bias", "bias + word"]
+    assert experiment.arm_names == ["untreated", "motif", "bias", "bias + motif"]
     assert {
         name: dict(row) for name, row in (experiment.named_contrasts or {}).items()
     } == {
-        "word": {"word": 1, "untreated": -1},
+        "motif": {"motif": 1, "untreated": -1},
         "bias": {"bias": 1, "untreated": -1},
-        "interaction": {"bias + word": 1, "bias": -1, "word": -1, "untreated": 1},
+        "interaction": {"bias + motif": 1, "bias": -1, "motif": -1, "untreated": 1},
     }
     made = arm_sequences(experiment)
-    for own, both in zip(made["untreated"], made["bias + word"], strict=True):
+    for own, both in zip(made["untreated"], made["bias + motif"], strict=True):
         assert both == own[:17] + "CAAATT" + own[23:34] + "GCGCGC" + own[40:]
 
 
 @pytest.mark.parametrize("word", ["CAAAUU", "UUAUUU", "UUGCAC"])
 def test_gc_matters_at_the_three_prime_end_alone(word: str) -> None:
     experiment, oracle = (
-        composition_bias(at=(34, 2), word=word),
+        composition_bias(at=(34, 2), motif=word),
         cg.zoo.oracle("rbfox1_like"),
     )
     with pytest.warns(
         DegenerateWarning, match="do(es)? not vary"
-    ):  # two words never meet: no unit has an interaction
+    ):  # two motifs never meet: no unit has an interaction
         answer = experiment.analyze(cg.run(experiment, oracle, rng=1), rng=1)
     truth = oracle.true_ace(experiment)
     varies = ~answer.estimates["exact"].squeeze("task").to_numpy()
@@ -335,10 +338,10 @@ def test_no_bias_where_none_was_made() -> None:
 
 
 def test_an_interaction_of_bias_and_word_comes_out() -> None:
-    oracle = Oracle(Word("UGCAUG", 1.0), EndGC(-0.8, last=8), link="exp")
-    answer = assert_recovers(composition_bias(word="UGCAUG"), oracle)
+    oracle = Oracle(MotifCount("UGCAUG", 1.0), EndGC(-0.8, last=8), link="exp")
+    answer = assert_recovers(composition_bias(motif="UGCAUG"), oracle)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
-    assert (verdict["bias"], verdict["word"], verdict["interaction"]) == (
+    assert (verdict["bias"], verdict["motif"], verdict["interaction"]) == (
         "decreases",
         "increases",
         "decreases",
@@ -346,7 +349,7 @@ def test_an_interaction_of_bias_and_word_comes_out() -> None:
 
 
 def test_letters_that_collide_with_the_word_are_refused() -> None:
-    with pytest.raises(DesignError, match=r"arm 'bias at 20 \+ word': .*overlaps"):
+    with pytest.raises(DesignError, match=r"arm 'bias at 20 \+ motif': .*overlaps"):
         composition_bias(at=[34, 20])
     with pytest.raises(DesignError, match="ends at 42, past the 41-bp"):
         composition_bias(at=36)
@@ -370,15 +373,15 @@ def test_both_are_made_from_a_table() -> None:
 
 
 def predictors(n: int, share: float) -> dict[str, Oracle]:
-    """Return so many oracles, each with a word of its own, of which a known share has a
-    3' GC bias.
+    """Return so many oracles, each with a motif of its own, of which a known share has
+    a 3' GC bias.
     """
     rng = np.random.default_rng(7)
     weight = np.where(np.arange(n) < share * n, -rng.uniform(0.5, 1.2, n), 0.0)
     words = ["".join(rng.choice(list("ACGU"), 3)) for _ in range(n)]
     return {
         f"RBP{k}": Oracle(
-            Word(words[k], 0.1),
+            MotifCount(words[k], 0.1),
             *([EndGC(weight[k], last=8)] if weight[k] else []),
             scale="z",
         )
@@ -399,7 +402,7 @@ def outcomes_of(
 @pytest.mark.parametrize("own", [False, True])
 def test_the_share_of_biased_predictors_is_found(own: bool) -> None:
     made = predictors(60, share=0.4)
-    experiment = composition_bias(n_units=100, word="AAAAAA")
+    experiment = composition_bias(n_units=100, motif="AAAAAA")
     estimates = across_predictors(outcomes_of(made, experiment, own), contrast="bias")
     assert ("covariance" in estimates) is not own
     truth = np.array(
@@ -419,7 +422,7 @@ def test_the_share_of_biased_predictors_is_found(own: bool) -> None:
     assert true == 0.4
     below = share.sel(side="below")
     assert below["lower"] <= true <= below["upper"]
-    above = (truth > 0.1).mean()  # a word of G and C that the letters spell
+    above = (truth > 0.1).mean()  # a motif of G and C that the letters spell
     assert share["share"].sel(side="above").item() == pytest.approx(above, abs=0.01)
     assert share["claimed"].sel(side="either").item() == pytest.approx(
         true + above, abs=0.05
@@ -428,13 +431,13 @@ def test_the_share_of_biased_predictors_is_found(own: bool) -> None:
 
 def test_tasks_of_one_predictor_are_its_predictors_with_their_covariance() -> None:
     oracle = Oracle(
-        Word("UGCAUG"),
+        MotifCount("UGCAUG"),
         EndGC(-0.8, last=8),
         tasks=["a", "b", "c"],
         weights=[[1, 1], [1, 0.5], [0.1, -1.0]],
         scale="z",
     )
-    experiment = composition_bias(word="UGCAUG", n_units=100)
+    experiment = composition_bias(motif="UGCAUG", n_units=100)
     outcomes = cg.run(experiment, oracle, rng=0)
     estimates = across_predictors(outcomes, contrast="bias")
     assert estimates["contrast"].to_numpy().tolist() == ["a", "b", "c"]
@@ -454,11 +457,13 @@ def test_tasks_of_one_predictor_are_its_predictors_with_their_covariance() -> No
 
 
 def test_what_does_not_go_across_is_refused() -> None:
-    experiment = composition_bias(word="UGCAUG", n_units=50)
-    oracle = Oracle(Word("UGCAUG"), EndGC(-0.8, last=8), scale="z")
+    experiment = composition_bias(motif="UGCAUG", n_units=50)
+    oracle = Oracle(MotifCount("UGCAUG"), EndGC(-0.8, last=8), scale="z")
     one, same, own = (cg.run(experiment, oracle, rng=seed) for seed in (0, 0, 1))
     other = cg.run(
-        experiment, Oracle(Word("UGCAUG"), EndGC(-0.8, last=8), scale="log"), rng=0
+        experiment,
+        Oracle(MotifCount("UGCAUG"), EndGC(-0.8, last=8), scale="log"),
+        rng=0,
     )
     with pytest.raises(ContrastError, match="no contrast 'bia'; did you mean 'bias'"):
         across_predictors({"x": one, "y": same}, contrast="bia")
@@ -480,7 +485,7 @@ def test_what_does_not_go_across_is_refused() -> None:
 
 def given_nulls(n: int = 400) -> dict[str, cg.design.NullModel]:
     """Return the published null models, made from AU-rich sequences of which some have
-    the word's neighbors.
+    the motif's neighbors.
     """
     rng = np.random.default_rng(3)
     parents = [
@@ -545,13 +550,13 @@ def test_a_trained_network_has_the_bias_at_the_end_alone_and_one_order_under_eve
 def gated_by_context() -> Oracle:
     """Return an oracle in which AAGAAG works alone, and GGAUCC only beside UUUUCCCC."""
     return Oracle(
-        Word("GGAUCC", 0.5),
-        Word("AAGAAG", 1.0),
+        MotifCount("GGAUCC", 0.5),
+        MotifCount("AAGAAG", 1.0),
         Gate(("GGAUCC", "UUUUCCCC"), bonus=2.0, logic="and"),
     )
 
 
-def word_experiment(n_units: int) -> cg.experiments.Experiment:
+def motif_experiment(n_units: int) -> cg.experiments.Experiment:
     from dataclasses import replace
 
     arms = {"untreated": cg.Untreated()} | {
@@ -568,7 +573,7 @@ def test_an_order_that_depends_on_the_null_model_is_warned_of() -> None:
     ]
     with_box = [row[:2] + "UUUUCCCC" + row[10:] for row in beside]
     nulls = {"plain": cg.Genomic(of=beside), "with box": cg.Genomic(of=with_box)}
-    under = null_models(word_experiment(300), nulls=nulls)
+    under = null_models(motif_experiment(300), nulls=nulls)
     oracle = gated_by_context()
     estimates = {
         name: cg.estimate(cg.contrast(cg.run(each, oracle, rng=0)))

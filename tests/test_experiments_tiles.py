@@ -34,17 +34,17 @@ from causalgia.experiments import (
 from causalgia.experiments._context_dependence import context_index
 from causalgia.multiplicity import hierarchical_p
 from causalgia.sequences import decode, encode
-from causalgia.zoo import Gate, Oracle, Pair, Saturating, Word
+from causalgia.zoo import Gate, MotifCount, Oracle, Pair, Saturating
 from causalgia.zoo.terms import Hill
 
 LENGTH, FIRST, SECOND = 240, "GATAAGCA", "TATAAACG"
-NOISE = [Word("CAC", 0.1), Word("TTG", -0.1)]
+NOISE = [MotifCount("CAC", 0.1), MotifCount("TTG", -0.1)]
 TILES = [(30, 60), (120, 150), (180, 210)]
 
 
 def sequences(n: int = 22, seed: int = 0, length: int = LENGTH) -> dict[str, str]:
-    """Random sequences with the first word in the tile 30-60 and the second in 120-150,
-    where in it differs.
+    """Random sequences with the first motif in the tile 30-60 and the second in
+    120-150, where in it differs.
     """
     made = {}
     for i, s in enumerate(
@@ -207,11 +207,13 @@ def test_an_element_that_needs_its_context_one_that_does_not_and_one_that_it_hol
 ):
     given = sequences()
     alone = Oracle(
-        Word(FIRST, 4.0),
+        MotifCount(FIRST, 4.0),
         *(replace(word, weight=word.weight / 10) for word in NOISE),
         scale="activity",
     )
-    held = Oracle(Word(FIRST, 4.0), Word(SECOND, -3.0), *NOISE, scale="activity")
+    held = Oracle(
+        MotifCount(FIRST, 4.0), MotifCount(SECOND, -3.0), *NOISE, scale="activity"
+    )
     needs = Oracle(
         Gate((FIRST, SECOND), bonus=40.0, logic="and"), *NOISE, scale="activity"
     )
@@ -240,7 +242,7 @@ def test_an_element_that_needs_its_context_one_that_does_not_and_one_that_it_hol
 
 
 def test_index_where_the_wild_type_may_be_zero_is_the_whole_line() -> None:
-    oracle = Oracle(Word("CAC", 0.5), intercepts=[-1.9], scale="activity")
+    oracle = Oracle(MotifCount("CAC", 0.5), intercepts=[-1.9], scale="activity")
     experiment = context_dependence(
         sequences(20), element=(0, 40), n_draws=3, rope=(-0.5, 0.5)
     )
@@ -426,7 +428,7 @@ def test_the_reversed_tile_is_its_own_bases_turned() -> None:
     ("half", "expected"), [(200.0, "negligible"), (2.0, "decreases")]
 )
 def test_copies_of_a_tile_add_up_or_saturate(half: float, expected: str) -> None:
-    words = (Word(FIRST, 1.0), Word("CAC", 0.02))
+    words = (MotifCount(FIRST, 1.0), MotifCount("CAC", 0.02))
     oracle = Oracle(Saturating(words, Hill(top=4.0 * half, half=half)))
     experiment = tile_copies(
         sequences(),
@@ -446,7 +448,7 @@ def test_copies_of_a_tile_add_up_or_saturate(half: float, expected: str) -> None
 
 def test_moebius_terms_of_gates_and_sums() -> None:
     every_order = Saturating(
-        (Word("CAC", 1.0), Word("TTG", 1.0)), Hill(top=2.0, half=5.0)
+        (MotifCount("CAC", 1.0), MotifCount("TTG", 1.0)), Hill(top=2.0, half=5.0)
     )
     expected = {
         "and": {"30-60 x 120-150"},
@@ -488,7 +490,7 @@ def test_moebius_terms_are_the_interaction_of_the_factors() -> None:
 def test_a_greedy_search_finds_the_set_and_reports_draws_that_did_not_choose_it() -> (
     None
 ):
-    oracle = Oracle(Word(FIRST, 3.0), Word(SECOND, 1.5), *NOISE)
+    oracle = Oracle(MotifCount(FIRST, 3.0), MotifCount(SECOND, 1.5), *NOISE)
     tiles = [(start, start + 30) for start in range(0, LENGTH, 30)]
     found = greedy_tiles(sequences(6), oracle, tiles=tiles, n_rounds=2, rng=0).isel(
         task=0
@@ -516,7 +518,10 @@ def test_the_winner_of_a_greedy_round_is_not_cursed_on_fresh_draws() -> None:
     that chose it alone.
     """
     oracle = Oracle(
-        Word("GA", 0.1), Word("CT", 0.07), Word("AC", -0.11), Word("TG", 0.13)
+        MotifCount("GA", 0.1),
+        MotifCount("CT", 0.07),
+        MotifCount("AC", -0.11),
+        MotifCount("TG", 0.13),
     )
     given, tiles = (
         list(sequences(1).values()),
@@ -582,7 +587,7 @@ def test_a_search_in_one_sequence_and_one_that_finds_nothing() -> None:
 
 def test_draws_that_agree_exactly_have_the_p_of_a_sign_test() -> None:
     given = "ACGT" * 10 + FIRST + "CCAG" * 13
-    oracle = Oracle(Word(FIRST, 2.0))
+    oracle = Oracle(MotifCount(FIRST, 2.0))
     found = tile_search([given], oracle, rng=0, n_draws=6, rope=(-0.5, 0.5)).isel(
         task=0
     )

@@ -15,10 +15,10 @@ import causalgia as cg
 from causalgia.errors import DesignError, FewClustersWarning, SequenceError
 from causalgia.experiments import (
     aliases,
+    arrangement_screen,
     dose_response,
     fraction,
     fractional_factorial,
-    grammar_screen,
     variants,
 )
 from causalgia.experiments._dose_response import RBFOX1
@@ -240,10 +240,12 @@ def test_both_alleles_carry_their_own_flanks(files, genome):
     arms = {arm.name: arm.intervention for arm in experiment.named_arms}
     chr2 = genome["chr2"]
     assert (
-        arms["deletion reference"].pattern.word == chr2[299:303] + "TAA" + chr2[306:310]
+        arms["deletion reference"].pattern.consensus
+        == chr2[299:303] + "TAA" + chr2[306:310]
     )
     assert (
-        arms["deletion alternate"].pattern.word == chr2[299:303] + "T" + chr2[306:312]
+        arms["deletion alternate"].pattern.consensus
+        == chr2[299:303] + "T" + chr2[306:312]
     )
     assert (
         arms["deletion reference"].at
@@ -376,7 +378,7 @@ def test_the_dose_response_is_recovered(oracle):
     answer = assert_recovers(
         dose_response(n_units=2_000), cg.zoo.oracle(oracle), unseen=0.02
     )
-    assert "copies of the strongest word are additive" in answer.sentences[0]
+    assert "copies of the strongest motif are additive" in answer.sentences[0]
 
 
 @EXACT
@@ -385,7 +387,7 @@ def test_saturating_copies_are_seen():
         dose_response(n_units=300), cg.zoo.oracle("saturating"), unseen=0.02
     )
     assert (
-        "copies of the strongest word are saturating relative to the sum of the same "
+        "copies of the strongest motif are saturating relative to the sum of the same "
         "sites alone, excess -" in answer.sentences[0]
     )
     assert answer.draw() is not None
@@ -412,7 +414,7 @@ def test_place_is_not_taken_for_cooperation():
     assert three - 3 * one > 2
     for name in (f"excess over single sites, {strongest}", "rise of the excess"):
         assert answer.decisions["verdict"].sel(contrast=name).item() == "negligible"
-    assert "copies of the strongest word are additive" in answer.sentences[0]
+    assert "copies of the strongest motif are additive" in answer.sentences[0]
 
 
 def test_rises_are_least_squares_over_the_range_tested():
@@ -491,10 +493,10 @@ def test_how_much_a_line_in_bits_takes_is_the_squared_correlation():
     assert line.sel(copies=1) < 0.9
     share = f"{100 * line.sel(copies=1).item():.0f} % with 1 copy"
     assert (
-        "a straight line in bits explains this share of the variance between words: "
+        "a straight line in bits explains this share of the variance between motifs: "
         f"{share}" in answer.sentences[-1]
     )
-    assert answer.draw(task="RBFOX1").get_xlabel() == "score of the word (bits)"
+    assert answer.draw(task="RBFOX1").get_xlabel() == "score of the motif (bits)"
     two = dose_response(n_units=50, n_steps=2)
     outcomes = cg.run(two, cg.zoo.oracle("additive"), rng=0, progress=False)
     assert "line" not in two.analyze(outcomes, rng=0).findings
@@ -528,7 +530,7 @@ def test_a_plain_word_has_steps_of_mismatches():
         (
             {"motif": "UGCAUG", "n_steps": 9},
             SequenceError,
-            "no word scores within half a step",
+            "no string scores within half a step",
         ),
         ({"motif": "NOSUCHFACTOR"}, SequenceError, "NOSUCHFACTOR"),
         ({"n_steps": 1}, SequenceError, "at least 2"),
@@ -613,7 +615,7 @@ def test_the_quarter_of_six_factors():
     ],
 )
 def test_aliases_are_the_columns_that_agree(n, generators):
-    """By enumeration: strings partition the words of up to three factors by their
+    """By enumeration: strings partition the motifs of up to three factors by their
     columns, and runs are balanced.
     """
     found = fraction(n, generators)
@@ -676,7 +678,7 @@ def test_generators_are_refused(n, generators, message):
 
 @EXACT
 def test_the_grammar_is_recovered_and_its_aliases_printed():
-    experiment = grammar_screen(n_units=150)
+    experiment = arrangement_screen(n_units=150)
     assert len(experiment.named_arms) == 16
     answer = assert_recovers(experiment, cg.zoo.oracle("gata1_like"))
     printed = answer.sentences[-1]
@@ -701,8 +703,8 @@ def test_an_aliased_effect_is_the_sum_of_its_string():
     """
     oracle = cg.zoo.oracle("gata1_like")
     full, part = (
-        grammar_screen(generators=[]),
-        grammar_screen(generators=["D=AB", "E=-AC", "F=BC"]),
+        arrangement_screen(generators=[]),
+        arrangement_screen(generators=["D=AB", "E=-AC", "F=BC"]),
     )
     assert len(full.named_arms) == 64
     all_words = fraction(6, [])
@@ -731,7 +733,7 @@ def test_an_aliased_effect_is_the_sum_of_its_string():
 
 
 def test_sites_are_centered_whatever_their_width():
-    for arm in grammar_screen(generators=[]).named_arms:
+    for arm in arrangement_screen(generators=[]).named_arms:
         left, right = arm.intervention.steps
         start, stop = left.at, right.at + right.width
         assert right.at - left.at - left.width == arm.factors["spacing"]
@@ -774,9 +776,9 @@ def test_a_fraction_may_lack_the_untreated_arm():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"first": ("GATA", "GATA")}, "GATA is given twice"),
-        ({"first": ("GATAAG", "CAGCTG")}, "CAGCTG is given twice"),
-        ({"first": "GATA"}, "give the two motifs"),
+        ({"motifs": ("GATA", "GATA")}, "GATA is given twice"),
+        ({"motifs": ("GATAAG", "CAGCTG")}, "CAGCTG is given twice"),
+        ({"motifs": "GATA"}, "give the two motifs"),
         ({"spacing": (5, 5)}, "two different numbers"),
         ({"spacing": 5}, "two different numbers"),
         ({"spacing": (5, 190)}, "take 205 bases, and backgrounds have 200"),
@@ -785,7 +787,7 @@ def test_a_fraction_may_lack_the_untreated_arm():
 )
 def test_grammars_are_refused_before_anything_is_predicted(settings, message):
     with pytest.raises(DesignError, match=message):
-        grammar_screen(**settings)
+        arrangement_screen(**settings)
 
 
 @pytest.mark.parametrize(

@@ -179,12 +179,12 @@ def test_a_null_shift_has_the_numbers_of_the_checks():
     samples = cg.refutation.null_and_real(made)
     assert float(samples["auc"]) == cg.refutation.classifier(made)["value"].item()
     assert float(samples["divergence"]) == pytest.approx(
-        cg.refutation.word_composition(made)["value"].item()
+        cg.refutation.kmer_composition(made)["value"].item()
     )
     words, answers = plot.null_shift(samples).figure.axes
     points = np.asarray(words.collections[0].get_offsets())
     np.testing.assert_array_equal(
-        points, samples["word_share"].sel(sample=["real", "null"]).T
+        points, samples["kmer_share"].sel(sample=["real", "null"]).T
     )
     assert [line.get_label() for line in answers.lines] == [
         "background (32)",

@@ -402,7 +402,7 @@ def test_tiny_effects_have_the_same_band() -> None:
 
 
 def test_verbs_of_estimates_take_effects() -> None:
-    words = {"placebo_word": ("contrast", [False, True])}
+    words = {"is_placebo": ("contrast", [False, True])}
     effects = effects_of(ICE)
     estimates = cg.estimate(effects)
     xr.testing.assert_allclose(
@@ -414,7 +414,7 @@ def test_verbs_of_estimates_take_effects() -> None:
     )
     wide = effects_of(
         np.random.default_rng(2).normal(size=(20, 4)),
-        **{"placebo_word": ("contrast", [False] + [True] * 3)},
+        **{"is_placebo": ("contrast", [False] + [True] * 3)},
     )
     xr.testing.assert_allclose(placebo_rank(wide), placebo_rank(cg.estimate(wide)))
     with pytest.raises(EstimateError, match="two or more, and there are 1"):

@@ -75,37 +75,37 @@ def test_a_complete_table_is_what_estimate_says() -> None:
     assert "notes" not in mine.attrs
 
 
-def words_table(n: int = 25, n_words: int = 24, *, seed: int = 0) -> pd.DataFrame:
+def placebos_table(n: int = 25, n_placebos: int = 24, *, seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
-    unit, arm = (x.ravel() for x in np.indices((n, n_words + 1)))
+    unit, arm = (x.ravel() for x in np.indices((n, n_placebos + 1)))
     y = rng.normal(size=n)[unit] + (arm > 0) * (
-        0.5 + 0.6 * rng.normal(size=n_words + 1)[arm]
+        0.5 + 0.6 * rng.normal(size=n_placebos + 1)[arm]
     )
     y = (
         y
         + 0.8 * (arm > 0) * rng.normal(size=n)[unit]
         + 0.5 * rng.normal(size=len(unit))
     )
-    names = np.array(["none", *(f"word{i}" for i in range(n_words))])
+    names = np.array(["none", *(f"placebo{i}" for i in range(n_placebos))])
     return pd.DataFrame({"unit": unit, "arm": names[arm], "y": y})
 
 
 def test_words_of_which_some_units_lack_some() -> None:
-    long = words_table()
+    long = placebos_table()
     words = [name for name in long["arm"].unique() if name != "none"]
     ask: dict[str, Any] = {
         "outcome": "y",
         "arm": "arm",
         "unit": "unit",
         "control": "none",
-        "words": words,
+        "placebos": words,
     }
     wide = long.pivot(index="unit", columns="arm", values="y")
     balanced = crossed_mean(
         (wide[words].to_numpy() - wide[["none"]].to_numpy())[:, :, None]
     )
     mine = from_incomplete(long, **ask)
-    assert mine["contrast"].values.tolist() == ["words"]
+    assert mine["contrast"].values.tolist() == ["placebos"]
     assert mine["ace"].item() == pytest.approx(balanced.ace.item(), rel=1e-9)
     assert mine["se"].item() == pytest.approx(balanced.se.item(), rel=1e-6)
     assert mine["df"].item() == pytest.approx(balanced.df.item(), rel=1e-3)
@@ -133,15 +133,20 @@ def test_what_has_no_partner_is_said() -> None:
         "treated: 1 rows have no partner in their cell"
         in from_incomplete(lost, **COLUMNS).attrs["notes"]
     )
-    words = words_table()
+    words = placebos_table()
     names = [name for name in words["arm"].unique() if name != "none"]
     found = from_incomplete(
-        words, outcome="y", arm="arm", unit="unit", control="none", words=names[:22]
+        words, outcome="y", arm="arm", unit="unit", control="none", placebos=names[:22]
     )
-    assert "2 arms are neither the control nor words" in found.attrs["notes"]
+    assert "2 arms are neither the control nor placebos" in found.attrs["notes"]
     with pytest.raises(EstimateError, match="takes 20 or more besides the control"):
         from_incomplete(
-            words, outcome="y", arm="arm", unit="unit", control="none", words=names[:19]
+            words,
+            outcome="y",
+            arm="arm",
+            unit="unit",
+            control="none",
+            placebos=names[:19],
         )
 
 
@@ -219,7 +224,7 @@ def test_cells_without_spread_are_exact() -> None:
     ("change", "error", "match"),
     [
         ({"model": None}, OutcomesError, "is measured more than once; average them"),
-        ({"words": ["treated"]}, EstimateError, "give one of model="),
+        ({"placebos": ["treated"]}, EstimateError, "give one of model="),
         (
             {"control": "mock"},
             EstimateError,

@@ -170,7 +170,7 @@ def test_the_tree_names_what_it_is_about() -> None:
     np.testing.assert_array_equal(
         posterior["constant_data"]["se"].to_numpy()[:, 0], SCHOOLS["sigma"]
     )
-    assert not posterior["constant_data"]["placebo_word"].any()
+    assert not posterior["constant_data"]["is_placebo"].any()
     assert all(
         isinstance(v, str | int | float)
         for group in posterior.values()
@@ -358,13 +358,13 @@ def test_errors_that_placebo_words_share_reach_decide() -> None:
         {"contrast": names, "task": ["t"]},
     )
     estimates = estimate(effects).assign_coords(
-        placebo_word=("contrast", np.arange(51) > 0)
+        is_placebo=("contrast", np.arange(51) > 0)
     )
     posterior = infer(estimates, law="normal", n_draws=400, rng=0)
     covariance = posterior["constant_data"]["covariance"]
     assert covariance.dims == ("contrast", "contrast_", "task")
     np.testing.assert_array_equal(covariance, estimates["covariance"])
-    posterior["constant_data"]["placebo_word"] = ("contrast", np.arange(51) > 0)
+    posterior["constant_data"]["is_placebo"] = ("contrast", np.arange(51) > 0)
     drawn, tested = decide(posterior, rope="placebo"), decide(estimates, rope="placebo")
     for name in ("rope_lower", "rope_upper"):
         np.testing.assert_allclose(drawn[name], tested[name], atol=0.02)

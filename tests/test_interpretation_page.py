@@ -46,15 +46,15 @@ def test_every_method_has_a_row_and_every_figure_is_finite():
 def test_what_is_promised_of_words_holds_or_is_said_to_be_missed():
     missed = TEXT.split("## What is not reached")[1]
     for method, network, auroc, least, precision, least_precision in writing.promised(
-        KEPT["words"]["found"]
+        KEPT["motifs"]["found"]
     ):
         said = f"{method} of UGCAUG, {network}: " in missed
         assert said == (auroc < least or precision < least_precision), (method, network)
 
 
 def test_a_miss_is_said():
-    results = json.loads(json.dumps({"words": KEPT["words"]}))
-    for rows in results["words"]["found"].values():
+    results = json.loads(json.dumps({"motifs": KEPT["motifs"]}))
+    for rows in results["motifs"]["found"].values():
         for row in rows:
             row[3] = 0.5
     page = writing.page(results)
@@ -80,12 +80,12 @@ def test_regression_is_confounded_and_the_trial_is_not():
     found = KEPT["confounded"]["found"]
     truth = found["truth"][0]
     assert (
-        found["regression on the word"][0] - truth
-        > 10 * found["regression on the word"][1]
+        found["regression on the motif"][0] - truth
+        > 10 * found["regression on the motif"][1]
     )
     assert (
-        truth - found["regression on the word and the others"][0]
-        > 4 * found["regression on the word"][1]
+        truth - found["regression on the motif and the others"][0]
+        > 4 * found["regression on the motif"][1]
     )
     assert abs(found["trial"][0] - truth) < 4 * found["trial"][1]
 
@@ -93,12 +93,12 @@ def test_regression_is_confounded_and_the_trial_is_not():
 def test_the_confounded_part_runs():
     found = confounded.measured(quick=True)
     assert abs(found["trial"][0] - found["truth"][0]) < 4 * found["trial"][1]
-    assert found["regression on the word"][0] > found["truth"][0] + 0.1
+    assert found["regression on the motif"][0] > found["truth"][0] + 0.1
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    "name", ["gates", "words", "loop", *(f"zoo: {name}" for name in METHODS)]
+    "name", ["gates", "motifs", "loop", *(f"zoo: {name}" for name in METHODS)]
 )
 def test_a_part_runs(name):
     found = maker.measured(name, quick=True)["found"]

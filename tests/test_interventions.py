@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import causalgia as cg
 from causalgia.design import (
+    FixedPlacebo,
     Intervention,
-    PlaceboWord,
     Sequential,
     intervention_from_dict,
 )
@@ -221,24 +221,24 @@ def test_placebo_without_a_rearrangement_is_refused(word):
 
 
 def test_placebos_are_distinct_fixed_words():
-    arms = cg.placebos("AGATAAG", at=10, n_words=40)
+    arms = cg.placebos("AGATAAG", at=10, n_placebos=40)
     assert len(arms) == 40
-    assert arms == cg.placebos("AGATAAG", at=10, n_words=40)
+    assert arms == cg.placebos("AGATAAG", at=10, n_placebos=40)
     words = [arm.pattern.label for arm in arms.values()]
-    assert all(isinstance(arm, PlaceboWord) for arm in arms.values())
+    assert all(isinstance(arm, FixedPlacebo) for arm in arms.values())
     assert all(
         sorted(word) == sorted("AGATAAG") and word != "AGATAAG" for word in words
     )
-    assert list(arms)[:10] == list(cg.placebos("AGATAAG", at=10, n_words=10))
+    assert list(arms)[:10] == list(cg.placebos("AGATAAG", at=10, n_placebos=10))
     # a palindrome: all but itself
-    assert len(cg.placebos("ACGT", at=0, n_words=23)) == 23
+    assert len(cg.placebos("ACGT", at=0, n_placebos=23)) == 23
     # too many orders to enumerate
-    assert len(cg.placebos("GGTCACAGTTCAAAGG", at=0, n_words=40)) == 40
+    assert len(cg.placebos("GGTCACAGTTCAAAGG", at=0, n_placebos=40)) == 40
 
 
 def test_too_many_placebos_are_refused_with_the_number_that_exists():
     with pytest.raises(cg.errors.DesignError, match="only 3 distinct rearrangements"):
-        cg.placebos("AAAC", at=0, n_words=4)
+        cg.placebos("AAAC", at=0, n_placebos=4)
 
 
 def test_scramble_keeps_composition_and_the_rest():
@@ -336,8 +336,8 @@ def test_replace_makes_what_writing_makes():
 
 def test_placebo_words_do_not_depend_on_spelling():
     rna, dna = (
-        cg.placebos("UGCAUG", at=5, n_words=10),
-        cg.placebos("TGCATG", at=5, n_words=10),
+        cg.placebos("UGCAUG", at=5, n_placebos=10),
+        cg.placebos("TGCATG", at=5, n_placebos=10),
     )
     assert list(rna.values()) == list(dna.values())
 
@@ -357,19 +357,19 @@ def test_a_fill_may_draw():
         (lambda: cg.Embed("ACG", at=True), "whole number"),
         (lambda: cg.Embed("ACG", at=1, strand="x"), "strand='x'"),
         (lambda: cg.Embed(GATA, at=1, instance="best"), "instance='best'"),
-        (lambda: cg.Embed(7, at=1), "word or a Motif"),
+        (lambda: cg.Embed(7, at=1), "string or a Motif"),
         (lambda: cg.Placebo("ANA", at=0), "not IUPAC"),
         (lambda: cg.Scramble((5, 5)), "is empty"),
         (lambda: cg.Scramble((5, 3)), "is empty"),
         (lambda: cg.Scramble(5), "a span is"),
         (lambda: cg.Scramble((0, 5), k=6), "from 1 to 5"),
         (lambda: cg.Ablate((0, 5), fill="zeros"), "must be one of"),
-        (lambda: cg.Ablate((0, 5), fill="ACG"), "a word of 5 bases"),
+        (lambda: cg.Ablate((0, 5), fill="ACG"), "a string of 5 bases"),
         (lambda: cg.Ablate((0, 5), fill=None), "must be one of"),
         (lambda: cg.Mutate(at=(1, 2), bases="A"), "2 position"),
         (lambda: cg.Mutate(at=(1, 1), bases="AC"), "named twice"),
         (
-            lambda: cg.Placebo(Motif.from_word("AAAA"), at=3),
+            lambda: cg.Placebo(Motif.from_iupac("AAAA"), at=3),
             "every rearrangement reads as the pattern",
         ),
         (
@@ -377,7 +377,7 @@ def test_a_fill_may_draw():
             "this is Placebo, not Embed",
         ),
         (lambda: cg.Embed.from_json("[1]"), "an intervention is a table"),
-        (lambda: cg.Mutate(at=1, bases=7), "a word or a Motif"),
+        (lambda: cg.Mutate(at=1, bases=7), "a string or a Motif"),
         (lambda: intervention_from_dict({"embd": "ACG", "at": 1}), "one of embed"),
         (lambda: intervention_from_dict({"embed": "ACG"}), "embed needs at"),
         (
@@ -403,7 +403,7 @@ def test_bad_interventions_say_the_cure(make, message):
     st.text("ACGT", min_size=1, max_size=12),
     st.integers(0, 30),
     st.sampled_from("+-"),
-    st.sampled_from([cg.Embed, cg.Insert, PlaceboWord]),
+    st.sampled_from([cg.Embed, cg.Insert, FixedPlacebo]),
 )
 def test_any_word_round_trips(word, at, strand, kind):
     arm = kind(word, at=at, strand=strand)

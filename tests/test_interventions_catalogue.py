@@ -14,7 +14,7 @@ from causalgia.design import (
     EmbedEach,
     Intervention,
     intervention_from_dict,
-    merged_word,
+    merged_motif,
 )
 from causalgia.design.null_model import NullModel
 from causalgia.errors import DegenerateWarning, DesignError
@@ -75,10 +75,13 @@ def instances(n_draws: int = 1) -> cg.Genomic:
             AblateEach(SEVERAL, fill="shuffle", n_draws=4),
             "do(x[2 spans of each of 12 rows] ~ shuffle)",
         ),
-        (EmbedEach(WORDS, at=PLACES), "do(x[the place of each of 12 rows] = its word)"),
+        (
+            EmbedEach(WORDS, at=PLACES),
+            "do(x[the place of each of 12 rows] = its motif)",
+        ),
         (
             EmbedEach(["A"], at=4, n_draws=2),
-            "do(x[the place of each of 1 rows] = its word)",
+            "do(x[the place of each of 1 rows] = its motif)",
         ),
     ],
 )
@@ -123,7 +126,7 @@ def test_a_copy_of_the_reverse_complement_pairs_every_base_of_the_stem():
         np.testing.assert_array_equal(
             hairpin[:, 8 + k] + hairpin[:, 28 - k], np.full(40, 3)
         )
-    # the word that was embedded is paired too
+    # the motif that was embedded is paired too
     assert decode(hairpin[:, 22:27]) == ["CCAGC"] * 40
     np.testing.assert_array_equal(hairpin[:, 17:20], before[:, 17:20])
 
@@ -183,10 +186,10 @@ def test_a_tile_moves_where_its_first_place_is_scrambled_afterwards():
         (lambda: AblateEach([(5, 6)], fill=None), "fill=None must be one of"),
         (lambda: AblateEach([(5, 6)], fill=["A"]), "fill=.* must be one of"),
         (lambda: AblateEach([(5, 6)], fill="A", n_draws=0), "n_draws=0 must be"),
-        (lambda: EmbedEach("ACG", at=3), "words='ACG' must be a list"),
-        (lambda: EmbedEach(["A", "N"], at=3), "row 1: 'N' is not a word"),
-        (lambda: EmbedEach(["A", ""], at=3), "row 1: '' is not a word"),
-        (lambda: EmbedEach(["A", "C"], at=[3]), "2 words and 1 positions"),
+        (lambda: EmbedEach("ACG", at=3), "motifs='ACG' must be a list"),
+        (lambda: EmbedEach(["A", "N"], at=3), "row 1: 'N' is not a string"),
+        (lambda: EmbedEach(["A", ""], at=3), "row 1: '' is not a string"),
+        (lambda: EmbedEach(["A", "C"], at=[3]), "2 motifs and 1 positions"),
         (lambda: EmbedEach(["A"], at=[-3]), "at=-3 is negative"),
         (lambda: intervention_from_dict({"copy": [3, 5]}), "copy needs at"),
         (
@@ -235,11 +238,11 @@ def test_what_cannot_be_is_refused_where_it_is_written(make, message):
         ),
         (
             EmbedEach(("ACG",) * ROWS, at=28),
-            "'the word of a row' at 28 ends at 31, past the 30-bp background",
+            "'the motif of a row' at 28 ends at 31, past the 30-bp background",
         ),
         (
             EmbedEach(WORDS, at=PLACES) + cg.Embed("ACG", at=12),
-            "overlaps 'the word of a row'",
+            "overlaps 'the motif of a row'",
         ),
     ],
 )
@@ -499,26 +502,26 @@ def test_occlusion_recovers_what_the_spans_held_with_parents_as_clusters():
 @pytest.mark.parametrize("at", [0, 3, 5, 6])
 def test_merged_words_read_both_sites(at):
     first, second = "AUAUAU", {0: "AUAU", 3: "UAUC", 5: "UCCC", 6: "CCCC"}[at]
-    word = merged_word(first, second, at)
+    word = merged_motif(first, second, at)
     assert word[:6] == first
     assert word[at : at + 4] == second
     assert len(word) == max(6, at + 4)
 
 
 def test_published_spacing_is_one_word_and_a_collision_is_named():
-    assert merged_word("UGCAUG", "UGCAUG", 4) == "UGCAUGCAUG"
-    assert merged_word("tgcatg", "UGCAUG", 4) == "TGCATGCATG"
+    assert merged_motif("UGCAUG", "UGCAUG", 4) == "UGCAUGCAUG"
+    assert merged_motif("tgcatg", "UGCAUG", 4) == "TGCATGCATG"
     with pytest.raises(
         DesignError,
         match="sites collide: 'UGCAUG' and 'UGCAUG' at distance 3 want A and U at base 3",
     ):
-        merged_word("UGCAUG", "UGCAUG", 3)
+        merged_motif("UGCAUG", "UGCAUG", 3)
     with pytest.raises(DesignError, match="at distance 7 do not touch: at most 6"):
-        merged_word("UGCAUG", "UGCAUG", 7)
+        merged_motif("UGCAUG", "UGCAUG", 7)
     with pytest.raises(DesignError, match="distance=-1 is negative"):
-        merged_word("UGCAUG", "UGCAUG", -1)
+        merged_motif("UGCAUG", "UGCAUG", -1)
     with pytest.raises(DesignError, match="not 'UGNAUG'"):
-        merged_word("UGNAUG", "UGCAUG", 4)
+        merged_motif("UGNAUG", "UGCAUG", 4)
 
 
 def test_an_equal_step_draws_the_same_in_every_arm_and_a_complement_is_two_steps():

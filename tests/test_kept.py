@@ -45,20 +45,26 @@ from causalgia.trial.setup import set_up_trial
 
 ORACLE = cg.zoo.oracle("rbfox1_like")
 RICH = cg.zoo.Oracle(
-    cg.zoo.Word("S", 0.2),
-    cg.zoo.Word("TGC", 0.7),
-    cg.zoo.Word("GCATG", 2.0),
+    cg.zoo.MotifCount("S", 0.2),
+    cg.zoo.MotifCount("TGC", 0.7),
+    cg.zoo.MotifCount("GCATG", 2.0),
     scale="log counts",
 )
 POSITIVE = cg.zoo.Oracle(
-    cg.zoo.Word("TGCATG"), cg.zoo.Word("GCG", 0.3), link="exp", scale="counts"
+    cg.zoo.MotifCount("TGCATG"),
+    cg.zoo.MotifCount("GCG", 0.3),
+    link="exp",
+    scale="counts",
 )
 POSITIVE_TOO = cg.zoo.Oracle(
-    cg.zoo.Word("TGCATG", 2.0), cg.zoo.Word("AC", 0.1), link="exp", scale="counts"
+    cg.zoo.MotifCount("TGCATG", 2.0),
+    cg.zoo.MotifCount("AC", 0.1),
+    link="exp",
+    scale="counts",
 )
 TASKS = [
     cg.zoo.Oracle(
-        *(cg.zoo.Word(w) for w in ("GA", "TGC")),
+        *(cg.zoo.MotifCount(w) for w in ("GA", "TGC")),
         tasks=["K562", "HepG2"],
         weights=weights,
     )

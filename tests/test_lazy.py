@@ -25,7 +25,7 @@ from causalgia.multiplicity import placebo_rank, placebo_region, selected_interv
 from causalgia.numerics import row_blocks
 from causalgia.schema import validate
 from causalgia.stopping.stopping_rules import interim_estimates
-from causalgia.zoo import EndGC, Oracle, Pair, Word
+from causalgia.zoo import EndGC, MotifCount, Oracle, Pair
 
 PER_UNIT = {"ice", "factor", "parent", "gc", "lane", "z"}
 """What may stay on disk: it has a value for each unit."""
@@ -47,7 +47,7 @@ def crossover(
     per_parent: int = 1,
     seed: int = 0,
 ) -> xr.Dataset:
-    """Return outcomes of a 2 x 2 factorial, of distances and of placebo words, all
+    """Return outcomes of a 2 x 2 factorial, of distances and of placebos, all
     positive.
     """
     rng = np.random.default_rng(seed)
@@ -70,7 +70,7 @@ def crossover(
         "lane": ("unit", np.arange(n) % 25),
         "kind": (
             "arm",
-            ["untreated", "embed", "embed", "embed", *["placebo_word"] * placebos],
+            ["untreated", "embed", "embed", "embed", *["fixed_placebo"] * placebos],
         ),
         "do": ("arm", [f"do({arm})" for arm in arms]),
         "a": ("arm", [0.0, 1.0, 0.0, 1.0, *[np.nan] * placebos]),
@@ -263,7 +263,10 @@ def test_predictors_and_words_that_are_drawn() -> None:
     ask(
         lambda o: estimates_of(o, target="population x predictors"), crossover(models=3)
     )
-    ask(lambda o: estimates_of(o, target="population x words"), crossover(placebos=24))
+    ask(
+        lambda o: estimates_of(o, target="population x placebos"),
+        crossover(placebos=24),
+    )
 
 
 @pytest.mark.parametrize("how", [{}, {"block": "block"}, {"covariates": "z"}], ids=str)
@@ -476,9 +479,9 @@ def test_a_figure_of_what_is_on_disk(tmp_path: Path) -> None:
 
 def ensemble() -> cg.Ensemble:
     terms = (
-        Word("UGCAUG", 2.0),
-        Word("GCUGG", 1.0),
-        Word("A", 0.05),
+        MotifCount("UGCAUG", 2.0),
+        MotifCount("GCUGG", 1.0),
+        MotifCount("A", 0.05),
         EndGC(-0.5, last=8),
     )
     terms = (*terms, Pair("UGCAUG", "GCUGG", bonus=0.5, min_distance=6, reach=20))
@@ -504,9 +507,9 @@ def real(n: int = 20) -> list[str]:
 
 
 CATALOGUE: dict[str, tuple[list[Any], dict[str, Any]]] = {
-    "word_screen": (
+    "kmer_screen": (
         [],
-        {"words": ["UGCAUG", "AGCAUG", "GGCUGG"], "n_placebos": 40, "n_units": 60},
+        {"motifs": ["UGCAUG", "AGCAUG", "GGCUGG"], "n_placebos": 40, "n_units": 60},
     ),
     "position": ([], {"n_units": 50}),
     "spacing": ([], {"n_units": 50}),

@@ -22,7 +22,7 @@ def outcomes(n_arms: int, n_units: int = 12) -> xr.Dataset:
     values = (
         rng.standard_normal((n_units, n_arms, 1)) + np.linspace(0, 3, n_arms)[:, None]
     )
-    kind = np.where(np.arange(n_arms) % 3 == 1, "placebo_word", "embed")
+    kind = np.where(np.arange(n_arms) % 3 == 1, "fixed_placebo", "embed")
     return xr.Dataset(
         {"outcome": (("unit", "arm", "task"), values)},
         coords={

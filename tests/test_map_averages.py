@@ -92,12 +92,12 @@ def test_an_average_is_that_of_scores_read_along_the_motif(maps):
 
 
 def test_ways_to_align_agree(maps):
-    by_word = average(maps, "GATA")
+    by_motif = average(maps, "GATA")
     instances = find_instances(maps["observed"].to_numpy(), "GATA")
-    assert average(maps, instances).identical(by_word)
+    assert average(maps, instances).identical(by_motif)
     assert average(
         maps, cg.motif(np.eye(4)[[2, 0, 3, 0]], name="gata"), threshold=0.005
-    ).identical(by_word)
+    ).identical(by_motif)
     ungrouped = maps.assign_coords(parent=("unit", np.arange(5)))
     starts = average(ungrouped, [2, 0, 0, 0, 1], width=3)
     expected = np.stack(
@@ -389,12 +389,12 @@ def test_a_position_of_a_motif_has_an_interval_and_no_probability():
     ):
         with pytest.raises(
             OutcomesError,
-            match=r"an interval and no probability.*cg.experiments.word_mutagenesis",
+            match=r"an interval and no probability.*cg.experiments.motif_mutagenesis",
         ):
             call()
     # the cure
-    trial = cg.experiments.word_mutagenesis(
-        cg.Uniform(length=41), word="TGCATG", n_units=50
+    trial = cg.experiments.motif_mutagenesis(
+        cg.Uniform(length=41), motif="TGCATG", n_units=50
     )
     decided = cg.analyze(cg.run(trial, cg.zoo.oracle("rbfox1_like"), rng=0), rng=0)
     assert "verdict" in decided

@@ -692,7 +692,7 @@ def test_moments_and_other_null_models_are_refused(
             chosen, genome[0], null=cg.Uniform(length=LENGTH), align="right"
         )
     matched = cg.MatchedVariants(of="genome")
-    with pytest.raises(DesignError, match="rope='placebo' is of placebo words"):
+    with pytest.raises(DesignError, match="rope='placebo' is of placebos"):
         cg.experiments.variants(
             chosen, genome[0], length=LENGTH, null=matched, rope="placebo"
         )

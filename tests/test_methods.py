@@ -334,7 +334,7 @@ def test_levels_near_1_are_never_100_per_cent():
 def test_more_units_are_not_promised_where_placebo_words_are_lacking():
     arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
     outcomes = trial(
-        arms=arms | cg.placebos("AGATAAG", at=96, n_words=40, rng=0), n_units=60
+        arms=arms | cg.placebos("AGATAAG", at=96, n_placebos=40, rng=0), n_units=60
     )
     decided = cg.decide(estimates(outcomes), rope="placebo", level=0.99)
     found = decided.sel(contrast="GATA1", task="K562")

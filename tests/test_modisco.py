@@ -11,13 +11,13 @@ import causalgia as cg
 from causalgia.attribution.seqlets import _groups_of
 from causalgia.errors import AttributionError
 from causalgia.sequences import decode, encode
-from causalgia.sequences.alphabet import reverse_complement_word
+from causalgia.sequences.alphabet import reverse_complement_iupac
 
 WORDS = ("AGATAAG", "CAGCTG", "TGACTCA", "CCGGAAGT", "CAAAGTCCA", "CAGGTG")
 
 
 def planted(pairs, n, *, seed=1, length=200):
-    """Random sequences with a pair of words, 21 or 50 apart, on either strand."""
+    """Random sequences with a pair of motifs, 21 or 50 apart, on either strand."""
     generator = np.random.default_rng(seed)
     tokens = generator.integers(0, 4, (n, length)).astype(np.uint8)
     for row, letters in enumerate(tokens):
@@ -25,13 +25,13 @@ def planted(pairs, n, *, seed=1, length=200):
         for word, distance in zip(
             pairs[row % len(pairs)], (0, 21 if row % 2 else 50), strict=True
         ):
-            coded = encode([reverse_complement_word(word) if flip else word])[0]
+            coded = encode([reverse_complement_iupac(word) if flip else word])[0]
             letters[start + distance : start + distance + len(coded)] = coded
     return tokens
 
 
 def spelled(word):
-    return min(word, reverse_complement_word(word))
+    return min(word, reverse_complement_iupac(word))
 
 
 @pytest.mark.long
@@ -72,14 +72,14 @@ def test_the_six_words_of_gata1_like_are_patterns_merged_by_reverse_complement()
 def test_instances_on_either_strand_are_one_group_or_two(both):
     rows = np.random.default_rng(0).integers(0, 4, (4, 60)).astype(np.uint8)
     scores = np.zeros((4, 60, 1))
-    # row, first base of the word, strand
+    # row, first base of the motif, strand
     places = [(0, 20, False), (1, 5, True), (2, 30, False), (3, 9, True)]
     for row, at, flip in places:
         rows[row, at : at + 7] = encode(
-            [reverse_complement_word("AGATAAG") if flip else "AGATAAG"]
+            [reverse_complement_iupac("AGATAAG") if flip else "AGATAAG"]
         )[0]
         scores[row, at : at + 7, 0] = 1.0 + row
-    # the pattern is 12 positions, in which the word is at 3 (at 2 from the other side)
+    # the pattern is 12 positions, in which the motif is at 3 (at 2 from the other side)
     seqlets = [
         SimpleNamespace(
             example_idx=row,
@@ -115,7 +115,7 @@ def test_where_modisco_stops_another_method_goes_on(monkeypatch):
 
     monkeypatch.setattr("modiscolite.tfmodisco.TFMoDISco", stops)
     word = "CAAAGTCCA"
-    one = cg.zoo.Oracle(cg.zoo.Word(word, 2.0, "both"))
+    one = cg.zoo.Oracle(cg.zoo.MotifCount(word, 2.0, "both"))
     rows = planted([(word, "AAAAAA")], 40)
     with pytest.raises(
         AttributionError,

@@ -27,9 +27,9 @@ from causalgia.trial import turn_plan
 
 ORACLE = cg.zoo.oracle("rbfox1_like")
 RICH = cg.zoo.Oracle(
-    cg.zoo.Word("S", 0.2),
-    cg.zoo.Word("TGC", 0.7),
-    cg.zoo.Word("GCATG", 2.0),
+    cg.zoo.MotifCount("S", 0.2),
+    cg.zoo.MotifCount("TGC", 0.7),
+    cg.zoo.MotifCount("GCATG", 2.0),
     scale="log counts",
 )
 WORDS = ["".join(letters) for letters in product("ACGT", repeat=5)][:520]
@@ -101,7 +101,7 @@ def test_weighted_contrasts_are_measured_in_the_same_arm(
     assert_same(estimated(design, gated), whole)
 
 
-def word_design(n_units: int = 60, **more: object) -> cg.Design:
+def motif_design(n_units: int = 60, **more: object) -> cg.Design:
     arms = {
         "c": cg.Untreated(),
         "x": cg.Embed("UGCAUG", at=17),
@@ -124,7 +124,7 @@ def word_design(n_units: int = 60, **more: object) -> cg.Design:
 
 @pytest.mark.usefixtures("small_turns")
 def test_the_numbers_are_those_of_run_contrast_estimate():
-    design = word_design()
+    design = motif_design()
     assert_same(estimated(design, ORACLE), held(design, ORACLE))
 
 
@@ -132,7 +132,7 @@ def test_the_numbers_are_those_of_run_contrast_estimate():
 def test_units_that_share_parents_give_clustered_errors():
     rng = np.random.default_rng(0)
     parents = ["".join(rng.choice(list("ACGT"), 41)) for _ in range(23)]
-    design = word_design(60, null=cg.Shuffle(of=parents))
+    design = motif_design(60, null=cg.Shuffle(of=parents))
     found = estimated(design, ORACLE)
     assert found.attrs["cluster"] == "parent"
     assert int(found["n_clusters"].max()) == 23
@@ -142,16 +142,16 @@ def test_units_that_share_parents_give_clustered_errors():
 @pytest.mark.usefixtures("small_turns")
 def test_several_tasks_and_models():
     tasks = cg.zoo.Oracle(
-        *(cg.zoo.Word(w) for w in ("GA", "TGC")),
+        *(cg.zoo.MotifCount(w) for w in ("GA", "TGC")),
         tasks=["K562", "HepG2"],
         weights=[[1, 0.3], [0, 1]],
     )
     other = cg.zoo.Oracle(
-        *(cg.zoo.Word(w) for w in ("GA", "TGC")),
+        *(cg.zoo.MotifCount(w) for w in ("GA", "TGC")),
         tasks=["K562", "HepG2"],
         weights=[[0.5, 0.1], [0.2, 2]],
     )
-    design = word_design()
+    design = motif_design()
     assert_same(estimated(design, tasks), held(design, tasks))
     both = cg.Ensemble([tasks, other])
     found = estimated(design, both)
@@ -164,7 +164,10 @@ def test_several_tasks_and_models():
 )
 def test_the_scale_of_the_analysis():
     positive = cg.zoo.Oracle(
-        cg.zoo.Word("TGCATG"), cg.zoo.Word("GCG", 0.3), link="exp", scale="counts"
+        cg.zoo.MotifCount("TGCATG"),
+        cg.zoo.MotifCount("GCG", 0.3),
+        link="exp",
+        scale="counts",
     )
     experiment = cg.experiments.copies(n_units=100)
     experiment = replace(experiment, analysis=replace(experiment.analysis, scale="log"))
@@ -183,7 +186,7 @@ def test_float32_outcomes_and_exact_effects():
         tasks=["y"],
         scale="share",
     )
-    design = word_design()
+    design = motif_design()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DegenerateWarning)
         found, whole = estimated(design, counts), held(design, counts)
@@ -196,7 +199,7 @@ def test_float32_outcomes_and_exact_effects():
     )
 
 
-def many_words(n_units: int) -> cg.Design:
+def many_motifs(n_units: int) -> cg.Design:
     arms = {"c": cg.Untreated(), **{word: cg.Embed(word, at=17) for word in WORDS}}
     return cg.Design(
         null=cg.Uniform(length=41), arms=arms, n_units=n_units, contrasts="c"
@@ -204,9 +207,9 @@ def many_words(n_units: int) -> cg.Design:
 
 
 def test_beyond_512_contrasts_a_factor(monkeypatch):
-    few = many_words(80)
+    few = many_motifs(80)
     assert_same(estimated(few, RICH), held(few, RICH))
-    many = many_words(600)
+    many = many_motifs(600)
     assert_same(estimated(many, RICH), held(many, RICH))
     monkeypatch.setattr("causalgia._run.running_moments._BYTES_OF_GROUPS", 0)
     found, whole = estimated(many, RICH), held(many, RICH)
@@ -241,7 +244,7 @@ def test_random_groups_are_unbiased_for_the_covariance():
 @pytest.mark.long
 def test_inference_on_random_groups_is_that_on_all_units(monkeypatch):
     monkeypatch.setattr("causalgia._run.running_moments._BYTES_OF_GROUPS", 0)
-    design = many_words(600)
+    design = many_motifs(600)
     whole, found = held(design, RICH), estimated(design, RICH)
     one, other = (
         cg.infer(e, law="normal", rng=0)["posterior"]["ace"] for e in (whole, found)
@@ -280,14 +283,14 @@ def test_memory_does_not_grow_with_the_units(monkeypatch):
     monkeypatch.setattr("causalgia._run.running_moments._BYTES_OF_GROUPS", 0)
 
     def peak(n_units: int) -> int:
-        design = many_words(n_units)
+        design = many_motifs(n_units)
         tracemalloc.start()
         estimated(design, RICH, rng=0)
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return found
 
-    estimated(many_words(20), RICH, rng=0)
+    estimated(many_motifs(20), RICH, rng=0)
     small, large = peak(300), peak(900)
     assert large < 1.2 * small
 
@@ -300,10 +303,10 @@ def test_refusals_before_anything_is_predicted():
     one_parent = cg.Shuffle(of=["ACGTACGGTACCATGACGTCAGCTACGATCGACGATCGCAT"])
     plain = cg.experiments.copies(n_units=50)
     for design, error, words in [
-        (word_design(contrasts=None), DesignError, "names no contrasts"),
-        (word_design(assignment="parallel"), DesignError, "cg.run"),
-        (word_design(1), DesignError, "one unit"),
-        (word_design(null=one_parent), EstimateError, "share the one parent"),
+        (motif_design(contrasts=None), DesignError, "names no contrasts"),
+        (motif_design(assignment="parallel"), DesignError, "cg.run"),
+        (motif_design(1), DesignError, "one unit"),
+        (motif_design(null=one_parent), EstimateError, "share the one parent"),
         (
             replace(plain, analysis=replace(plain.analysis, target="units")),
             DesignError,
@@ -334,7 +337,7 @@ def test_an_answer_that_is_not_finite_names_arm_and_unit():
         y[(x[:, 3, 17:20].sum(1) == 3) & (x[:, 0, 0] == 1)] = np.nan
         return y
 
-    design = word_design(
+    design = motif_design(
         arms={"c": cg.Embed("AAA", at=17), "t": cg.Embed("TTT", at=17)}, contrasts="c"
     )
     predictor = cg.FunctionPredictor(answer, tasks=["y"])
@@ -346,7 +349,7 @@ def test_an_answer_that_is_not_finite_names_arm_and_unit():
 
 
 def test_batch_mates_and_constants_are_noticed():
-    design = word_design()
+    design = motif_design()
     moody = cg.FunctionPredictor(
         lambda x: x[:, 0].sum(1) - x[:, 0].sum(1).mean(), tasks=["y"]
     )
@@ -356,7 +359,7 @@ def test_batch_mates_and_constants_are_noticed():
     with pytest.warns(DegenerateWarning) as warned:
         estimated(design, flat, rng=0)
     assert any("same answer for every unit" in str(w.message) for w in warned)
-    few = word_design(null=cg.Shuffle(of=["ACGTA" * 8 + "C", "TGCCA" * 8 + "G"]))
+    few = motif_design(null=cg.Shuffle(of=["ACGTA" * 8 + "C", "TGCCA" * 8 + "G"]))
     with pytest.warns(FewClustersWarning):
         estimated(few, ORACLE, rng=0)
 

@@ -1,5 +1,5 @@
-"""Motifs by JASPAR name, identifier, word, file and table; ladders of a motif's
-words.
+"""Motifs by JASPAR name, identifier, string, file and table; ladders of a motif's
+strings.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def refused(message: str):
             "MA0139.2",
             None,
         ),  # three profiles: the lowest accession, its newest version
-        ("SRY", "MA0084.2", None),  # an IUPAC word too: the database comes first
+        ("SRY", "MA0084.2", None),  # an IUPAC string too: the database comes first
         ("FOS::JUN", "MA0099.4", None),
     ],
 )
@@ -138,7 +138,7 @@ def test_every_vertebrate_name_is_found_and_is_a_motif():
         )
 
 
-# --- words ----------------------------------------------------------------------------
+# --- strings --------------------------------------------------------------------------
 
 
 def test_other_strings_of_iupac_letters_are_words():
@@ -149,12 +149,12 @@ def test_other_strings_of_iupac_letters_are_words():
         "agataag",
         "AG",
     ):  # AG: a plants' factor, but four plain bases
-        assert motif(word, release=RELEASE) == Motif.from_word(word)
+        assert motif(word, release=RELEASE) == Motif.from_iupac(word)
 
 
 def test_a_word_that_is_a_factor_elsewhere_is_refused():
     with refused(
-        "'CAD' is a word of IUPAC letters and, outside vertebrates, a name: MA0216.2 "
+        "'CAD' is a string of IUPAC letters and, outside vertebrates, a name: MA0216.2 "
         "(insects)"
     ):
         motif("CAD", release="JASPAR2022")
@@ -205,7 +205,7 @@ def test_tables_of_counts_and_of_probabilities():
     )
     assert motif(counts).name == "PFM AT"
     assert motif([[1, 0, 0, 0]]).consensus == "A"
-    assert motif(Motif.from_word("A")) == Motif.from_word("A")
+    assert motif(Motif.from_iupac("A")) == Motif.from_iupac("A")
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_labels_that_do_not_say_it_are_refused():
 
 
 def test_a_name_without_a_use_is_refused():
-    for what in ("GATA1", "TATAAA", Motif.from_word("A")):
+    for what in ("GATA1", "TATAAA", Motif.from_iupac("A")):
         with refused("leave it out"):
             motif(what, name="x")
 
@@ -349,16 +349,16 @@ def test_a_rung_has_the_fewest_differences_near_its_aim_else_it_is_the_nearest(g
 
 
 def test_ladders_that_cannot_be_are_refused(gata1):
-    with refused("no word scores within half a step"):
-        strength_ladder(Motif.from_word("GATA"), 6)
+    with refused("no string scores within half a step"):
+        strength_ladder(Motif.from_iupac("GATA"), 6)
     with refused("its consensus has 12.6"):
         strength_ladder(gata1, 3, weakest=20)
     with refused("weakest=nan"):
         strength_ladder(gata1, 3, weakest=float("nan"))
     for odd in (1, 2.5, True):
-        with refused("a ladder has a whole number of words, at least 2"):
+        with refused("a ladder has a whole number of strings, at least 2"):
             strength_ladder(gata1, odd)
-    with refused("no word scores within half a step"):
+    with refused("no string scores within half a step"):
         strength_ladder(gata1, 3, weakest=-500)
 
 

@@ -18,7 +18,7 @@ from scipy.stats import chisquare, entropy
 
 from causalgia.errors import SequenceError
 from causalgia.sequences import Motif, decode, read_motifs, reverse_complement
-from causalgia.sequences.alphabet import IUPAC, reverse_complement_word
+from causalgia.sequences.alphabet import IUPAC, reverse_complement_iupac
 
 WEIGHTS = st.lists(st.integers(0, 1_000), min_size=4, max_size=4).filter(any)
 MOTIFS = st.lists(WEIGHTS, min_size=1, max_size=8).map(
@@ -54,7 +54,7 @@ def test_a_dict_holds_the_value_and_not_the_source():
         "identifier": "MA0000.1",
         "probabilities": [[0.5, 0.25, 0.125, 0.125], [0.0, 0.0, 1.0, 0.0]],
     }
-    assert "identifier" not in Motif.from_word("A").to_dict()
+    assert "identifier" not in Motif.from_iupac("A").to_dict()
     assert eval(repr(sourced)) == sourced
 
 
@@ -65,11 +65,11 @@ def test_reverse_complement_twice_is_nothing(motif):
 
 @given(WORDS)
 def test_the_motif_of_a_word(word):
-    motif = Motif.from_word(word)
+    motif = Motif.from_iupac(word)
     assert motif.name == word
     assert (
         motif.reverse_complement().probabilities
-        == Motif.from_word(reverse_complement_word(word)).probabilities
+        == Motif.from_iupac(reverse_complement_iupac(word)).probabilities
     )
     assert motif.information == pytest.approx(
         [2 - math.log2(len(IUPAC[letter])) for letter in word]
@@ -77,7 +77,7 @@ def test_the_motif_of_a_word(word):
 
 
 def test_consensus_breaks_ties_in_the_order_acgt():
-    assert Motif.from_word("NYKSA").consensus == "ACGCA"
+    assert Motif.from_iupac("NYKSA").consensus == "ACGCA"
 
 
 @given(MOTIFS)
@@ -171,7 +171,7 @@ def test_probabilities_are_checked(rows, message):
             lambda: Motif.from_pwm("m", [[0, 0, 0, 0]], background=(1, 0, 0, 0)),
             "gives a base probability 0",
         ),
-        (lambda: Motif.from_word("GAXA"), "letter 'X' at position 2"),
+        (lambda: Motif.from_iupac("GAXA"), "letter 'X' at position 2"),
         (
             lambda: Motif.from_dict({"name": "m"}),
             "has the keys name, probabilities and perhaps identifier, not ['name']",
@@ -188,7 +188,7 @@ def test_probabilities_are_checked(rows, message):
         ),
         (
             lambda: TOY.instances(words(3, 5)),
-            "takes words of shape (n, 2) uint64, not (3, 5) uint64",
+            "takes strings of shape (n, 2) uint64, not (3, 5) uint64",
         ),
         (lambda: TOY.instances(np.zeros((3, 2))), "not (3, 2) float64"),
     ],
@@ -239,7 +239,7 @@ def test_a_word_draws_the_base_whose_stretch_of_the_cdf_it_falls_in(word, weight
 
 
 def test_instances_of_a_word_are_the_word():
-    assert set(decode(Motif.from_word("AGATAAG").instances(words(50, 7)))) == {
+    assert set(decode(Motif.from_iupac("AGATAAG").instances(words(50, 7)))) == {
         "AGATAAG"
     }
 

@@ -19,7 +19,7 @@ from causalgia.mpra.libraries.barcode_sets import (
     draw_barcodes,
 )
 from causalgia.sequences import decode, encode, reverse_complement
-from causalgia.sequences.word_distance import (
+from causalgia.sequences.string_distance import (
     KINDS,
     edit_distance,
     largest_distance,

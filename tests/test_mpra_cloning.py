@@ -174,7 +174,12 @@ def test_adapters_of_ones_own_with_sites_that_are_meant():
     for oligo, insert in zip(
         library["oligo"].values, library["insert"].values, strict=True
     ):
-        assert [len(places(site(name).word, oligo)) for name in meant] == [1, 1, 1, 0]
+        assert [len(places(site(name).letters, oligo)) for name in meant] == [
+            1,
+            1,
+            1,
+            0,
+        ]
         assert len(cut(oligo, "TCTAGA", "dam")) == 1
         assert not insert.startswith("TC")
     assert set(map(len, library["oligo"].values)) == {221}
@@ -231,7 +236,7 @@ def test_enzymes_of_the_construct_are_avoided_beside_further_ones():
     )
     for name, n in {"EcoRI": 0, "SfiI": 0, "KpnI": 1, "XbaI": 1}.items():
         assert {
-            len(places(site(name).word, oligo)) for oligo in library["oligo"].values
+            len(places(site(name).letters, oligo)) for oligo in library["oligo"].values
         } == {n}
 
 
@@ -331,7 +336,7 @@ def test_words_of_a_blocked_site_hold_it_and_a_methylated_one():
         assert one.methylation == kind
         for word in one.blocked:
             text = re.sub("N", "A", re.sub("W", "T", word))
-            assert len(cut(text, one.word, kind)) < len(places(one.word, text))
+            assert len(cut(text, one.letters, kind)) < len(places(one.letters, text))
     for name, words in {
         "ClaI": {"GATCGAT", "ATCGATC"},
         "ApaI": {"CCWGGGCCC", "CCWGGGGCCC"},
@@ -343,9 +348,9 @@ def test_words_of_a_blocked_site_hold_it_and_a_methylated_one():
     random = "".join(np.random.default_rng(1).choice(list("ACGT"), 200_000))
     for name, kind in data_table("sites")["blocked"].items():
         one = site(name)
-        open_, closed = cut(random, one.word, kind), places(one.word, random)
+        open_, closed = cut(random, one.letters, kind), places(one.letters, random)
         held = {
-            at + re.sub("W", "[AT]", word).find(one.word)
+            at + re.sub("W", "[AT]", word).find(one.letters)
             for word in one.blocked
             for at in places(word, random)
         }
@@ -371,7 +376,7 @@ def test_inserts_leave_a_site_of_the_adapter_open(enzyme, adapters, letters):
     )
     one = site(enzyme)
     for oligo in library["oligo"].values:
-        assert len(cut(oligo, one.word, one.methylation)) == 1
+        assert len(cut(oligo, one.letters, one.methylation)) == 1
     assert not any(re.match(letters, insert) for insert in library["insert"].values)
     assert f"site {enzyme} blocked by {one.methylation}" in cg.report(library)
 

@@ -25,7 +25,7 @@ from causalgia.errors import (
 from causalgia.mpra.libraries._library import (
     composition_shift,
     jensen_shannon,
-    word_shares,
+    kmer_shares,
 )
 from causalgia.mpra.libraries.barcode_sets import deal_barcodes
 from causalgia.notes import unpack_text
@@ -646,7 +646,7 @@ def test_the_shift_is_the_divergence_of_the_words():
         assert composition_shift(before, after, k=k)[0] == pytest.approx(
             jensenshannon(p, q, 2) ** 2, rel=1e-10
         )
-    assert jensen_shannon(*(word_shares(before, 2)[0],) * 2) == 0
+    assert jensen_shannon(*(kmer_shares(before, 2)[0],) * 2) == 0
 
 
 def test_the_shift_by_chance_is_that_of_two_independent_samples():

@@ -37,12 +37,12 @@ from causalgia.mpra.libraries.rules import (
     first_duplicates,
 )
 from causalgia.sequences import Motif, decode, encode, reverse_complement
-from causalgia.sequences.alphabet import reverse_complement_word
+from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.sequences.composition import (
     gc_extremes,
+    iupac_hits,
     longest_runs,
     repeat_shares,
-    word_hits,
 )
 
 TABLES = ("sites", "constructs", "vendors")
@@ -80,8 +80,8 @@ def test_every_row_says_its_source_its_date_and_whether_it_was_verified():
 
 def test_recognition_sequences_are_those_of_rebase():
     assert {
-        name: getattr(Restriction, name).site for name in data_table("sites")["words"]
-    } == data_table("sites")["words"]
+        name: getattr(Restriction, name).site for name in data_table("sites")["strings"]
+    } == data_table("sites")["strings"]
 
 
 def test_sites_are_found_by_name_in_any_capitals_and_by_letters():
@@ -113,19 +113,19 @@ def test_places_of_a_word_are_those_of_a_search_of_the_text(word, both):
         "(?=" + "".join(admitted.get(letter, letter) for letter in word) + ")"
     )
     starts = [[m.start() for m in pattern.finditer(text)] for text in texts]
-    if both and reverse_complement_word(word) != word:
+    if both and reverse_complement_iupac(word) != word:
         minus = [
             [60 - len(word) - m.start() for m in pattern.finditer(opposite(text))]
             for text in texts
         ]
         starts = [a + b for a, b in zip(starts, minus, strict=True)]
-    counts, first = word_hits(encode(texts), word, both_strands=both)
+    counts, first = iupac_hits(encode(texts), word, both_strands=both)
     assert counts.tolist() == [len(x) for x in starts]
     assert first.tolist() == [min(x, default=-1) for x in starts]
 
 
 def test_a_word_longer_than_the_sequences_stands_nowhere():
-    assert word_hits(encode("ACGT"), "ACGTA")[0].tolist() == [0]
+    assert iupac_hits(encode("ACGT"), "ACGTA")[0].tolist() == [0]
 
 
 def test_runs_and_gc_windows_are_those_of_the_text():
@@ -236,7 +236,7 @@ def test_sites_across_junctions_count():
     # left begins EcoRI, the right adapter ends it
     of = construct(("TTTGAA", "GGGG", "TTCAAA"))
     inserts = encode(["TTCACACACA", "ACACACACAC", "ACGAATTCAC"])
-    rule = SiteCount(enzyme="EcoRI", word="GAATTC")
+    rule = SiteCount(enzyme="EcoRI", letters="GAATTC")
     assert rule.broken(of.assemble(inserts)).tolist() == [True, False, True]
     tags = encode(["ACGAA", "ACGAA", "ACACA"])
     assert rule.broken(of.assemble(inserts, tags)).tolist() == [True, True, True]
@@ -345,7 +345,7 @@ def test_per_cents_are_no_shares(asked):
 @pytest.mark.parametrize("as_motif", [False, True])
 def test_a_motif_counts_only_where_it_lies_across_a_junction(as_motif):
     word = "AGATAAG"
-    pattern = Motif.from_word(word) if as_motif else word
+    pattern = Motif.from_iupac(word) if as_motif else word
     of = construct(("CCAGAT", "CC", "TCTCC"))
     inserts = encode(["AAGCCCCCCC", "CCAGATAAGC", "CCCCCCCCTA", "CCCCCCCAGA"])
     tags = encode(["CCCCC", "CCCCC", "CCCTA", "CCCCC"])
@@ -371,7 +371,7 @@ def test_a_motif_counts_only_where_it_lies_across_a_junction(as_motif):
 
 
 def test_repeated_sequences_are_found_in_either_orientation():
-    texts = strings(8, 300, 3)  # 64 words, 32 or so in either orientation
+    texts = strings(8, 300, 3)  # 64 strings, 32 or so in either orientation
     seen: dict[str, int] = {}
     expected = [
         seen.setdefault(min(text, opposite(text)), i) for i, text in enumerate(texts)

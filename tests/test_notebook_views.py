@@ -65,7 +65,7 @@ def test_many_arms_are_counted():
 
 def test_experiments_and_answers_show_their_question():
     experiment = cg.experiments.copies(
-        cg.Uniform(length=60), word="UGCAUG", at=[5, 25], n_units=80
+        cg.Uniform(length=60), motif="UGCAUG", at=[5, 25], n_units=80
     )
     with pytest.warns(cg.errors.DegenerateWarning):
         answer = experiment.analyze(

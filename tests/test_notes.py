@@ -87,7 +87,7 @@ def test_the_placebo_of_another_word_is_noted_with_its_composition():
 
 
 def test_placebo_words_belong_to_the_word_that_they_rearrange():
-    words = cg.placebos(WORD, at=80, n_words=5)
+    words = cg.placebos(WORD, at=80, n_placebos=5)
     assert (
         notes_of(
             run(
@@ -100,7 +100,7 @@ def test_placebo_words_belong_to_the_word_that_they_rearrange():
         )
         == []
     )
-    other = cg.placebos("GGCCGCG", at=80, n_words=1)
+    other = cg.placebos("GGCCGCG", at=80, n_placebos=1)
     (note,) = notes_of(
         run({"control": next(iter(other.values())), "GATA": cg.Embed(WORD, at=80)})
     )
@@ -117,7 +117,7 @@ def test_sites_that_touch_are_scanned_and_what_arises_is_said():
         cg.Untreated(), cg.Embed("CCACCCCC", at=80) + cg.Embed("TTTTGTTTT", at=91)
     )
     assert (
-        "two sites lie 3 bases apart in 'GATA'; at the junction every word of the "
+        "two sites lie 3 bases apart in 'GATA'; at the junction every motif of the "
         "design arises in less" in note
     )
 
@@ -237,7 +237,10 @@ def test_a_control_that_is_named_after_the_trial_is_looked_at_too():
 
 @pytest.mark.parametrize(
     ("letter", "share"),
-    [("U", "every word of the design arises in less"), ("T", "TGCATG arises in 100 %")],
+    [
+        ("U", "every motif of the design arises in less"),
+        ("T", "TGCATG arises in 100 %"),
+    ],
 )
 def test_rna_has_one_strand(letter, share):
     """CAUG beside CA holds the reverse complement of UGCAUG, which a transcript does
@@ -246,7 +249,7 @@ def test_rna_has_one_strand(letter, share):
     word, first, second = (
         text.replace("U", letter) for text in ("UGCAUG", "AACAUG", "CAAAAA")
     )
-    arms = {"control": cg.Untreated(), "word": cg.Embed(word, at=20)}
+    arms = {"control": cg.Untreated(), "motif": cg.Embed(word, at=20)}
     arms["pair"] = cg.Embed(first, at=80) + cg.Embed(second, at=86)
     (note,) = [note for note in notes_of(run(arms)) if "two sites lie" in note]
     assert share in note
@@ -453,7 +456,7 @@ def test_of_a_short_word_the_number_of_copies_is_told():
     assert against(cg.Untreated(), cg.Embed("N" * 12, at=96)) == []
 
 
-@pytest.mark.parametrize("text", ["[", "[1]", '{"GATA": [["word"]]}'])
+@pytest.mark.parametrize("text", ["[", "[1]", '{"GATA": [["motif"]]}'])
 def test_edits_that_cannot_be_read_are_refused(text):
     outcomes = run(
         {"control": cg.Placebo(WORD, at=40), "GATA": cg.Embed(WORD, at=96)}

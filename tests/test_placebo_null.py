@@ -1,5 +1,5 @@
-"""The placebo words as a null: ranks are uniform, and the region holds the share of new
-words that it says.
+"""The placebos as a null: ranks are uniform, and the region holds the share of new
+placebos that it says.
 """
 
 from __future__ import annotations
@@ -21,18 +21,21 @@ EFFECT = ("contrast", "task")
 
 
 def screen(
-    ace: np.ndarray, n_words: int, se: float = 0.1, covariance: np.ndarray | None = None
+    ace: np.ndarray,
+    n_placebos: int,
+    se: float = 0.1,
+    covariance: np.ndarray | None = None,
 ) -> xr.Dataset:
-    """Contrasts of which the last `n_words` are placebo words."""
+    """Contrasts of which the last `n_placebos` are placebos."""
     ace = np.asarray(ace, dtype=float).reshape(len(ace), -1)
-    words = np.arange(len(ace)) >= len(ace) - n_words
+    words = np.arange(len(ace)) >= len(ace) - n_placebos
     out = xr.Dataset({"ace": (EFFECT, ace), "se": (EFFECT, np.full(ace.shape, se))})
     if covariance is not None:
         out["covariance"] = (("contrast", "contrast_", "task"), covariance[:, :, None])
     return out.assign_coords(
         contrast=[f"c{i}" for i in range(len(ace))],
         task=[f"t{i}" for i in range(ace.shape[1])],
-        placebo_word=("contrast", words),
+        is_placebo=("contrast", words),
     )
 
 
@@ -64,7 +67,7 @@ def test_the_words_of_a_trial_are_found() -> None:
     arms = {
         "none": cg.Untreated(),
         "GATA": cg.Embed("AGATAAG", at=9),
-        **cg.placebos("AGATAAG", at=9, n_words=40),
+        **cg.placebos("AGATAAG", at=9, n_placebos=40),
     }
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=200)
     effects = cg.contrast(
@@ -93,23 +96,24 @@ TRUTHS = {
 }
 
 
-@pytest.mark.parametrize("n_words", [40, 100])
+@pytest.mark.parametrize("n_placebos", [40, 100])
 @pytest.mark.parametrize("name", TRUTHS)
-def test_a_new_word_is_outside_as_often_as_said(name: str, n_words: int) -> None:
-    """SE a third of the true sd, half of its square shared by all words; the shared
-    part moves a new word too.
+def test_a_new_word_is_outside_as_often_as_said(name: str, n_placebos: int) -> None:
+    """SE a third of the true sd, half of its square shared by all placebos; the shared
+    part moves a new placebo too.
     """
     law, least, most = TRUTHS[name]
     sign = -1.0 if name == "left" else 1.0
     rng, n_trials = np.random.default_rng(7), 600
     se = law.std() / 3
-    truth = sign * law.rvs(size=(n_words, n_trials), random_state=rng)
+    truth = sign * law.rvs(size=(n_placebos, n_trials), random_state=rng)
     shared = rng.normal(size=n_trials) * se * np.sqrt(0.5)
     effect = truth + shared + rng.normal(size=truth.shape) * se * np.sqrt(0.5)
     covariance = np.broadcast_to(
-        se**2 * (0.5 + 0.5 * np.eye(n_words))[:, :, None], (n_words, n_words, n_trials)
+        se**2 * (0.5 + 0.5 * np.eye(n_placebos))[:, :, None],
+        (n_placebos, n_placebos, n_trials),
     )
-    taken = screen(effect, n_words, se=se)
+    taken = screen(effect, n_placebos, se=se)
     taken["covariance"] = (("contrast", "contrast_", "task"), covariance)
     region = placebo_region(taken)
     low, high = region["lower"].values - shared, region["upper"].values - shared
@@ -168,25 +172,25 @@ def test_exact_effects_need_no_correction() -> None:
 
 
 def test_words_of_unequal_error_are_drawn_in_by_their_own() -> None:
-    """Half of the words are measured ten times worse: a new word is outside as often as
-    said all the same.
+    """Half of the placebos are measured ten times worse: a new placebo is outside as
+    often as said all the same.
     """
-    rng, n_words, n_trials = np.random.default_rng(8), 100, 400
-    se = np.where(np.arange(n_words) % 2 == 0, 0.1, 1.0)[:, None]
+    rng, n_placebos, n_trials = np.random.default_rng(8), 100, 400
+    se = np.where(np.arange(n_placebos) % 2 == 0, 0.1, 1.0)[:, None]
     taken = screen(
-        rng.normal(size=(n_words, n_trials))
-        + se * rng.normal(size=(n_words, n_trials)),
-        n_words,
+        rng.normal(size=(n_placebos, n_trials))
+        + se * rng.normal(size=(n_placebos, n_trials)),
+        n_placebos,
     )
     region = placebo_region(
-        taken.assign(se=(EFFECT, np.broadcast_to(se, (n_words, n_trials))))
+        taken.assign(se=(EFFECT, np.broadcast_to(se, (n_placebos, n_trials))))
     )
     outside = stats.norm.cdf(region["lower"]) + stats.norm.sf(region["upper"])
     assert abs(outside.mean() - 0.05) < 0.008 + 3 * outside.std() / np.sqrt(n_trials)
 
 
 def test_the_value_that_most_words_have_is_in_the_region() -> None:
-    """A few rare words do something; the others are exactly one value, which is not
+    """A few rare placebos do something; the others are exactly one value, which is not
     drawn out of the region.
     """
     rng = np.random.default_rng(9)
@@ -200,7 +204,7 @@ def test_the_value_that_most_words_have_is_in_the_region() -> None:
     assert 1 < region["upper"].item() < ace.max()
     with pytest.raises(
         EstimateError,
-        match=r"nearly all placebo words have one effect in these units \(0.1\)",
+        match=r"nearly all placebos have one effect in these units \(0.1\)",
     ):
         placebo_region(screen(np.where(np.arange(100) < 99, 0.1, 3.0), 100, se=0.0))
 
@@ -209,7 +213,7 @@ def test_a_frame_with_marked_words_is_taken() -> None:
     frame = pd.DataFrame(
         {"effect": np.random.default_rng(4).normal(size=41), "se": 0.1}
     )
-    frame["placebo_word"] = frame.index > 0
+    frame["is_placebo"] = frame.index > 0
     assert int(placebo_region(frame)["n_placebos"]) == 40
     assert "p_placebo" in placebo_rank(frame)
 
@@ -237,17 +241,17 @@ def test_words_that_do_not_differ_set_no_scale() -> None:
     noise = np.random.default_rng(0).normal(size=(50, 2)) * [1.0, 0.05]
     with pytest.raises(
         EstimateError,
-        match="task t1: the placebo words spread .* no more than their errors",
+        match="task t1: the placebos spread .* no more than their errors",
     ):
         placebo_region(screen(noise, 50, se=0.1))
-    with pytest.raises(EstimateError, match="task t0: the placebo words spread"):
+    with pytest.raises(EstimateError, match="task t0: the placebos spread"):
         placebo_region(screen(np.ones(50), 50, se=0.0))
     with pytest.raises(EstimateError, match="no standard error"):
         placebo_region(screen(np.arange(50.0), 50).drop_vars("se"))
     with pytest.raises(EstimateError, match="not bool on contrast"):
         placebo_rank(
             screen(np.arange(50.0), 50).assign_coords(
-                placebo_word=("contrast", np.arange(50))
+                is_placebo=("contrast", np.arange(50))
             )
         )
 
@@ -259,7 +263,7 @@ def test_a_task_in_which_words_set_no_scale_for_one_predictor_has_none() -> None
     table = xr.Dataset(
         {"ace": (dims, effect), "se": (dims, np.full(effect.shape, 0.1))}
     )
-    table = table.assign_coords(placebo_word=("contrast", np.full(40, True)))
+    table = table.assign_coords(is_placebo=("contrast", np.full(40, True)))
     assert tasks_without_scale(table).tolist() == [False, True]
 
 
@@ -269,7 +273,7 @@ def test_words_of_which_nearly_all_have_one_effect_set_no_scale() -> None:
         {"ace": (EFFECT, effect[:, None]), "se": (EFFECT, np.full((200, 1), 1e-3))}
     )
     assert tasks_without_scale(
-        table.assign_coords(placebo_word=("contrast", np.full(200, True)))
+        table.assign_coords(is_placebo=("contrast", np.full(200, True)))
     ).tolist() == [True]
 
 
@@ -281,7 +285,7 @@ def test_two_words_rank_and_one_does_not() -> None:
 
 
 def two_classes(seed: int = 0) -> xr.Dataset:
-    """Ten words and 60 placebo words of 6 bases, and as many of 10 with effects three
+    """Ten placebos and 60 placebos of 6 bases, and as many of 10 with effects three
     times as large.
     """
     rng = np.random.default_rng(seed)
@@ -289,7 +293,7 @@ def two_classes(seed: int = 0) -> xr.Dataset:
     table = screen(rng.normal(size=140) * np.where(wide == 10, 3.0, 1.0), 60, se=0.01)
     words = np.tile(np.arange(70) >= 10, 2)
     return table.assign_coords(
-        placebo_word=("contrast", words), placebo_class=("contrast", wide)
+        is_placebo=("contrast", words), placebo_class=("contrast", wide)
     )
 
 
@@ -317,13 +321,13 @@ def test_each_class_of_placebo_words_is_a_null_of_its_own() -> None:
             np.testing.assert_allclose(
                 own["rope_lower"], region(part)["lower"].values[0]
             )
-        assert "60 or more placebo words of each width" in decided.attrs["rope"]
-    with pytest.raises(EstimateError, match="2 classes of placebo words"):
+        assert "60 or more placebos of each width" in decided.attrs["rope"]
+    with pytest.raises(EstimateError, match="2 classes of placebos"):
         placebo_region(table)
-    # words of 8 bases have no placebo words
+    # placebos of 8 bases have no placebos
     wide = np.where(np.arange(140) == 0, 8, table["placebo_class"])
     with pytest.raises(
-        DecisionError, match="rope='placebo': a region of placebo words needs 40"
+        DecisionError, match="rope='placebo': a region of placebos needs 40"
     ):
         cg.decide(table.assign_coords(placebo_class=("contrast", wide)), rope="placebo")
 
@@ -338,7 +342,7 @@ def test_fences_are_five_sd_of_a_normal_law_whatever_a_few_words_do() -> None:
     read = np.where(np.arange(n) < n // 50, 30.0, law)  # 2 % that the network reads
     moved = placebo_fences(screen(read, n, se=1e-9))
     assert 5 < moved["upper"].item() < 5.6
-    # most words do nothing
+    # most placebos do nothing
     one_side = placebo_fences(screen(np.where(law < -0.5, law, 0.0), n, se=1e-9))
     np.testing.assert_allclose(
         [one_side["lower"].item(), one_side["upper"].item()], [-5, 0], atol=0.01
@@ -348,8 +352,8 @@ def test_fences_are_five_sd_of_a_normal_law_whatever_a_few_words_do() -> None:
 def test_fences_stand_where_one_placebo_word_has_an_error_larger_than_the_spread() -> (
     None
 ):
-    """One word completes a word that the network reads, in 1 of 60 units: its error is
-    as large as its effect.
+    """One placebo completes a placebo that the network reads, in 1 of 60 units: its
+    error is as large as its effect.
     """
     effect = np.r_[np.random.default_rng(0).normal(scale=1e-3, size=99), 2 / 60]
     se = np.r_[np.full(99, 1e-5), np.sqrt(effect.var(ddof=1) * 100)]
@@ -362,12 +366,12 @@ def test_fences_stand_where_one_placebo_word_has_an_error_larger_than_the_spread
 
 
 def test_a_fence_is_the_outermost_word_on_a_side_where_most_have_one_effect() -> None:
-    """A network that reads whole words alone: 2 of 100 placebo words hold a part of
+    """A network that reads whole placebos alone: 2 of 100 placebos hold a part of
     one, and the others do 0.25.
     """
     effect = np.r_[np.full(98, 0.25), 0.4, 0.5, 2.0, 0.45, 0.25, 0.2]
     table = screen(effect, 100, se=0.01).assign_coords(
-        placebo_word=("contrast", np.arange(104) < 100)
+        is_placebo=("contrast", np.arange(104) < 100)
     )
     fences = placebo_fences(table)
     assert (fences["lower"].item(), fences["upper"].item()) == (0.25, 0.5)
@@ -392,19 +396,19 @@ def test_a_fence_is_the_outermost_word_where_answers_are_rounded(
     noise = rounding * np.random.default_rng(0).normal(size=100)
     words = screen(np.r_[0.01, 0.02, 0.05, 0.2, np.full(96, 0.0)] + noise, 100, se=0.0)
     fences = placebo_fences(
-        words.assign_coords(placebo_word=("contrast", np.full(100, True)))
+        words.assign_coords(is_placebo=("contrast", np.full(100, True)))
     )
     assert fences["upper"].item() == words["ace"].values.max()
     assert fences["lower"].item() == words["ace"].values.min()
 
 
 def test_a_new_word_lies_beyond_the_outermost_of_100_once_in_101() -> None:
-    """Words that seldom act: 5 % have an effect, 95 % none."""
+    """Placebos that seldom act: 5 % have an effect, 95 % none."""
     rng, shares = np.random.default_rng(2), []
     for _ in range(300):
         effect = rng.exponential(size=300) * (rng.random(300) < 0.05)
         words = screen(effect, 300, se=0.0).assign_coords(
-            placebo_word=("contrast", np.arange(300) < 100)
+            is_placebo=("contrast", np.arange(300) < 100)
         )
         shares.append(np.mean(effect[100:] > placebo_fences(words)["upper"].item()))
     assert abs(np.mean(shares) - 1 / 101) < 4 * np.std(shares, ddof=1) / np.sqrt(300)
@@ -413,7 +417,7 @@ def test_a_new_word_lies_beyond_the_outermost_of_100_once_in_101() -> None:
 def test_fences_of_words_of_one_effect_are_that_effect() -> None:
     effect = np.r_[np.full(100, 0.1), 2.0, 0.1, 0.0]
     table = screen(effect, 100, se=0.01).assign_coords(
-        placebo_word=("contrast", np.arange(103) < 100)
+        is_placebo=("contrast", np.arange(103) < 100)
     )
     fences = placebo_fences(table)
     assert (fences["lower"].item(), fences["upper"].item()) == (0.1, 0.1)
@@ -448,7 +452,7 @@ def test_a_class_of_words_of_one_effect_leaves_the_verdicts_of_others_as_they_ar
 
 
 def test_random_words_are_hardly_ever_beyond_the_fences() -> None:
-    """Of 400 words of a normal law, the extreme of 20,000 in 50 screens."""
+    """Of 400 placebos of a normal law, the extreme of 20,000 in 50 screens."""
     rng = np.random.default_rng(1)
     held = 0
     for _ in range(50):

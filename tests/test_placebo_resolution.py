@@ -1,4 +1,4 @@
-"""What the number of placebo words lets ranks distinguish, one ordering, and the tail
+"""What the number of placebos lets ranks distinguish, one ordering, and the tail
 that is gone.
 """
 
@@ -20,7 +20,7 @@ def _table(words, effects, se=0.01):
         coords={"contrast": np.arange(ace.size).astype(str), "task": ["t"]},
     )
     return table.assign_coords(
-        placebo_word=("contrast", np.arange(ace.size) < len(words))
+        is_placebo=("contrast", np.arange(ace.size) < len(words))
     )
 
 
@@ -69,30 +69,28 @@ def test_the_tail_is_refused_and_the_outliers_named():
         cg.Analysis(rope="placebo tail")
 
 
-@pytest.mark.parametrize("n_words", [38, 39, 79, 80])
-def test_a_note_asks_for_words_exactly_where_no_p_can_be_small_enough(n_words):
+@pytest.mark.parametrize("n_placebos", [38, 39, 79, 80])
+def test_a_note_asks_for_words_exactly_where_no_p_can_be_small_enough(n_placebos):
     """Two effects beyond every word, of two or of four: with M words the least p is 2 /
     (M + 1).
     """
     for n_effects in (2, 4):
         table = _table(
-            np.linspace(-1, 1, n_words), np.r_[[50.0, 60.0], np.zeros(n_effects - 2)]
+            np.linspace(-1, 1, n_placebos), np.r_[[50.0, 60.0], np.zeros(n_effects - 2)]
         )
-        could_be = (table["ace"].to_numpy() > 40) & ~table["placebo_word"].to_numpy()[
+        could_be = (table["ace"].to_numpy() > 40) & ~table["is_placebo"].to_numpy()[
             :, None
         ]
-        enough = 2 / (n_words + 1) <= 0.05 * 2 / n_effects
+        enough = 2 / (n_placebos + 1) <= 0.05 * 2 / n_effects
         assert (resolution_note(table, could_be, 0.05) is None) == enough
         assert resolution_note(table, could_be & False, 0.05) is None
 
 
 def test_a_note_says_what_the_words_resolve():
     table = _table(np.linspace(-1, 1, 49), np.r_[[50.0, 60.0], np.zeros(2)])
-    could_be = (table["ace"].to_numpy() > 40) & ~table["placebo_word"].to_numpy()[
-        :, None
-    ]
+    could_be = (table["ace"].to_numpy() > 40) & ~table["is_placebo"].to_numpy()[:, None]
     assert resolution_note(table, could_be, 0.05) == (
-        "2 of 4 effects lie beyond the region of placebo words and are undecided: with "
+        "2 of 4 effects lie beyond the region of placebos and are undecided: with "
         "49 words no p-value of a direction is below 0.04; 79 words are needed to find "
         "2 of 4 effects"
     )

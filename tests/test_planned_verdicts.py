@@ -58,9 +58,7 @@ def test_an_error_rate_that_was_stored_is_the_planned_one() -> None:
 def test_words_and_effects_that_do_not_vary_do_not_count_towards_a_posterior() -> None:
     table = planned(30)
     word = np.arange(30) == 7
-    assert (
-        marked(table.assign_coords(placebo_word=("contrast", word)), error="bh") == []
-    )
+    assert marked(table.assign_coords(is_placebo=("contrast", word)), error="bh") == []
     assert marked(table.assign(exact=(EFFECT, word[:, None])), error="bh") == []
     assert marked(table.assign(exact=(EFFECT, ~word[:, None])), error="bh") == []
     assert marked(

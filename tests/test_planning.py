@@ -582,16 +582,16 @@ def test_words_are_bought_with_one_control() -> None:
         + rng.normal(size=(100, 25))
     )
     effects = effects_of(ice).assign_coords(
-        kind=("arm", ["untreated"] + ["placebo_word"] * 25)
+        kind=("arm", ["untreated"] + ["fixed_placebo"] * 25)
     )
     effects["weight"] = (
         ("contrast", "arm"),
         np.column_stack([-np.ones(25), np.eye(25)]),
     )
-    split = cheapest_split(effects, half_width=0.4, target="population x words")
-    assert split["n_words"].item() >= 20
+    split = cheapest_split(effects, half_width=0.4, target="population x placebos")
+    assert split["n_placebos"].item() >= 20
     assert split["n_predictions"].item() == split["n_units"].item() * (
-        split["n_words"].item() + 1
+        split["n_placebos"].item() + 1
     )
 
 
@@ -618,7 +618,9 @@ def test_words_are_bought_with_one_control() -> None:
         ),
         (lambda: cheapest_split(estimate(PILOT), half_width=0.1), "individual effects"),
         (
-            lambda: cheapest_split(PILOT, half_width=0.1, target="population x words"),
+            lambda: cheapest_split(
+                PILOT, half_width=0.1, target="population x placebos"
+            ),
             "20 or more",
         ),
     ],

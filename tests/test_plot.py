@@ -37,9 +37,7 @@ def labels(axes):
 
 
 def band(axes):
-    (found,) = [
-        patch for patch in axes.patches if "placebo words" in str(patch.get_label())
-    ]
+    (found,) = [patch for patch in axes.patches if "placebos" in str(patch.get_label())]
     return found.get_x(), found.get_x() + found.get_width(), found.get_label()
 
 
@@ -52,7 +50,7 @@ def test_each_effect_is_a_point_and_each_word_too():
     words = points(axes, "_placebo words")
     assert words[:, 0] == pytest.approx(np.linspace(-0.1, 0.1, 40))
     assert np.all(np.abs(words[:, 1] - 2) < 0.5)
-    assert labels(axes) == ["GATA1", "core broken", "40 placebo words"]
+    assert labels(axes) == ["GATA1", "core broken", "40 placebos"]
     assert axes.get_xlabel() == "ACE on log counts, minus placebo\n95 % intervals"
     assert axes.get_title("left") == "K562, n = 5,000"
 
@@ -61,13 +59,13 @@ def test_the_band_is_the_central_part_or_the_range():
     central = (
         pytest.approx(-0.095),
         pytest.approx(0.095),
-        "central 95 % of placebo words",
+        "central 95 % of placebos",
     )
     assert band(forest(estimates(40))) == central
     assert band(forest(estimates(39))) == (
         pytest.approx(-0.1),
         pytest.approx(0.1),
-        "range of placebo words",
+        "range of placebos",
     )
 
 
@@ -321,7 +319,7 @@ def test_the_band_of_placebo_words_is_seen_on_a_wider_rope():
     patches = {
         patch.get_label(): patch for patch in forest(decided(rope=(-5, 5))).patches
     }
-    band = patches["central 95 % of placebo words"]
+    band = patches["central 95 % of placebos"]
     assert band.get_width() < patches["ROPE"].get_width()
     assert band.get_zorder() > patches["ROPE"].get_zorder()
     patches = {
@@ -329,8 +327,7 @@ def test_the_band_of_placebo_words_is_seen_on_a_wider_rope():
         for patch in forest(decided(rope=(-1e-6, 1e-6))).patches
     }
     assert (
-        patches["central 95 % of placebo words"].get_zorder()
-        < patches["ROPE"].get_zorder()
+        patches["central 95 % of placebos"].get_zorder() < patches["ROPE"].get_zorder()
     )
 
 

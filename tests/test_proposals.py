@@ -1,4 +1,4 @@
-"""Proposals and their trial: planted words are proposed and confirmed, random ones are
+"""Proposals and their trial: planted motifs are proposed and confirmed, random ones are
 not, units are fresh.
 """
 
@@ -19,7 +19,7 @@ from causalgia.attribution.distinct_patterns import (
     EditedBackgrounds,
     Pattern,
     _added,
-    each_word_once,
+    each_motif_once,
     trimmed,
 )
 from causalgia.attribution.seqlets import groups, windows
@@ -34,7 +34,7 @@ from causalgia.errors import (
 )
 from causalgia.multiplicity import placebo_fences
 from causalgia.sequences import decode, encode
-from causalgia.sequences.alphabet import reverse_complement_word
+from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.sequences.fasta import sequence_fingerprints
 
 # effects of oracles do not, here and there
@@ -44,7 +44,7 @@ rbfox1 = cg.zoo.oracle("rbfox1_like")
 
 
 def planted(n, *words, seed=1, length=41):
-    """Random sequences with one of the words each, anywhere."""
+    """Random sequences with one of the motifs each, anywhere."""
     generator = np.random.default_rng(seed)
     tokens = generator.integers(0, 4, (n, length)).astype(np.uint8)
     for row, letters in enumerate(tokens):
@@ -82,7 +82,7 @@ def test_words_are_proposed_by_their_mean_contribution_as_well():
 
 
 def seqlet_table(rows, word):
-    """A table as tangermeme's, of the places of a word, a base more on the right of
+    """A table as tangermeme's, of the places of a motif, a base more on the right of
     every second one.
     """
     places = [(k, row.find(word)) for k, row in enumerate(decode(rows)) if word in row]
@@ -267,7 +267,7 @@ def test_a_word_and_its_reverse_complement_are_one_across_tasks():
     effects.
     """
     words = [
-        cg.zoo.Word("AGATAAG", 2.0, "both", gain=cg.zoo.Slope(slope))
+        cg.zoo.MotifCount("AGATAAG", 2.0, "both", gain=cg.zoo.Slope(slope))
         for slope in (0.02, -0.02)
     ]
     both = cg.zoo.Oracle(*words, tasks=["a", "b"], weights=[[1.0, 0.0], [0.0, -1.0]])
@@ -315,7 +315,7 @@ def test_half_words_that_backgrounds_complete_become_the_word():
     backgrounds = np.random.default_rng(0).integers(0, 4, (256, 41)).astype(np.uint8)
     frame = encode(["TGCATGT"])[0]
     cut = trimmed(frame, EditedBackgrounds(rbfox1, backgrounds), inside=(1, 7), task=0)
-    assert decode(cut.word) == ["TGCATG"]
+    assert decode(cut.consensus) == ["TGCATG"]
     assert cut.start == 0
     direct = backgrounds.copy()
     direct[:, 17:23] = encode(["TGCATG"])[0]
@@ -327,8 +327,8 @@ LONG = "TGACGTCATTGC"
 
 
 def counting(word, least=None):
-    """A predictor that counts a word; parts of it count in proportion to what they have
-    beyond `least` letters.
+    """A predictor that counts a motif; parts of it count in proportion to what they
+    have beyond `least` letters.
     """
     letters, least = encode([word])[0], len(word) - 1 if least is None else least
 
@@ -358,8 +358,8 @@ def test_a_word_longer_than_a_window_is_proposed_whole(method, least):
 
 
 def test_a_letter_that_completes_another_word_in_one_background_is_none_of_the_word():
-    """The word has nine letters; with the tenth beside it one background of 64 reads a
-    word of its own.
+    """The motif has nine letters; with the tenth beside it one background of 64 reads a
+    motif of its own.
     """
     read, other = counting("TTGCATGAC", 7), counting("ACCTT")
 
@@ -378,7 +378,9 @@ def test_a_letter_that_completes_another_word_in_one_background_is_none_of_the_w
         edited.answers(frame[None, 4:stop], at=26, task=0).mean() for stop in (13, 14)
     )
     assert ten - nine > 0.25 * nine
-    assert decode(trimmed(frame, edited, inside=(4, 12), task=0).word) == ["TTGCATGAC"]
+    assert decode(trimmed(frame, edited, inside=(4, 12), task=0).consensus) == [
+        "TTGCATGAC"
+    ]
 
 
 def test_a_part_of_a_longer_word_gives_way_to_it():
@@ -395,7 +397,7 @@ def test_a_part_of_a_longer_word_gives_way_to_it():
     for first, second in ((part, long), (long, part)):
         merged = [first]
         assert _added(merged, second, False)
-        assert [(one.word, one.methods) for one in merged] == [
+        assert [(one.consensus, one.methods) for one in merged] == [
             (LONG, frozenset(["seqlets", "modisco"]))
         ]
 
@@ -407,12 +409,12 @@ def test_a_word_that_two_patterns_become_is_one():
         Pattern(word, np.full((6, 4), 0.25), 0, none + k, 1.0, frozenset([str(k)]))
         for k, word in enumerate(words)
     ]
-    one = each_word_once(patterns, both_strands=False)
-    assert [pattern.word for pattern in one] == ["TGCATT", "ACGTGT", "AATGCA"]
+    one = each_motif_once(patterns, both_strands=False)
+    assert [pattern.consensus for pattern in one] == ["TGCATT", "ACGTGT", "AATGCA"]
     assert one[1].methods == {"1", "3"}
     assert one[1].windows.tolist() == [[1, 1, 1], [3, 3, 3]]
     assert [
-        pattern.word for pattern in each_word_once(patterns, both_strands=True)
+        pattern.consensus for pattern in each_motif_once(patterns, both_strands=True)
     ] == ["TGCATT", "ACGTGT"]
 
 
@@ -441,7 +443,7 @@ def test_windows_do_not_overlap_and_groups_hold_each_window_once():
 
 
 def test_reverse_complements_are_one_pattern_where_the_answers_say_so():
-    both = cg.zoo.Oracle(cg.zoo.Word("AGATAAG", 2.0, "both"))
+    both = cg.zoo.Oracle(cg.zoo.MotifCount("AGATAAG", 2.0, "both"))
     rows = planted(60, "AGATAAG", "CTTATCT")
     for rc, spelled in ((None, 1), (False, 2)):
         found = cg.propose(sequences=rows, predictor=both, rc=rc, rng=0)
@@ -461,7 +463,7 @@ def test_no_proposal_is_an_answer():
     answer = cg.discover(nothing, planted(40, "TGCATG"), rng=0)
     assert len(answer.table) == 0
     assert answer.decisions is None
-    assert "No word is proposed" in str(answer)
+    assert "No motif is proposed" in str(answer)
 
 
 def test_planted_words_are_confirmed_on_fresh_units_at_their_true_effects(proposed):
@@ -516,13 +518,13 @@ def test_discovery_confirms_planted_words_alone():
     assert row["name"] == "RBFOX1"
     assert row["lower"] < 3.6 < row["upper"] + 0.1
     assert found.n_proposing + found.n_fresh == 120
-    assert "1 words" not in str(found)
+    assert "1 motifs" not in str(found)
 
 
 @pytest.mark.parametrize("both", [0, 1])
 def test_no_placebo_word_holds_a_proposed_one(both):
-    """Placebo words are the same in every design, but for those that hold a word that
-    is tested.
+    """Random sequences are the same in every design, but for those that hold a motif
+    that is tested.
     """
     null = cg.Uniform(length=41)
     proposed = cg.propose(
@@ -544,13 +546,13 @@ def test_no_placebo_word_holds_a_proposed_one(both):
     now = [arm.name for arm in trial.arms if arm.name.startswith("placebo ")]
     assert len(now) == len(first)
     assert not any(held in name for name in now)
-    assert any(reverse_complement_word(held) in name for name in now) <= (not both)
+    assert any(reverse_complement_iupac(held) in name for name in now) <= (not both)
     assert len(set(first) & set(now)) > 0.9 * len(first)
 
 
 def test_a_word_holds_where_no_placebo_word_has_an_effect():
     network = cg.TorchPredictor(
-        cg.zoo.Oracle(cg.zoo.Word("TGACTCA", 2.0)).module(), tasks=["a"]
+        cg.zoo.Oracle(cg.zoo.MotifCount("TGACTCA", 2.0)).module(), tasks=["a"]
     )
     generator = np.random.default_rng(0)
     rows = ["".join(generator.choice(list("ACGT"), 60)) for _ in range(80)]
@@ -559,7 +561,7 @@ def test_a_word_holds_where_no_placebo_word_has_an_effect():
     )
     best, others = found.confirmed.iloc[0], found.confirmed.iloc[1:]
     assert best[["consensus", "ace", "verdict"]].tolist() == ["TGACTCA", 2.0, "higher"]
-    # the outermost placebo word holds a part of it
+    # the outermost random sequence holds a part of it
     assert found.decisions["rope_upper"].max() < 0.2
     # a background in 64 completes them
     assert others["consensus"].str.endswith("TGAC").all()
@@ -568,14 +570,14 @@ def test_a_word_holds_where_no_placebo_word_has_an_effect():
 
 @pytest.mark.parametrize(("word", "n"), [("GCAT", 4), ("TGCATGA", 0)])
 def test_placebo_words_that_would_hold_are_counted(word, n):
-    """Placebo words may hold a proposed word of four bases, which then acts in them,
-    and none of seven.
+    """Random sequences may hold a proposed motif of four bases, which then acts in
+    them, and none of seven.
     """
-    reads = cg.zoo.Oracle(cg.zoo.Word(word, 2.0), cg.zoo.Word("CC", 0.1))
+    reads = cg.zoo.Oracle(cg.zoo.MotifCount(word, 2.0), cg.zoo.MotifCount("CC", 0.1))
     found = cg.discover(reads, planted(80, word), n_units=60, method="seqlets", rng=0)
     assert word in set(found.confirmed["consensus"])
     placebos = found.decisions.sel(
-        contrast=found.decisions["placebo_word"], task="outcome"
+        contrast=found.decisions["is_placebo"], task="outcome"
     )
     held = placebos["contrast"].values[
         np.isin(placebos["verdict"].values, ["higher", "lower"])
@@ -588,15 +590,17 @@ def test_placebo_words_that_would_hold_are_counted(word, n):
         if one.startswith("By the same rule")
     ]
     assert says == [
-        f"By the same rule {n} of {placebos.sizes['contrast']} placebo words hold"
+        f"By the same rule {n} of {placebos.sizes['contrast']} random sequences hold"
     ] * (n > 0)
 
 
 def test_a_verdict_against_the_sign_of_the_effect_is_said_to_be_relative():
-    """All backgrounds have TGACTCA in the middle; placebo words destroy it, and it
+    """All backgrounds have TGACTCA in the middle; random sequences destroy it, and it
     leaves them as they are.
     """
-    reads = cg.zoo.Oracle(cg.zoo.Word("TGACTCA", 2.0), cg.zoo.Word("CC", 0.1))
+    reads = cg.zoo.Oracle(
+        cg.zoo.MotifCount("TGACTCA", 2.0), cg.zoo.MotifCount("CC", 0.1)
+    )
     rows = planted(100, "TGACTCA")
     found = cg.propose(sequences=rows[:60], predictor=reads, rng=0)
     arms = {
@@ -614,7 +618,7 @@ def test_a_verdict_against_the_sign_of_the_effect_is_said_to_be_relative():
         says = [
             one
             for one in answer.sentences
-            if "relative to placebo words" in one and "TGACTCA" in one
+            if "relative to random sequences" in one and "TGACTCA" in one
         ]
         assert len(says) == n
 
@@ -622,7 +626,9 @@ def test_a_verdict_against_the_sign_of_the_effect_is_said_to_be_relative():
 @pytest.mark.long
 def test_words_are_named_by_jaspar():
     pytest.importorskip("pyjaspar")
-    reads = cg.zoo.Oracle(cg.zoo.Word("TGACTCA", 2.0), cg.zoo.Word("AG", 0.05))
+    reads = cg.zoo.Oracle(
+        cg.zoo.MotifCount("TGACTCA", 2.0), cg.zoo.MotifCount("AG", 0.05)
+    )
     network = cg.TorchPredictor(reads.module(), tasks=["a"])
     found = cg.discover(
         network, planted(60, "TGACTCA"), n_units=40, rng=0, motifs="JASPAR"
@@ -637,8 +643,8 @@ def test_words_are_named_by_jaspar():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_random_answers_confirm_next_to_nothing(seed):
-    """A predictor of random weights: words differ, and proposed ones are no other than
-    placebo words.
+    """A predictor of random weights: motifs differ, and proposed ones are no other than
+    random sequences.
     """
     generator = np.random.default_rng(seed)
     kernels, head = generator.normal(size=(16, 4, 6)), generator.normal(size=16)
@@ -665,7 +671,7 @@ def test_random_answers_confirm_next_to_nothing(seed):
     [
         (
             cg.zoo.Saturating(
-                (cg.zoo.Word("TGCATG", 1.0), cg.zoo.Word("AGAATG", 1.0)),
+                (cg.zoo.MotifCount("TGCATG", 1.0), cg.zoo.MotifCount("AGAATG", 1.0)),
                 cg.zoo.Hill(top=2.0, half=0.05),
             ),
             "OR",
@@ -675,7 +681,7 @@ def test_random_answers_confirm_next_to_nothing(seed):
 )
 def test_pairs_of_words_that_hold_are_told_apart(term, reads):
     terms = (
-        [cg.zoo.Word("TGCATG", 2.0), cg.zoo.Word("AGAATG", 2.0)]
+        [cg.zoo.MotifCount("TGCATG", 2.0), cg.zoo.MotifCount("AGAATG", 2.0)]
         if term is None
         else [term]
     )
@@ -714,7 +720,7 @@ def test_near_copies_are_left_out_of_pairs_and_named():
     largest, says = _largest(table, both_strands=False)
     assert largest == ["GTGACTCA", "AGATAAG", "CTTATCT", "GAGTCAC"]
     assert says == [
-        "Pairs leave out this word, a near copy of a larger one: TGACTCAC (GTGACTCA)."
+        "Pairs leave out this motif, a near copy of a larger one: TGACTCAC (GTGACTCA)."
     ]
     largest, says = _largest(table, both_strands=True)
     assert largest == ["GTGACTCA", "AGATAAG", "TGCATG", "AGCATG"]
@@ -729,12 +735,12 @@ def test_near_copies_are_left_out_of_pairs_and_named():
 
 def test_variants_are_named_and_left_out_of_pairs():
     """A network that reads TTTGCAT, and TTTACAT with half of its effect, and another
-    word.
+    motif.
     """
     terms = [
-        cg.zoo.Word("TTTGCAT", 2.0),
-        cg.zoo.Word("TTTACAT", 1.0),
-        cg.zoo.Word("CACGTG", 1.5),
+        cg.zoo.MotifCount("TTTGCAT", 2.0),
+        cg.zoo.MotifCount("TTTACAT", 1.0),
+        cg.zoo.MotifCount("CACGTG", 1.5),
     ]
     sequences = planted(240, "TTTGCAT", "TTTACAT", "CACGTG")
     found = cg.discover(cg.zoo.Oracle(*terms), sequences, rng=0)
@@ -743,11 +749,11 @@ def test_variants_are_named_and_left_out_of_pairs():
     assert variant_of[["TTTGCAT", "TTTACAT", "CACGTG"]].tolist() == ["", "TTTGCAT", ""]
     assert "TTTACAT" not in {*found.pairs["first"], *found.pairs["second"]}
     assert (
-        "1 of the words that hold differs by one letter from a larger one."
+        "1 of the motifs that hold differs by one letter from a larger one."
         in found.sentences
     )
     assert (
-        "Pairs leave out this word, one letter away from a larger one: TTTACAT "
+        "Pairs leave out this motif, one letter away from a larger one: TTTACAT "
         "(TTTGCAT)." in found.sentences
     )
     assert "variant_of" in str(found)
@@ -784,10 +790,12 @@ def test_near_copies_are_so_in_both_orders(one, other, near):
 
 
 def test_a_null_that_the_network_tells_from_its_sequences_is_said():
-    """Every sequence has the word, and hardly any of their shuffles; of the other
+    """Every sequence has the motif, and hardly any of their shuffles; of the other
     sequences half have it.
     """
-    both = cg.zoo.Oracle(cg.zoo.Word("TGCATGAC", 2.0), cg.zoo.Word("AC", 0.1))
+    both = cg.zoo.Oracle(
+        cg.zoo.MotifCount("TGCATGAC", 2.0), cg.zoo.MotifCount("AC", 0.1)
+    )
     apart = str(cg.discover(both, planted(60, "TGCATGAC"), n_units=100, rng=0))
     assert re.search(
         r"The null model and 30 real sequences hardly overlap .*AUROC (1\.00|0\.9\d) "
@@ -796,14 +804,16 @@ def test_a_null_that_the_network_tells_from_its_sequences_is_said():
     )
     assert "of sequences that were not given here." in apart
     drawn = planted(400, "TGCATGAC")
-    # as many without the word
+    # as many without the motif
     half = np.where(np.arange(400)[:, None] % 2, drawn, planted(400, "AAAAAA", seed=2))
     assert "overlap" not in str(cg.discover(both, half[:120], n_units=100, rng=0))
 
 
 def test_natural_sequences_as_null_overlap_with_themselves():
     rows = planted(120, "TGCATG")
-    network = cg.zoo.Oracle(cg.zoo.Word("TGCATG", 2.0), cg.zoo.Word("AC", 0.1))
+    network = cg.zoo.Oracle(
+        cg.zoo.MotifCount("TGCATG", 2.0), cg.zoo.MotifCount("AC", 0.1)
+    )
     found = cg.propose(sequences=rows[:60], predictor=network, rng=0)
     for null, said in (
         (cg.DinucleotideShuffle(of=rows[60:]), True),
@@ -924,13 +934,13 @@ def test_sites_are_where_words_that_hold_stand():
     rows = planted(80, "TGCATG")
     found = cg.discover(rbfox1, rows, rng=0)
     letters = decode(rows)
-    own = found.sites[found.sites["word"] == "TGCATG"]
+    own = found.sites[found.sites["motif"] == "TGCATG"]
     assert len(own) == sum(len(re.findall("(?=TGCATG)", row)) for row in letters)
     assert all(
         letters[int(site.sequence)][site.start : site.stop] == "TGCATG"
         for site in own.itertuples()
     )
-    assert set(found.sites["word"]) <= set(found.confirmed["consensus"])
+    assert set(found.sites["motif"]) <= set(found.confirmed["consensus"])
 
 
 def test_words_are_compared_with_placebo_words_of_their_width():
@@ -943,7 +953,7 @@ def test_words_are_compared_with_placebo_words_of_their_width():
     for name, wide, word in zip(
         decisions["contrast"].values,
         decisions["placebo_class"].values,
-        decisions["placebo_word"].values,
+        decisions["is_placebo"].values,
         strict=True,
     ):
         letters = str(name).removeprefix("placebo ")
@@ -954,7 +964,7 @@ def test_words_are_compared_with_placebo_words_of_their_width():
         )
     for wide in set(decisions["placebo_class"].values.tolist()):
         own = decisions.isel(contrast=decisions["placebo_class"].values == wide)
-        assert own["placebo_word"].sum() == 40
+        assert own["is_placebo"].sum() == 40
         assert len(np.unique(own["rope_upper"])) == 1
         fences = placebo_fences(
             answer.estimates.isel(contrast=decisions["placebo_class"].values == wide)
@@ -966,7 +976,7 @@ def test_words_are_compared_with_placebo_words_of_their_width():
         == len(set(decisions["placebo_class"].values.tolist()))
         > 1
     )
-    assert "placebo words of each width" in decisions.attrs["rope"]
+    assert "random sequences of each width" in decisions.attrs["rope"]
 
 
 @pytest.mark.torch
@@ -1106,8 +1116,8 @@ def test_a_word_holds_in_most_members_of_an_ensemble():
 
 
 def reader(seed, *shares, weakly=0.05):
-    """A predictor that reads two words by their share, and the composition weakly:
-    every word has a small effect.
+    """A predictor that reads two motifs by their share, and the composition weakly:
+    every motif has a small effect.
     """
     weak = np.random.default_rng(seed).normal(size=(8, 4, 5))
 
@@ -1132,7 +1142,7 @@ def reader(seed, *shares, weakly=0.05):
 
 
 def with_both_words():
-    """120 sequences of 60 bases, each word in 7 of 10."""
+    """120 sequences of 60 bases, each motif in 7 of 10."""
     generator = np.random.default_rng(0)
     tokens = generator.choice(4, size=(120, 60)).astype(np.uint8)
     for row in tokens:
@@ -1144,7 +1154,7 @@ def with_both_words():
 
 
 def test_only_words_that_are_read_hold_where_a_background_has_one_of_them():
-    """A shuffle has GATTACA in its middle: most wide placebo words take it away, all
+    """A shuffle has GATTACA in its middle: most wide random sequences take it away, all
     with the error of one unit.
     """
     members = [reader(seed, 1.0, share) for seed, share in enumerate((1.0, 0.0, 0.0))]
@@ -1158,11 +1168,11 @@ def test_only_words_that_are_read_hold_where_a_background_has_one_of_them():
     assert found.table.set_index("consensus").loc[
         "CCGTAAC", ["verdict", "members"]
     ].tolist() == ["undecided", 1]
-    assert "beyond placebo words in the middle of 60" in str(found)
+    assert "beyond random sequences in the middle of 60" in str(found)
 
 
 def test_words_of_one_effect_in_all_units_of_few_sequences_are_said_to_lack_sequences():
-    network = cg.zoo.Oracle(cg.zoo.Word("TGACTCAT", 2.0))
+    network = cg.zoo.Oracle(cg.zoo.MotifCount("TGACTCAT", 2.0))
     rows = planted(80, "TGACTCAT", length=60)
     few = cg.discover(network, rows[:40], n_units=100, method="seqlets", rng=0)
     assert few.table.loc[0, ["consensus", "ace", "verdict"]].tolist() == [
@@ -1171,18 +1181,18 @@ def test_words_of_one_effect_in_all_units_of_few_sequences_are_said_to_lack_sequ
         "undecided",
     ]
     says = (
-        "1 word has the same effect in every unit, beyond placebo words, and no "
+        "1 motif has the same effect in every unit, beyond random sequences, and no "
         "verdict: that takes 30 other sequences"
     )
-    assert f"{says}, more for several words, and there are 20." in str(few)
+    assert f"{says}, more for several motifs, and there are 20." in str(few)
     more = cg.discover(network, rows, n_units=100, method="seqlets", rng=0)
     assert more.confirmed["consensus"].tolist()[0] == "TGACTCAT"
     assert "the same effect in every unit" not in str(more)
 
 
 def test_a_member_that_reads_whole_words_alone_takes_no_fence_from_the_others():
-    """Nearly all placebo words have one effect in that member, and none has in the two
-    others.
+    """Nearly all random sequences have one effect in that member, and none has in the
+    two others.
     """
     members = [
         reader(0, 1.0, 1.0),
@@ -1199,7 +1209,7 @@ def test_a_member_that_reads_whole_words_alone_takes_no_fence_from_the_others():
 
 
 def test_a_task_in_which_no_placebo_word_acts_has_its_verdicts_and_pairs_only_of_words_that_hold():
-    """The second task reads whole words alone, the third nothing."""
+    """The second task reads whole motifs alone, the third nothing."""
     one, other = reader(0, 1.0, 1.0), reader(1, 1.0, 1.0, weakly=0.0)
 
     def answer(x):
@@ -1231,9 +1241,10 @@ def test_a_task_in_which_no_placebo_word_acts_has_its_verdicts_and_pairs_only_of
 
 def test_a_word_with_a_mean_effect_against_most_members_is_undecided():
     """Two members have -0.5 and -0.6, and one 2: the mean is positive."""
-    terms = [cg.zoo.Word("AGAATG", 2.0)]
+    terms = [cg.zoo.MotifCount("AGAATG", 2.0)]
     members = [
-        cg.zoo.Oracle(cg.zoo.Word("TGCATG", size), *terms) for size in (-0.5, -0.6, 2.0)
+        cg.zoo.Oracle(cg.zoo.MotifCount("TGCATG", size), *terms)
+        for size in (-0.5, -0.6, 2.0)
     ]
     found = cg.discover(
         cg.Ensemble(members),
@@ -1257,7 +1268,7 @@ def test_the_answer_says_where_pairs_were_tested():
     )
     left, right = 41 // 3 - 3, 2 * 41 // 3 - 3
     assert len(found.pairs)
-    says = f"the first word at {left}, the second at {right} (from 0)."
+    says = f"the first motif at {left}, the second at {right} (from 0)."
     assert any(one.endswith(says) for one in found.sentences)
 
 
@@ -1266,7 +1277,7 @@ def test_the_answer_says_where_pairs_were_tested():
 )
 def test_pairs_that_all_read_alike_are_said_to_where_the_answer_curves(curves, reads):
     words = ("TGCATG", "CCTTAA", "AGAGCT")
-    total = cg.zoo.Oracle(*(cg.zoo.Word(word, 1.0) for word in words))
+    total = cg.zoo.Oracle(*(cg.zoo.MotifCount(word, 1.0) for word in words))
     network = cg.FunctionPredictor(
         lambda x: curves(total.predict(x.argmax(axis=1))), tasks=["y"], scale="none"
     )

@@ -96,7 +96,7 @@ def test_a_lock_is_never_overwritten(locked):
 
 def test_an_experiment_is_its_own_analysis(tmp_path):
     experiment = cg.experiments.copies(
-        cg.Uniform(length=60), word="GCATG", at=[17, 40], n_units=40
+        cg.Uniform(length=60), motif="GCATG", at=[17, 40], n_units=40
     )
     protocol = cg.Protocol(experiment, predictor=net(), rng=1).lock(
         tmp_path / "lock.toml"

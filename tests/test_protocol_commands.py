@@ -321,7 +321,7 @@ def test_every_file_to_begin_with_locks_and_reads_back_equal(name, tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["copies", "word_mutagenesis", "knock_in"])
+@pytest.mark.parametrize("name", ["copies", "motif_mutagenesis", "knock_in"])
 def test_an_experiment_verifies_after_its_run(name, tmp_path):
     path, lock, out = (
         tmp_path / "trial.toml",

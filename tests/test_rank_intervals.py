@@ -65,7 +65,7 @@ def test_each_task_is_ranked_by_itself_and_placebo_words_are_not():
         },
         coords={"contrast": ["a", "b", "word"], "task": ["x", "y"]},
     )
-    table = table.assign_coords(placebo_word=("contrast", [False, False, True]))
+    table = table.assign_coords(is_placebo=("contrast", [False, False, True]))
     band = simultaneous(table, method="bonferroni")
     found = rank_intervals(band)
     assert found["rank_lower"].values.tolist() == [[1, 2], [2, 1], [0, 0]]
@@ -78,12 +78,12 @@ def test_each_task_is_ranked_by_itself_and_placebo_words_are_not():
 
 
 def test_a_screen_is_ranked_in_two_lines():
-    experiment = cg.experiments.word_screen(
-        words=["UGCAUG", "AGCAUG", "GGAACC", "CUCUCU"], n_units=100
+    experiment = cg.experiments.kmer_screen(
+        motifs=["UGCAUG", "AGCAUG", "GGAACC", "CUCUCU"], n_units=100
     )
     outcomes = cg.run(experiment, cg.zoo.load("rbfox1_like"), rng=0, progress=False)
     estimates = experiment.analyze(outcomes, rng=0).estimates
-    words = estimates.sel(contrast=~estimates["placebo_word"])
+    words = estimates.sel(contrast=~estimates["is_placebo"])
     ranks = rank_intervals(simultaneous(words, method="bonferroni"))
     first, last = (
         ranks[name].sel(contrast="UGCAUG").item()

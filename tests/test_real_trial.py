@@ -1,4 +1,4 @@
-"""A GIA trial on real trained networks: known motifs against placebo words, as their
+"""A GIA trial on real trained networks: known motifs against placebos, as their
 papers found them.
 
 The networks and sequences are those of published repositories (de Almeida et al. 2022,
@@ -42,7 +42,7 @@ def test_known_motifs_stand_out_of_their_placebo_words_in_both_tasks(shared):
     arms = {
         "untreated": cg.Untreated(),
         **{name: cg.Embed(word, at=100) for name, word in MOTIFS.items()},
-        **cg.placebos("ATGACTCAT", at=100, n_words=40),
+        **cg.placebos("ATGACTCAT", at=100, n_placebos=40),
     }
     design = cg.Design(
         null=cg.DinucleotideShuffle(of=enhancers), arms=arms, n_units=300

@@ -125,7 +125,7 @@ def factorial(*means: tuple[float, float]) -> xr.Dataset:
 
 
 def words(second: np.ndarray, se: float = 0.01) -> xr.Dataset:
-    """Return estimates of placebo words in two tasks, usable in the first."""
+    """Return estimates of placebos in two tasks, usable in the first."""
     ace = np.column_stack([np.random.default_rng(0).normal(size=len(second)), second])
     table = xr.Dataset(
         {
@@ -134,7 +134,7 @@ def words(second: np.ndarray, se: float = 0.01) -> xr.Dataset:
         }
     )
     return table.assign_coords(
-        task=["x", "y"], placebo_word=("contrast", np.full(len(second), True))
+        task=["x", "y"], is_placebo=("contrast", np.full(len(second), True))
     )
 
 
@@ -330,12 +330,12 @@ REFUSED: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
     (
         lambda: placebo_region(words(np.zeros(40))),
         EstimateError,
-        "task y: the placebo words spread",
+        "task y: the placebos spread",
     ),
     (
         lambda: placebo_region(words(np.r_[50.0, np.zeros(99)], 0.0)),
         EstimateError,
-        "task y: nearly all placebo words",
+        "task y: nearly all placebos",
     ),
     (
         lambda: cg.estimation.variance_components(
@@ -890,7 +890,7 @@ def test_a_region_of_placebo_words_that_are_not_there_is_an_error_of_the_rope(
     rope: str,
 ) -> None:
     message = (
-        f"rope='{rope}': a region of placebo words needs 40 of them for share=0.95, "
+        f"rope='{rope}': a region of placebos needs 40 of them for share=0.95, "
         "and there are 0; add arms with"
     )
     for verb in (
@@ -904,7 +904,7 @@ def test_a_region_of_placebo_words_that_are_not_there_is_an_error_of_the_rope(
 
 def test_a_tipping_point_out_of_a_region_of_placebo_words_that_are_not_there() -> None:
     with pytest.raises(
-        DecisionError, match="rope='placebo': a region of placebo words needs 40"
+        DecisionError, match="rope='placebo': a region of placebos needs 40"
     ):
         cg.tipping_point(MADE, rope="placebo", control="none")
 

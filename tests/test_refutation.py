@@ -21,7 +21,7 @@ from causalgia.refutation.claim import permutation_p, upper_tail
 from causalgia.refutation.null_shift import auc_limits, log_odds, mmd_test
 from causalgia.schema import validate
 from causalgia.trial.design_notes import auroc
-from causalgia.zoo import Oracle, Word
+from causalgia.zoo import MotifCount, Oracle
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
@@ -78,7 +78,8 @@ def test_a_sound_trial_is_not_refuted_within_the_budget_of_the_trial():
 def test_a_design_is_run_first_and_a_refutation_repeats_to_the_bit():
     oracle = cg.zoo.oracle("additive")
     one, other = (
-        cg.refute(design(200), oracle, rng=3, checks="placebo_words") for _ in range(2)
+        cg.refute(design(200), oracle, rng=3, checks="beyond_placebos")
+        for _ in range(2)
     )
     xr.testing.assert_identical(one, other)
 
@@ -217,13 +218,13 @@ def test_real_sequences_of_the_null_model_are_not_told_from_its_units():
     ]
     shifted = claim_of(design(300), oracle, real=rich)
     assert cg.refutation.classifier(shifted)["status"].item() == "fail"
-    assert cg.refutation.word_composition(shifted)["status"].item() == "warn"
+    assert cg.refutation.kmer_composition(shifted)["status"].item() == "warn"
     # too few effective units to tell
     assert cg.refutation.reweighted_effect(shifted)["status"].item() == "warn"
 
 
 def test_an_effect_that_depends_on_the_null_model_is_found():
-    """The word acts beside CG alone, which backgrounds of A and T have not."""
+    """The motif acts beside CG alone, which backgrounds of A and T have not."""
     real = [
         "".join(row)
         for row in np.random.default_rng(1).choice(
@@ -232,7 +233,7 @@ def test_an_effect_that_depends_on_the_null_model_is_found():
     ]
 
     def signed(one_hot: np.ndarray) -> np.ndarray:
-        word = cg.zoo.Oracle(Word("TGCATG", 1.0)).predict(
+        word = cg.zoo.Oracle(MotifCount("TGCATG", 1.0)).predict(
             one_hot.argmax(axis=1).astype(np.uint8)
         )[:, 0]
         return word * (2 * (one_hot[:, 1:3].mean(axis=(1, 2)) * 2 > 0.35) - 1)
@@ -294,7 +295,7 @@ def test_a_word_that_the_predictor_must_know_is_found_or_missed():
 
 
 def test_units_of_another_null_model_are_not_those_of_the_control():
-    oracle = Oracle(Word("CG", 1.0))
+    oracle = Oracle(MotifCount("CG", 1.0))
     outcomes = cg.run(design(), oracle, rng=0)
     shifted = outcomes.assign(outcome=outcomes["outcome"] + 0.8)
     assert (
@@ -391,7 +392,7 @@ def test_half_of_a_parallel_trial_with_few_units_of_an_arm_is_not_compared():
 
 def test_an_effect_of_a_junction_is_found_in_a_parallel_trial():
     # a G before it makes GAUU
-    arms = {"control": cg.Embed("CUUA", at=AT), "word": cg.Embed("AUUA", at=AT)}
+    arms = {"control": cg.Embed("CUUA", at=AT), "motif": cg.Embed("AUUA", at=AT)}
     trial = cg.Design(
         null=cg.Uniform(length=41),
         arms=arms,
@@ -400,7 +401,7 @@ def test_an_effect_of_a_junction_is_found_in_a_parallel_trial():
         assignment="parallel",
     )
     found = cg.refutation.junction_sites(
-        claim_of(trial, Oracle(Word("GAUU", 1.0)), motifs=["GAUU"])
+        claim_of(trial, Oracle(MotifCount("GAUU", 1.0)), motifs=["GAUU"])
     )
     assert status(found, "junction sites") == "fail"
     assert found["value"].item() == pytest.approx(1.0, abs=0.25)
@@ -420,7 +421,7 @@ def test_placebo_words_are_no_sites_that_the_predictor_reads():
                 cg.zoo.oracle("additive"),
             )
         )["reason"].item()
-        for more in ({}, cg.placebos("ACUC", at=AT, n_words=8))
+        for more in ({}, cg.placebos("ACUC", at=AT, n_placebos=8))
     ]
     assert shares[0] == shares[1]
 
@@ -474,7 +475,7 @@ def test_stored_outcomes_of_another_state_of_the_predictor_are_found():
 
 
 def test_members_of_opposite_signs_disagree():
-    up, down, other = (Oracle(Word(WORD, effect)) for effect in (1.0, -3.0, -2.0))
+    up, down, other = (Oracle(MotifCount(WORD, effect)) for effect in (1.0, -3.0, -2.0))
     both = cg.Ensemble({"a": up, "b": down, "c": other}, differ_by="architectures")
     found = cg.refutation.predictor_disagreement(claim_of(design(), both))
     assert status(found, "predictor disagreement") == "fail"
@@ -538,13 +539,13 @@ def test_a_network_without_training_is_like_its_copies():
 def test_bad_input_is_refused_with_a_cure():
     oracle = cg.zoo.oracle("additive")
     outcomes = cg.run(design(50), oracle, rng=0)
-    with pytest.raises(DesignError, match="did you mean 'placebo_words'"):
-        cg.refute(outcomes, oracle, rng=0, checks="placebo_word")
+    with pytest.raises(DesignError, match="did you mean 'beyond_placebos'"):
+        cg.refute(outcomes, oracle, rng=0, checks="is_placebo")
     with pytest.raises(DesignError, match="names no check; leave it out for all"):
         cg.refute(outcomes, oracle, rng=0, checks=[])
     with pytest.raises(DesignError, match="is not a list of names"):
         cg.refute(outcomes, oracle, rng=0, checks=3)  # type: ignore[arg-type]
-    with pytest.raises(DesignError, match="name a word with 19 other orders"):
+    with pytest.raises(DesignError, match="name a motif with 19 other orders"):
         cg.refute(outcomes, oracle, rng=0, positive="AAAA")
     with pytest.raises(DesignError, match="more than the 41-bp backgrounds"):
         cg.refute(outcomes, oracle, rng=0, positive="ACGT" * 11)
@@ -585,9 +586,7 @@ def test_a_table_without_predictor_has_the_checks_that_predict_nothing():
     assert found["check"].values.tolist() == ["degenerate draws", "subset of units"]
     # a predictor of few values, and no sequences to tell by
     assert status(found, "degenerate draws") == "warn"
-    assert (
-        "placebo words: the outcomes carry no design" in found.attrs["not_applicable"]
-    )
+    assert "placebos: the outcomes carry no design" in found.attrs["not_applicable"]
 
 
 # --- planted faults, and real networks
@@ -653,7 +652,7 @@ def test_needed_predictions_are_those_of_few_units():
     genomic = claim_of(trial, oracle, positive=WORD)
     needed = cg.refutation.predictions_needed(genomic)
     assert needed["positive_control"] == 5 * 20
-    for name in ("placebo_words", "positive_control", "strand"):
+    for name in ("beyond_placebos", "positive_control", "strand"):
         assert (
             int(getattr(cg.refutation, name)(genomic)["n_predictions"].sum())
             == needed[name]

@@ -62,7 +62,7 @@ def test_a_fault_ends_with_status_1_and_its_cure(tmp_path):
 def test_refusals_name_their_cure(tmp_path):
     folder = folder_of(tmp_path, SCRAMBLE)
     refused(
-        "refute", folder, "--check", "placebo_word", said="did you mean 'placebo_words'"
+        "refute", folder, "--check", "is_placebo", said="did you mean 'beyond_placebos'"
     )
     refused(
         "refute",

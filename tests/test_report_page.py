@@ -274,7 +274,7 @@ def test_convergence_is_that_of_the_draws(tmp_path):
 
 def test_an_answer_has_its_question_and_its_own_picture(tmp_path):
     experiment = cg.experiments.position(
-        cg.Uniform(length=60), word="GCATG", at=range(5, 50, 10), n_units=30
+        cg.Uniform(length=60), motif="GCATG", at=range(5, 50, 10), n_units=30
     )
     answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0))
     page = Page(written(answer, tmp_path))
@@ -442,7 +442,7 @@ def test_outcomes_and_checks_of_another_trial_are_refused(tmp_path):
 
 
 def test_many_contrasts_of_an_analysis_are_counted_and_kept_in_full(tmp_path):
-    experiment = cg.experiments.word_mutagenesis(word="GCATG", n_units=400)
+    experiment = cg.experiments.motif_mutagenesis(motif="GCATG", n_units=400)
     answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0))
     html = written(answer, tmp_path)
     fixed = html.partition("Fixed beforehand")[2].partition("</section>")[0]

@@ -30,12 +30,12 @@ from causalgia.reporting.table_formats import is_large
 EFFECT = ("contrast", "task")
 
 
-def estimates(n_words=0, tasks=("K562",), **attrs):
-    """GATA1 (1.38), a mutant (-0.02, exact in no task), and placebo words spread evenly
+def estimates(n_placebos=0, tasks=("K562",), **attrs):
+    """GATA1 (1.38), a mutant (-0.02, exact in no task), and placebos spread evenly
     from -0.1 to 0.1.
     """
-    names = ["GATA1", "core broken", *(f"placebo {i}" for i in range(n_words))]
-    ace = np.array([1.3812, -0.0213, *np.linspace(-0.1, 0.1, n_words)])[
+    names = ["GATA1", "core broken", *(f"placebo {i}" for i in range(n_placebos))]
+    ace = np.array([1.3812, -0.0213, *np.linspace(-0.1, 0.1, n_placebos)])[
         :, None
     ] * np.ones(len(tasks))
     half = np.full(ace.shape, 0.0091)
@@ -61,7 +61,10 @@ def estimates(n_words=0, tasks=("K562",), **attrs):
             "task": list(tasks),
             "do": ("contrast", do),
             "arm": arms,
-            "kind": ("arm", ["placebo", "embed", "embed", *["placebo_word"] * n_words]),
+            "kind": (
+                "arm",
+                ["placebo", "embed", "embed", *["fixed_placebo"] * n_placebos],
+            ),
         },
         attrs={
             "scale": "log counts",
@@ -87,11 +90,11 @@ core broken: do(x[10:17] = core broken) − do(x[10:17] ~ rearranged AGATAAG)
 contrast              ACE      SE       95 % interval      p
 GATA1              1.3812  0.0046    [1.3721, 1.3903]  <1e-4
 core broken       -0.0213  0.0046  [-0.0304, -0.0122]  0.031
-40 placebo words    0.000             -0.100 to 0.100
+40 placebos    0.000             -0.100 to 0.100
 
 ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: 1.3812 [1.3721, 1.3903].
 ACE on log counts, 'core broken' minus placebo, over shuffles of 500 sequences: -0.0213 [-0.0304, -0.0122].
-40 placebo words: mean 0.000, from -0.100 to 0.100, the central 95 % of their estimates from -0.095 to 0.095."""
+40 placebos: mean 0.000, from -0.100 to 0.100, the central 95 % of their estimates from -0.095 to 0.095."""
 
 
 def test_report_reads_as_settled():
@@ -105,7 +108,7 @@ def test_sizes_come_first_and_p_last():
 
 def test_few_placebo_words_set_no_scale():
     text = report(estimates(39))
-    assert "39 placebo words: mean" in text
+    assert "39 placebos: mean" in text
     assert "too few for quantiles; 40 set a scale" in text
     assert "central" not in text
     assert placebo_summary(rows(estimates(39))[2:])["central"] is None
@@ -129,16 +132,16 @@ def test_the_class_of_words_is_one_effect_and_no_word():
     arms = {
         "none": cg.Untreated(),
         "GATA": cg.Embed("GATA", at=9),
-        **cg.placebos("AGATAAG", at=20, n_words=20),
+        **cg.placebos("AGATAAG", at=20, n_placebos=20),
     }
     design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=300)
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=5)
     found = cg.estimate(
-        cg.contrast(outcomes, control="none"), target="population x words"
+        cg.contrast(outcomes, control="none"), target="population x placebos"
     )
-    assert [row["placebo_word"] for row in rows(found)] == [False, False]
-    assert "and placebo words." in report(found)
-    assert "20 placebo words in K562: mean" in report(
+    assert [row["is_placebo"] for row in rows(found)] == [False, False]
+    assert "and placebos." in report(found)
+    assert "20 placebos in K562: mean" in report(
         cg.estimate(cg.contrast(outcomes, control="none"))
     )
 
@@ -148,8 +151,8 @@ def test_tasks_and_models_get_columns_and_summaries_of_their_own():
     header, lines = cells(two)
     assert header[:2] == ["contrast", "task"]
     assert [line[:2] for line in lines[-2:]] == [
-        ["5 placebo words", "K562"],
-        ["5 placebo words", "HepG2"],
+        ["5 placebos", "K562"],
+        ["5 placebos", "HepG2"],
     ]
     assert "in HepG2, GATA1 minus placebo" in report(two)
     models = two.drop_vars(["n_units", "n_clusters"]).expand_dims(
@@ -179,8 +182,8 @@ def test_rows_hold_plain_numbers():
     row = rows(estimates(2))[0]
     assert {type(value) for value in row.values()} == {str, bool, float, int}
     assert row["ace"] == 1.3812
-    assert row["placebo_word"] is False
-    assert rows(estimates(2))[2]["placebo_word"] is True
+    assert row["is_placebo"] is False
+    assert rows(estimates(2))[2]["is_placebo"] is True
 
 
 def test_truth_and_z():
@@ -234,7 +237,7 @@ def test_one_unit_has_no_interval():
         ("population", ", over shuffles of 500"),
         ("parents", ", over new draws from these parents (shuffles"),
         ("units", ", for exactly these units."),
-        ("population x words", " and placebo words."),
+        ("population x placebos", " and placebos."),
         ("population x predictors", "and retrainings of the predictor."),
     ],
 )
@@ -427,7 +430,7 @@ def test_outcomes_are_described():
     arms = {
         "none": cg.Untreated(),
         "GATA": cg.Embed("GATA", at=9),
-        **cg.placebos("AGATAAG", at=20, n_words=3),
+        **cg.placebos("AGATAAG", at=20, n_placebos=3),
     }
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=30)
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=5)
@@ -436,11 +439,11 @@ def test_outcomes_are_described():
         "30, crossover",
         "K562, HepG2, on log2 activity",
         "GATA  do(x[9:13] = GATA)",
-        "and 3 placebo words",
+        "and 3 placebos",
     ):
         assert said in text
     assert outcomes.attrs["predictor_fingerprint"] in text
-    assert "placebo words" not in report(outcomes, rows="all")
+    assert "placebos" not in report(outcomes, rows="all")
     assert report(outcomes, rows="all").count("do(x[20:27] = ") == 3
 
 
@@ -478,9 +481,7 @@ def test_effects_that_no_trial_kept_are_reported():
 def test_one_report_for_trials_and_the_bench():
     counts = two_arms()
     assert report(counts).startswith("4 barcodes of 2 oligos")
-    with pytest.raises(
-        OutcomesError, match="rows='all' is for placebo words and elements"
-    ):
+    with pytest.raises(OutcomesError, match="rows='all' is for placebos and elements"):
         report(counts, rows="all")
 
 
@@ -555,7 +556,7 @@ def test_a_report_of_decisions_reads_as_settled():
         "5,000",
     ]
     assert re.split(r"\s{2,}", table[2]) == undecided
-    assert table[3].startswith("40 placebo words")
+    assert table[3].startswith("40 placebos")
     assert said[12] == (
         "ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: "
         "1.3812 [1.3721, 1.3903] (95 %); increases, above the ROPE -0.1 to 0.1 (error "
@@ -565,7 +566,7 @@ def test_a_report_of_decisions_reads_as_settled():
         "undecided on the ROPE -0.1 to 0.1; a new trial of about 73,000 units would "
         "decide it with even odds; 5,000 units in 500 clusters."
     )
-    assert said[14].startswith("40 placebo words: mean")
+    assert said[14].startswith("40 placebos: mean")
 
 
 def test_the_direction_of_a_ratio_is_said_to_be_about_1():
@@ -708,8 +709,7 @@ def test_how_a_trial_came_about_is_said_in_a_line_each():
         (
             {"rope": "placebo"},
             "q (bh)",
-            "ROPE (region of practical equivalence), the central 95 % of 40 placebo "
-            "words",
+            "ROPE (region of practical equivalence), the central 95 % of 40 placebos",
         ),
     ],
 )

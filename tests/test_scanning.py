@@ -1,4 +1,4 @@
-"""Instances of words and motifs against brute force, and exact p-values against
+"""Instances of strings and motifs against brute force, and exact p-values against
 enumeration.
 """
 
@@ -55,7 +55,7 @@ def random_tokens(n: int, length: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 4, (n, length)).astype(np.uint8)
 
 
-# --- words ----------------------------------------------------------------------------
+# --- strings --------------------------------------------------------------------------
 
 
 @given(WORDS, st.integers(0, 1_000))
@@ -152,7 +152,7 @@ def test_random_sequences_have_as_many_instances_as_the_p_value_says():
     ]
     per_row = np.bincount(found.row, minlength=4_000)
     se = per_row.std(ddof=1) / np.sqrt(4_000)
-    # no word of this motif scores on both strands, so that strands add
+    # no string of this motif scores on both strands, so that strands add
     assert abs(per_row.mean() - 2 * 100 * probability) < 4 * se
 
 
@@ -214,11 +214,11 @@ def test_nothing_found_is_empty():
 @pytest.mark.parametrize(
     ("pattern", "threshold", "message"),
     [
-        ("GATAAGATAAG", None, "word 'GATAAGATAAG' has 11 bases and the sequences 6"),
-        (Motif.from_word("GATAAGATAAG"), None, "motif 'GATAAGATAAG' has 11 bases"),
+        ("GATAAGATAAG", None, "string 'GATAAGATAAG' has 11 bases and the sequences 6"),
+        (Motif.from_iupac("GATAAGATAAG"), None, "motif 'GATAAGATAAG' has 11 bases"),
         ("GATA1", None, "letter '1' at position 4 is not an IUPAC letter"),
         ("GATA1", None, "causalgia.motif() finds a motif by name"),
-        ("GATA", 1e-4, "the word 'GATA' is found exactly: leave it out"),
+        ("GATA", 1e-4, "the string 'GATA' is found exactly: leave it out"),
         (TOY, 0, "threshold=0 is a p-value"),
         (TOY, 1.0, "threshold=1.0 is a p-value"),
         (TOY, float("nan"), "threshold=nan is a p-value"),
@@ -226,10 +226,10 @@ def test_nothing_found_is_empty():
         (
             TOY,
             None,
-            "too short for threshold=0.0001: its best word has p-value 0.000977; give "
-            "threshold=0.00098",
+            "too short for threshold=0.0001: its best string has p-value 0.000977; "
+            "give threshold=0.00098",
         ),
-        ([[0.25] * 4], None, "list is neither a word nor a Motif"),
+        ([[0.25] * 4], None, "list is neither a string nor a Motif"),
     ],
 )
 def test_patterns_and_thresholds_are_checked(pattern, threshold, message):
@@ -239,7 +239,7 @@ def test_patterns_and_thresholds_are_checked(pattern, threshold, message):
 
 @pytest.mark.parametrize("word", ["A", "CACGTG", "GATAA", "AB"])
 def test_the_threshold_that_a_refusal_advises_is_met(word):
-    motif = Motif.from_word(word)
+    motif = Motif.from_iupac(word)
     with pytest.raises(SequenceError) as caught:
         find_instances(encode(["A" * 6 + motif.consensus]), motif, threshold=1e-9)
     advised = float(re.search(r"give threshold=([\de.-]+),", str(caught.value))[1])

@@ -165,11 +165,11 @@ def test_models_of_an_ensemble_keep_their_dim():
 def test_placebo_words_are_the_null_of_a_divergence():
     made = oracle("footprint")
     arms = {"control": cg.Untreated(), "site": cg.Embed("AGATAAG", at=90)}
-    arms |= cg.placebos("AGATAAG", at=90, n_words=40, rng=0)
+    arms |= cg.placebos("AGATAAG", at=90, n_placebos=40, rng=0)
     trial = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=100)
     found = shape_change(cg.run(trial, made, rng=0), control="control")
     ranked = cg.multiplicity.placebo_rank(found)
-    assert int(found["placebo_word"].sum()) == 40
+    assert int(found["is_placebo"].sum()) == 40
     assert float(
         ranked["p_placebo_above"].sel(contrast="site").item()
     ) == pytest.approx(1 / 41)
@@ -265,7 +265,7 @@ def test_intervals_of_the_footprint_cover(footprints, divergence):
 
 def test_a_distance_is_called_one_and_has_no_law_of_effects():
     arms = {"u": cg.Untreated(), "p": cg.Embed("AGATAAG", at=96)} | cg.placebos(
-        "AGATAAG", at=96, n_words=20, rng=1
+        "AGATAAG", at=96, n_placebos=20, rng=1
     )
     trial = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=30, contrasts="u")
     found = cg.estimation.shape_change(

@@ -113,7 +113,7 @@ def test_minimal_trial_is_read(folder):
 def test_starter_is_a_whole_trial_that_comes_back(folder):
     spec = read_spec(written(folder, starter()))
     assert (
-        sum(arm.intervention.kind == "placebo_word" for arm in spec.design.named_arms)
+        sum(arm.intervention.kind == "fixed_placebo" for arm in spec.design.named_arms)
         == 40
     )
     assert spec.analysis.control == "placebo"
@@ -196,7 +196,7 @@ def test_the_shared_sketch_parses_as_it_stands(folder):
 def test_placebos_are_those_of_the_function(folder):
     text = MINIMAL + '[placebos]\nof = "AGATAAG"\nat = 20\nn = 5\nstrand = "-"\n'
     spec = read_spec(written(folder, text))
-    words = cg.placebos("AGATAAG", at=20, n_words=5, strand="-")
+    words = cg.placebos("AGATAAG", at=20, n_placebos=5, strand="-")
     assert {arm.name: arm.intervention for arm in spec.design.named_arms[2:]} == words
 
 

@@ -179,7 +179,7 @@ def test_what_was_not_fixed_is_marked():
     assert "xploratory" in cg.report(none)
 
 
-def exact_trial(rope, n_words=0):
+def exact_trial(rope, n_placebos=0):
     """Two tasks: in the first, GATA1 and the words add a constant; in the second all
     arms vary.
     """
@@ -188,7 +188,7 @@ def exact_trial(rope, n_words=0):
         "first": cg.Embed("CCCCCCC", at=40),
         "GATA1": cg.Embed("AGATAAG", at=20),
         "last": cg.Embed("GGGGGGG", at=5),
-        **(cg.placebos("AGATAAG", at=33, n_words=n_words) if n_words else {}),
+        **(cg.placebos("AGATAAG", at=33, n_placebos=n_placebos) if n_placebos else {}),
     }
     places = np.linspace(0.5, 1.5, 60)
     both = cg.FunctionPredictor(
@@ -411,14 +411,14 @@ def test_a_task_whose_placebo_words_do_nothing_is_left_out(error):
     outcomes, ask = placebo_words_that_do_nothing_in_a_task("placebo", error)
     with pytest.warns(
         DegenerateWarning,
-        match="no verdict on task 'dead': the placebo words there vary no more",
+        match="no verdict on task 'dead': the placebos there vary no more",
     ):
         found = cg.analyze(outcomes, ask, rng=0)
     assert found["task"].values.tolist() == ["live"]
     assert "no verdict on task 'dead'" in found.attrs["notes"]
     with (
         pytest.warns(DegenerateWarning),
-        pytest.raises(DecisionError, match="task dead: the placebo words"),
+        pytest.raises(DecisionError, match="task dead: the placebos"),
     ):
         cg.analyze(outcomes.sel(task=["dead"]), ask, rng=0)
 
@@ -429,7 +429,7 @@ def test_a_task_whose_placebo_words_do_nothing_is_left_out(error):
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("error", ["bh", "auto", "bootstrap_t"])
 def test_no_task_is_without_fences(error):
-    """Where all placebo words do nothing, the fences are 0, and a word that does
+    """Where all placebos do nothing, the fences are 0, and a word that does
     something lies beyond them.
     """
     outcomes, ask = placebo_words_that_do_nothing_in_a_task("placebo outliers", error)
@@ -451,7 +451,7 @@ def test_no_task_is_without_fences(error):
 def placebo_words_that_do_nothing_in_a_task(rope, error):
     rng = np.random.default_rng(1)
     names = ["control", *(f"a{i}" for i in range(5)), *(f"p{i}" for i in range(45))]
-    kinds = ["embed"] * 6 + ["placebo_word"] * 45
+    kinds = ["embed"] * 6 + ["fixed_placebo"] * 45
     y = rng.normal(size=(60, 51, 2)) + rng.normal(size=(51, 2))
     y[:, :, 1] = y[:, :1, 1]
     return outcomes_of(y, names, ["live", "dead"], kinds), cg.Analysis(
@@ -518,7 +518,7 @@ def test_skewed_effects_are_decided_by_tests(scale):
 
 
 def test_new_placebo_words_are_not_discovered_by_the_default_of_many_words():
-    rng, kinds = np.random.default_rng(2), ["embed"] * 36 + ["placebo_word"] * 400
+    rng, kinds = np.random.default_rng(2), ["embed"] * 36 + ["fixed_placebo"] * 400
     names = ["control", *(f"a{i}" for i in range(35)), *(f"p{i}" for i in range(400))]
     share = []
     for _ in range(8):

@@ -199,7 +199,7 @@ def assert_sequence(rule: cg.Decided, ice: np.ndarray, largest: float) -> None:
 def test_the_error_is_shared_over_contrasts_and_tasks_but_not_over_placebo_words():
     rng = np.random.default_rng(0)
     y = rng.standard_normal((200, 4, 2))
-    kinds = ["untreated", "embed", "embed", "placebo_word"]
+    kinds = ["untreated", "embed", "embed", "fixed_placebo"]
     outcomes = xr.Dataset(
         {"outcome": (("unit", "arm", "task"), y)},
         coords={"arm": list("abcd"), "task": ["x", "y"], "kind": ("arm", kinds)},

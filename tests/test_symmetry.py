@@ -113,12 +113,10 @@ def drawn_from(estimates: xr.Dataset, size: float) -> dict[str, xr.Dataset]:
 
 
 def among_words(effects: xr.Dataset) -> xr.Dataset:
-    """Return the effects with all contrasts but the first and the last as placebo
-    words.
-    """
+    """Return the effects with all contrasts but the first and the last as placebos."""
     n = effects.sizes["contrast"]
     return effects.assign_coords(
-        placebo_word=("contrast", [0 < k < n - 1 for k in range(n)])
+        is_placebo=("contrast", [0 < k < n - 1 for k in range(n)])
     )
 
 
@@ -136,10 +134,10 @@ def of_estimates_over(target: Any) -> Callable[..., Any]:
 
 
 def over_words(effects: xr.Dataset) -> xr.Dataset:
-    kinds = ["control", *["placebo_word"] * (effects.sizes["arm"] - 2), "embed"]
+    kinds = ["control", *["fixed_placebo"] * (effects.sizes["arm"] - 2), "embed"]
     return cg.estimate(
-        effects.drop_vars("placebo_word").assign_coords(kind=("arm", kinds)),
-        target="population x words",
+        effects.drop_vars("is_placebo").assign_coords(kind=("arm", kinds)),
+        target="population x placebos",
     )
 
 

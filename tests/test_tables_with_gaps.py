@@ -152,7 +152,7 @@ def test_from_incomplete_takes_a_table_without_models() -> None:
     with pytest.raises(EstimateError, match="'mock' is not an arm"):
         from_incomplete(long, **NAMES, control="mock")
     with pytest.raises(EstimateError, match="not both"):
-        from_incomplete(long, **NAMES, control="wt", model="unit", words=["A"])
+        from_incomplete(long, **NAMES, control="wt", model="unit", placebos=["A"])
 
 
 def test_a_row_without_a_value_is_a_gap_that_is_said() -> None:

@@ -407,7 +407,7 @@ def test_reports_name_the_contrast_and_the_unit_of_its_region():
 
 def test_an_experiment_is_asked_of_the_difference():
     experiment = cg.experiments.copies(
-        cg.Uniform(length=60), word="GCGC", at=(10, 30), n_units=100
+        cg.Uniform(length=60), motif="GCGC", at=(10, 30), n_units=100
     )
     asked = replace(
         experiment, analysis=replace(experiment.analysis, tasks="K562 - HepG2")

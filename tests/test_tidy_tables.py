@@ -184,7 +184,7 @@ def test_a_fit_has_a_row_for_each_element_and_contrast():
 
 def test_an_answer_is_tidied_by_its_decisions():
     experiment = cg.experiments.copies(
-        cg.Uniform(length=60), word="UGCAUG", at=[5, 25], n_units=30
+        cg.Uniform(length=60), motif="UGCAUG", at=[5, 25], n_units=30
     )
     with pytest.warns(DegenerateWarning, match="does not vary"):
         answer = experiment.analyze(

@@ -182,8 +182,8 @@ def test_the_curve_is_the_ace_of_trials_on_tilted_null_models() -> None:
     ACE has a closed form.
     """
     oracle = cg.zoo.Oracle(
-        cg.zoo.Word("GC", 1.0),
-        cg.zoo.Word("GAT", 1.5),
+        cg.zoo.MotifCount("GC", 1.0),
+        cg.zoo.MotifCount("GAT", 1.5),
         tasks=["K562"],
         scale="log counts",
     )
@@ -556,7 +556,7 @@ def test_placebo_words_give_a_region_that_stays() -> None:
     arms = {
         "none": cg.Untreated(),
         "GATA1": cg.Embed("AGATAAG", at=90),
-        **cg.placebos("AGATAAG", at=90, n_words=40),
+        **cg.placebos("AGATAAG", at=90, n_placebos=40),
     }
     design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=200)
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=1).sel(task=["K562"])
@@ -730,7 +730,7 @@ def test_a_region_of_placebo_words_takes_one_predictor() -> None:
             "model": ["a", "b"],
             "gc": ("unit", rng.normal(size=120)),
         },
-    ).assign_coords(placebo_word=("contrast", np.arange(41) > 0))
+    ).assign_coords(is_placebo=("contrast", np.arange(41) > 0))
     with pytest.raises(
         DecisionError, match="differs between the members of an ensemble"
     ):

@@ -22,21 +22,21 @@ from causalgia.errors import DesignError, EstimateError, RandomnessError, Sequen
 from causalgia.experiments import (
     hairpin,
     junctions,
+    kmer_screen,
     knock_in,
     motif_pair,
     pairing_gain,
     spacing,
-    word_screen,
 )
 from causalgia.sequences import decode, encode, find_instances
-from causalgia.zoo import Oracle, Slope, Word
+from causalgia.zoo import MotifCount, Oracle, Slope
 
 BASES = "ACGT"
 
 
 def row_scores(length: int, seed: int = 0):
     """A predictor that adds up a number for every base at every place: nearly every
-    word does something to it.
+    motif does something to it.
     """
     table = np.random.default_rng(seed).normal(size=(4, length))
     return cg.FunctionPredictor(
@@ -45,7 +45,7 @@ def row_scores(length: int, seed: int = 0):
 
 
 def carries(tokens, word: str):
-    """Whether each sequence reads a word on either strand."""
+    """Whether each sequence reads a motif on either strand."""
     found = np.zeros(len(tokens), bool)
     found[find_instances(tokens, word).row] = True
     return found
@@ -65,7 +65,7 @@ def arm_tokens(design: cg.Design, n: int = 40) -> dict[str, np.ndarray]:
 
 
 def rearrangements(word: str, k: int) -> set[str]:
-    """Every sequence with the k-let counts and the ends of a word, by plain search."""
+    """Every sequence with the k-let counts and the ends of a motif, by plain search."""
     left, found = Counter(word[i : i + k] for i in range(len(word) - k + 1)), set()
 
     def extend(text: str) -> None:
@@ -210,8 +210,8 @@ def test_the_control_recomputed_for_every_motif():
         rng=0,
         progress=False,
     )
-    # each background is one of the 64 words already: the untreated arm costs nothing at
-    # all, the checks some 120 rows
+    # each background is one of the 64 motifs already: the untreated arm costs nothing
+    # at all, the checks some 120 rows
     assert sum(asked) < 100 * 64 + 160
 
 
@@ -311,7 +311,9 @@ def test_unpaired_welch_on_paired_data():
 def test_spacing_confounded_with_position():
     """Sites lose strength along the sequence and do not know of each other."""
     oracle = Oracle(
-        Word("UGCAUG", 3.0, gain=Slope(-0.03)), Word("GGG", 0.3), scale="score"
+        MotifCount("UGCAUG", 3.0, gain=Slope(-0.03)),
+        MotifCount("GGG", 0.3),
+        scale="score",
     )
     near, far = (
         cg.Embed("UGCAUG", at=10) + cg.Embed("UGCAUG", at=10 + distance)
@@ -350,13 +352,13 @@ def test_spacing_confounded_with_position():
 
 
 def test_a_thousand_units_make_everything_significant():
-    """No word stands out of a sum over single bases: most differ from 0, hardly any
-    from what any word does.
+    """No motif stands out of a sum over single bases: most differ from 0, hardly any
+    from what any motif does.
     """
-    experiment = word_screen(k=3, n_units=1_000, n_placebos=40)
+    experiment = kmer_screen(k=3, n_units=1_000, n_placebos=40)
     outcomes = cg.run(experiment, row_scores(41), rng=0, progress=False)
     answer = experiment.analyze(outcomes, rng=0)
-    placebo = answer.decisions["placebo_word"].to_numpy()
+    placebo = answer.decisions["is_placebo"].to_numpy()
     p = answer.estimates["p"].to_numpy()
     assert (p[placebo] < 0.05).mean() > 0.8
     assert (p[~placebo] < 0.05).mean() > 0.8
@@ -448,7 +450,7 @@ def test_a_scramble_that_contains_the_motif():
     assert float(found["lost"].sel(arm="placebo")) > 0.995
     words = [
         name.removeprefix("placebo ")
-        for name in cg.placebos("CACGTG", at=20, n_words=60)
+        for name in cg.placebos("CACGTG", at=20, n_placebos=60)
     ]
     assert not carries(encode(words), "CACGTG").any()
     with pytest.raises(DesignError, match="reads as CACGTA"):
@@ -520,7 +522,9 @@ def test_placebos_on_real_sequences_are_not_zero():
         units=np.arange(200, dtype=np.uint64),
         key=0,
     )
-    oracle = Oracle(Word("GGAAGT", 0.5), Word("AGATAAG", 1.0), scale="score")
+    oracle = Oracle(
+        MotifCount("GGAAGT", 0.5), MotifCount("AGATAAG", 1.0), scale="score"
+    )
     experiment = knock_in(sequences, motif="AGATAAG", at=27)
     estimates = cg.estimate(
         cg.contrast(cg.run(experiment, oracle, rng=0, progress=False))
@@ -620,7 +624,7 @@ def test_junctions_between_two_sites_insertions_and_deletions():
     null = cg.Genomic(of={"a": text, "b": "C" * 12 + "GATACCCCCC"})
     arms = {
         "untreated": cg.Untreated(),
-        "two words": cg.Embed("CGA", at=2) + cg.Embed("TAC", at=5),
+        "two motifs": cg.Embed("CGA", at=2) + cg.Embed("TAC", at=5),
         "insert": cg.Insert("TTT", at=0),
         "split": cg.Insert("T", at=14),
         "delete": cg.Delete((12, 16)),
@@ -632,7 +636,7 @@ def test_junctions_between_two_sites_insertions_and_deletions():
         for name in ("written", "made", "lost")
     }
     assert rows["written"] == [0] * 5
-    # GA and TA meet, between two words and over a deletion
+    # GA and TA meet, between two motifs and over a deletion
     assert rows["made"] == [0, 1, 0, 0, 0.5]
     # what moves along with its sequence is not lost
     assert rows["lost"] == [0, 0, 0, 0.5, 0.5]
@@ -735,7 +739,7 @@ def test_regression_to_the_mean_by_grouping_on_the_outcome():
     effects = cg.contrast(outcomes)
     y = outcomes["outcome"].squeeze().sel(arm="untreated").to_numpy()
     coupled = stats.linregress(y, effects["ice"].squeeze().to_numpy())
-    # though every word does the same to every background but its own bases
+    # though every motif does the same to every background but its own bases
     assert coupled.slope < -5 * coupled.stderr
     for name in ("Y(untreated)", "untreated", "outcome of the control"):
         with pytest.raises(EstimateError, match="coupled to it by construction"):
@@ -746,7 +750,7 @@ def test_regression_to_the_mean_by_grouping_on_the_outcome():
 
 
 def test_the_chosen_are_asked_again_on_other_units():
-    experiment = word_screen(k=3, n_units=60, n_placebos=40)
+    experiment = kmer_screen(k=3, n_units=60, n_placebos=40)
     screened = cg.run(experiment, row_scores(41), rng=0, progress=False)
     fresh = cg.confirm(screened, select=["AAA", "CCC"], predictor=row_scores(41), rng=0)
     first, second = (
@@ -781,8 +785,8 @@ def test_distances_accepted_and_ignored():
     null = cg.Uniform(length=120)
     pair = motif_pair(
         null,
-        first="AGATAAG",
-        second="CACGTCA",
+        motif="AGATAAG",
+        other="CACGTCA",
         distances=[10, 17, 30],
         orientations=["++"],
         at=55,
@@ -807,7 +811,7 @@ def test_distances_accepted_and_ignored():
 
 def test_the_best_word_left_out_of_its_own_logo():
     oracle = cg.zoo.oracle("vts1_like")
-    experiment = cg.experiments.word_mutagenesis(word="GCUGG", at=18, n_units=100)
+    experiment = cg.experiments.motif_mutagenesis(motif="GCUGG", at=18, n_units=100)
     answer = experiment.analyze(
         cg.run(experiment, oracle, rng=0, progress=False), rng=0
     )
@@ -837,7 +841,7 @@ def test_letters_in_any_spelling(tmp_path):
     ] == [3, 3, 3]
     assert cg.Embed("UGCAUG", at=3) == cg.Embed("tgcatg", at=3)
     with pytest.raises(DesignError, match="given twice"):
-        word_screen(words=["UGCAUG", "TGCATG"])
+        kmer_screen(motifs=["UGCAUG", "TGCATG"])
 
 
 def test_n_is_refused_or_drawn_and_never_a_base_in_silence(tmp_path):
@@ -861,7 +865,7 @@ def test_palindromes_counted_twice():
     assert experiment.n_units == 20
     with pytest.raises(DesignError, match="reads the same on both strands"):
         motif_pair(
-            cg.Uniform(length=100), first="CACGTG", second="AGATAAG", distances=[10]
+            cg.Uniform(length=100), motif="CACGTG", other="AGATAAG", distances=[10]
         )
     design = cg.Design(
         null=cg.Uniform(length=50),
@@ -869,6 +873,6 @@ def test_palindromes_counted_twice():
         n_units=50,
         contrasts="0",
     )
-    both = Oracle(Word("CACGTG", 1.0, "both"), scale="score")
+    both = Oracle(MotifCount("CACGTG", 1.0, "both"), scale="score")
     outcomes = cg.run(design, both, rng=0, progress=False)["outcome"].squeeze()
     assert float((outcomes.sel(arm="+") - outcomes.sel(arm="0")).median()) == 1.0

@@ -16,7 +16,11 @@ from scipy import optimize
 import causalgia as cg
 from causalgia.errors import ContrastError, DecisionError, EstimateError
 from causalgia.multiplicity import placebo_region
-from causalgia.multiplicity.placebo import rank_errors, resolution_note, words_needed
+<<<<<<< branch
+from causalgia.multiplicity.placebo import rank_errors, resolution_note, placebos_needed
+=======
+from causalgia.multiplicity.placebo import placebos_needed, resolution_note, tail_errors
+>>>>>>> nouns
 from causalgia.verdicts import decide
 from causalgia.verdicts._tipping_point import _cube_over_square
 from causalgia.verdicts.rare_effects import as_rare, missed_share, too_few_backgrounds
@@ -92,7 +96,7 @@ def words_of(n: int, wide: np.ndarray | None = None, se: float = 0.1) -> xr.Data
     table = table.assign_coords(
         contrast=[f"c{i}" for i in range(n)],
         task=["x", "y"],
-        placebo_word=("contrast", np.arange(n) % 10 > 0),
+        is_placebo=("contrast", np.arange(n) % 10 > 0),
     )
     return (
         table if wide is None else table.assign_coords(placebo_class=("contrast", wide))
@@ -105,13 +109,11 @@ def test_the_class_with_fewest_words_is_counted() -> None:
     """
     for wide in (np.repeat([6, 8], [50, 70]), np.repeat([8, 6], [70, 50])):
         found = rope_region("placebo", words_of(120, wide), 0.0)
-        assert (
-            found.label == "the central 95 % of 45 or more placebo words of each width"
-        )
+        assert found.label == "the central 95 % of 45 or more placebos of each width"
         assert (found.of_placebos, found.by_rank) == (True, True)
     fences = rope_region(" placebo outliers ", words_of(100), 0.0)
     assert (fences.of_placebos, fences.by_rank) == (True, False)
-    assert "five standard deviations of 90 placebo words" in fences.label
+    assert "five standard deviations of 90 placebos" in fences.label
 
 
 def test_words_of_a_posterior_have_the_errors_of_their_covariance() -> None:
@@ -149,14 +151,14 @@ def test_tasks_without_a_scale_are_left_out_unless_all_are() -> None:
     assert select_tasks(still.isel(task=0), ["y"]).identical(still.isel(task=0))
     left = left_out_sentence(still, ["x"], "placebo")
     assert (
-        "no verdict on task 'y': the placebo words there vary no more than their "
+        "no verdict on task 'y': the placebos there vary no more than their "
         "errors explain" in left
     )
     assert with_note(still, left).attrs["notes"]
     assert with_note(still, "") is still
 
 
-# placebo words
+# placebos
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.1])
@@ -167,7 +169,7 @@ def test_words_that_are_needed_are_the_first_number_whose_least_p_is_small_enoug
         brute = next(
             m for m in itertools.count(1) if 2 / (m + 1) <= alpha * r / k * (1 + 1e-9)
         )
-        assert words_needed(k, r, alpha) == brute
+        assert placebos_needed(k, r, alpha) == brute
 
 
 def test_ranks_are_of_the_words_of_one_class_in_one_task() -> None:
@@ -193,7 +195,7 @@ def test_an_effect_as_large_as_the_largest_word_is_ranked() -> None:
     words = np.r_[np.linspace(-1, 1, 39), np.full(41, 0.99)]
     table = xr.Dataset({"ace": (EFFECT, np.r_[1.0, 1.0001, words][:, None])})
     above, _ = rank_errors(
-        table.assign_coords(placebo_word=("contrast", np.arange(82) > 1))
+        table.assign_coords(is_placebo=("contrast", np.arange(82) > 1))
     )
     assert above[0, 0] == 2 * 2 / 81
     assert above[1, 0] <= 2 / 81
@@ -210,7 +212,7 @@ def test_a_note_on_words_counts_those_of_the_smaller_class_and_the_task_with_mos
     assert said is not None
     assert said.startswith("3 of 10 effects lie beyond")
     assert "with 36 words no p-value of a direction is below 0.054" in said
-    assert f"{words_needed(10, 3, 0.05):,} words are needed to find 3 of 10" in said
+    assert f"{placebos_needed(10, 3, 0.05):,} words are needed to find 3 of 10" in said
 
 
 def test_effects_that_lack_words_are_not_told_to_take_more_units() -> None:
@@ -218,7 +220,7 @@ def test_effects_that_lack_words_are_not_told_to_take_more_units() -> None:
     table = cg.from_effects(effect, 0.05).assign(
         n_units=(EFFECT, np.full((47, 1), 500))
     )
-    table = table.assign_coords(placebo_word=("contrast", np.arange(47) > 1))
+    table = table.assign_coords(is_placebo=("contrast", np.arange(47) > 1))
     found = decide(table, rope="placebo", rare="none")
     verdict, more = found["verdict"].values.ravel(), found["more_units"].values.ravel()
     assert verdict[0] == "undecided"

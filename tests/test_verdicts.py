@@ -519,12 +519,12 @@ def test_rope_of_placebo_words_by_estimates_and_by_a_posterior() -> None:
     # the clearer of two effects takes 79 words
     effect = np.r_[5.0, 0.1, rng.normal(0.5, 1.0, size=80)]
     estimates = cg.from_effects(effect, 0.2, names=[f"c{i}" for i in range(82)])
-    estimates = estimates.assign_coords(placebo_word=("contrast", np.arange(82) > 1))
+    estimates = estimates.assign_coords(is_placebo=("contrast", np.arange(82) > 1))
     found = decide(estimates, rope="placebo")
     region = placebo_region(estimates)
     assert found["rope_lower"].values[0] == region["lower"].item()
     assert verdicts(found)[:2] == ["higher", "within"]
-    assert found.attrs["rope"] == "the central 95 % of 80 placebo words"
+    assert found.attrs["rope"] == "the central 95 % of 80 placebos"
     draws = posterior(effect + 0.1 * rng.normal(size=(400, 82)))
     names = {"contrast": estimates["contrast"], "task": ["K562"]}
     draws["observed_data"] = xr.Dataset(
@@ -533,7 +533,7 @@ def test_rope_of_placebo_words_by_estimates_and_by_a_posterior() -> None:
     draws["constant_data"] = xr.Dataset(
         {
             "se": (EFFECT, np.full((82, 1), 0.2)),
-            "placebo_word": ("contrast", np.arange(82) > 1),
+            "is_placebo": ("contrast", np.arange(82) > 1),
         },
         coords=names,
     )
@@ -555,7 +555,7 @@ def test_placebo_words_do_not_pay_for_negligible_motifs() -> None:
         {"effect": (EFFECT, effect[:, None])}, coords=names
     )
     tree["constant_data"] = xr.Dataset(
-        {"se": (EFFECT, np.full((360, 1), 0.1)), "placebo_word": ("contrast", word)},
+        {"se": (EFFECT, np.full((360, 1), 0.1)), "is_placebo": ("contrast", word)},
         coords=names,
     )
     for choice in ({}, {"family": "all"}):
@@ -564,7 +564,7 @@ def test_placebo_words_do_not_pay_for_negligible_motifs() -> None:
             called = (part["verdict"] == "within").values
             assert called.sum() > 10
             assert part["local_error"].values[called].mean() <= 0.05
-        assert found.attrs["families"].endswith(", placebo words apart")
+        assert found.attrs["families"].endswith(", placebos apart")
     ends = (found["rope_lower"].values[0, 0], found["rope_upper"].values[0, 0])
     # as numbers they are one set
     together = decide(tree, rope=ends, error="bayes_fdr").isel(contrast=~word)
@@ -575,7 +575,7 @@ def test_placebo_words_do_not_pay_for_negligible_motifs() -> None:
         > 0.05
     )
     estimates = cg.from_effects(effect, 0.4).assign_coords(
-        placebo_word=("contrast", word)
+        is_placebo=("contrast", word)
     )
     whole, ours = (
         decide(estimates, rope="placebo", error="bh"),
@@ -897,7 +897,7 @@ def test_a_frame_is_one_call() -> None:
         {
             "effect": np.random.default_rng(0).normal(size=50),
             "se": 0.1,
-            "placebo_word": True,
+            "is_placebo": True,
         }
     )
     assert cg.decide(noisy, rope="placebo").sizes["contrast"] == 50
@@ -1100,14 +1100,14 @@ def test_the_whole_way_from_units_to_verdicts() -> None:
     assert found.attrs["n_draws"] == 4000
 
 
-def screen_of_words(n_words: int, true: np.ndarray, seed: int = 0) -> xr.Dataset:
+def screen_of_kmers(n_placebos: int, true: np.ndarray, seed: int = 0) -> xr.Dataset:
     rng = np.random.default_rng(seed)
     effect = np.concatenate(
-        [0.3 * rng.standard_t(4, n_words), true]
-    ) + 0.1 * rng.normal(size=n_words + true.size)
+        [0.3 * rng.standard_t(4, n_placebos), true]
+    ) + 0.1 * rng.normal(size=n_placebos + true.size)
     table = cg.from_effects(effect, 0.1)
     return table.assign_coords(
-        placebo_word=("contrast", np.arange(effect.size) < n_words)
+        is_placebo=("contrast", np.arange(effect.size) < n_placebos)
     )
 
 
@@ -1118,7 +1118,7 @@ def test_new_placebo_words_are_not_discovered() -> None:
     rng, false = np.random.default_rng(0), 0
     for seed in range(40):
         new = 0.3 * rng.standard_t(4, 100)
-        found = decide(screen_of_words(200, new, seed), rope="placebo")
+        found = decide(screen_of_kmers(200, new, seed), rope="placebo")
         false += bool(
             np.isin(found["verdict"].values.ravel()[200:], ["higher", "lower"]).any()
         )
@@ -1127,13 +1127,13 @@ def test_new_placebo_words_are_not_discovered() -> None:
 
 def test_planted_effects_are_told_from_words_where_words_are_enough() -> None:
     planted = np.array([4.0] * 5 + [0.0] * 5)
-    few = decide(screen_of_words(40, planted), rope="placebo")
+    few = decide(screen_of_kmers(40, planted), rope="placebo")
     assert set(few["verdict"].values.ravel()[40:45]) == {"undecided"}
     assert (
         "with 40 words no p-value of a direction is below 0.049; 79 words are needed"
         in few.attrs["notes"]
     )
-    enough = decide(screen_of_words(79, planted), rope="placebo")
+    enough = decide(screen_of_kmers(79, planted), rope="placebo")
     assert set(enough["verdict"].values.ravel()[79:84]) == {"higher"}
     assert "notes" not in enough.attrs
 
@@ -1389,7 +1389,7 @@ def test_tasks_without_a_verdict_are_named() -> None:
         "rope='0.2 sd'"
     )
     assert two.startswith("no verdict on tasks 'x', 'z': ")
-    assert "the placebo words there vary no more" in left_out_sentence(
+    assert "the placebos there vary no more" in left_out_sentence(
         table, ["x"], "placebo"
     )
 
@@ -1570,7 +1570,7 @@ def test_words_that_are_just_enough_need_no_note() -> None:
     for m, noted in ((79, False), (78, True)):
         word = np.arange(m + 4) >= 4
         table = xr.Dataset({"ace": (EFFECT, np.zeros((m + 4, 2)))}).assign_coords(
-            placebo_word=("contrast", word)
+            is_placebo=("contrast", word)
         )
         could_be = np.zeros((m + 4, 2), dtype=bool)
         could_be[:2, 1] = could_be[4:, 0] = True  # words themselves do not count

@@ -30,11 +30,11 @@ from causalgia.zoo import (
     Gate,
     Hairpin,
     Hill,
+    MotifCount,
     Oracle,
     Pair,
     Saturating,
     Slope,
-    Word,
     names,
     oracle,
 )
@@ -48,17 +48,17 @@ from causalgia.zoo.automaton import (
 )
 
 TERMS = {
-    "word": Word("GAT", 1.5),
-    "self-overlapping word": Word("ATA", 2.0),
-    "IUPAC word": Word("RNY", -0.7),
-    "word of Ns": Word("NN", 0.3),
-    "minus strand": Word("GGA", 1.0, "-"),
-    "both strands": Word("GAT", 1.0, "both"),
-    "palindrome": Word("GATC", 1.0, "both"),
-    "half palindrome": Word("NATR", 1.0, "both"),
-    "slope": Word("AC", 1.0, gain=Slope(0.3)),
-    "bump": Word("AC", 1.0, "both", gain=Bump(1.5, center=1)),
-    "too long": Word("ACGTACGTAC", 1.0),
+    "motif": MotifCount("GAT", 1.5),
+    "self-overlapping motif": MotifCount("ATA", 2.0),
+    "IUPAC string": MotifCount("RNY", -0.7),
+    "motif of Ns": MotifCount("NN", 0.3),
+    "minus strand": MotifCount("GGA", 1.0, "-"),
+    "both strands": MotifCount("GAT", 1.0, "both"),
+    "palindrome": MotifCount("GATC", 1.0, "both"),
+    "half palindrome": MotifCount("NATR", 1.0, "both"),
+    "slope": MotifCount("AC", 1.0, gain=Slope(0.3)),
+    "bump": MotifCount("AC", 1.0, "both", gain=Bump(1.5, center=1)),
+    "too long": MotifCount("ACGTACGTAC", 1.0),
     "3' GC": EndGC(1.3, last=4),
     "pair": Pair("GA", "TC", bonus=1.0, clash=-0.5, min_distance=3),
     "pair, phase": Pair("GA", "TAC", bonus=1.0, decay=4.0, phase=0.5, reach=5),
@@ -75,20 +75,23 @@ TERMS = {
     "hairpin, wobble": Hairpin("CA", bonus=0.6, stem=1, loop=(2, 4, 5), wobble=True),
     "and": Gate(("GA", "TC"), bonus=1.7, logic="and"),
     "or": Gate(("GA", "TC"), bonus=1.7, logic="or"),
-    "and of overlapping words": Gate(
+    "and of overlapping motifs": Gate(
         ("ATA", "TAY", "N"), bonus=-0.6, logic="and", strand="both"
     ),
-    "or of nested words": Gate(("GNA", "A", "TTGT"), bonus=0.4, logic="or", strand="-"),
+    "or of nested motifs": Gate(
+        ("GNA", "A", "TTGT"), bonus=0.4, logic="or", strand="-"
+    ),
     "and with one too long": Gate(("A", "ACGTACGTAC"), bonus=1.0, logic="and"),
     "Hill": Saturating(
-        (Word("A", 1.0), Word("GT", 0.5)), Hill(top=3, half=2, power=1.5)
+        (MotifCount("A", 1.0), MotifCount("GT", 0.5)), Hill(top=3, half=2, power=1.5)
     ),
     "Hill with gain": Saturating(
-        (Word("AY", 1.0, "both", gain=Slope(0.1)), EndGC(1.0, last=2)),
+        (MotifCount("AY", 1.0, "both", gain=Slope(0.1)), EndGC(1.0, last=2)),
         Hill(top=3, half=1),
     ),
     "exponential": Saturating(
-        (Word("ATA", 1.0), Word("TN", -0.2, "both")), Exponential(top=2, scale=1.5)
+        (MotifCount("ATA", 1.0), MotifCount("TN", -0.2, "both")),
+        Exponential(top=2, scale=1.5),
     ),
 }
 
@@ -156,7 +159,7 @@ def reads(sequence: str, start: int, word: str, strand: str) -> bool:
 def formula(term: object, x: str) -> float:
     """The terms' docstrings, written as slowly and plainly as can be."""
     match term:
-        case Word(word, weight, strand, gain):
+        case MotifCount(word, weight, strand, gain):
             at = [i for i in range(len(x)) if reads(x, i, word, strand)]
             middle = (len(x) - len(word)) / 2
             return weight * sum(plain_gain(gain, i, middle) for i in at)
@@ -233,8 +236,8 @@ def plain_hairpin(term: Hairpin, x: str) -> float:
         if end < len(x) and all(
             x[a + k] + x[end - k] in pairs for k in range(term.stem)
         ):
-            starts = range(a + term.stem, a + term.stem + loop - len(term.word) + 1)
-            count += sum(reads(x, start, term.word, "+") for start in starts)
+            starts = range(a + term.stem, a + term.stem + loop - len(term.motif) + 1)
+            count += sum(reads(x, start, term.motif, "+") for start in starts)
     return term.bonus * count
 
 
@@ -252,7 +255,8 @@ def test_distribution_of_a_weighted_count_equals_enumeration(
 ) -> None:
     tokens, columns = all_sequences(5), random_columns(5, seed)
     terms = [
-        Word(word, weight, strand) for word, weight in zip(words, weights, strict=False)
+        MotifCount(word, weight, strand)
+        for word, weight in zip(words, weights, strict=False)
     ]
     values, found = distribution(
         columns[None], [term.weighted_site(5) for term in terms]
@@ -299,7 +303,7 @@ def test_expected_outcome_with_links_and_task_weights_equals_enumeration(
     link: str,
 ) -> None:
     made = Oracle(
-        Word("GA", 0.5, "both"),
+        MotifCount("GA", 0.5, "both"),
         EndGC(0.4, last=3),
         tasks=["a", "b"],
         weights=[[1, 2], [0, -1]],
@@ -321,7 +325,7 @@ def test_the_exponential_of_a_pair_is_said_to_have_no_closed_form() -> None:
 
 ARMS = {
     "untreated": cg.Untreated(),
-    "word": cg.Embed("GATA", at=1),
+    "string": cg.Embed("GATA", at=1),
     "minus": cg.Embed("GATTC", at=0, strand="-"),
     "IUPAC": cg.Embed("GNTR", at=2),
     "motif": cg.Embed(
@@ -345,10 +349,10 @@ ARMS = {
     + cg.Mutate(at=6, bases="C"),
 }
 GRAMMAR = Oracle(
-    Word("GAT", 1.0, "both", gain=Slope(0.1)),
+    MotifCount("GAT", 1.0, "both", gain=Slope(0.1)),
     Pair("GA", "TC", bonus=1.0, clash=-0.5, min_distance=3),
     Hairpin("G", bonus=0.5, stem=1, loop=3),
-    Saturating((Word("A"), Word("TY", 0.5)), Hill(top=2, half=1)),
+    Saturating((MotifCount("A"), MotifCount("TY", 0.5)), Hill(top=2, half=1)),
     EndGC(0.5, last=2),
     tasks=["one", "two"],
     weights=[[1, 1, 1, 1, 1], [0.5, 0, -1, 2, 1]],
@@ -449,7 +453,7 @@ def test_without_closed_form_the_large_sample_agrees_and_says_so() -> None:
     arms = {
         "control": cg.Untreated(),
         "scramble": cg.Scramble((1, 6)),
-        "word": cg.Embed("GAT", at=0),
+        "motif": cg.Embed("GAT", at=0),
     }
     design = cg.Design(null=cg.Profile(of=PARENTS), arms=arms, n_units=10)
     truth = GRAMMAR.true_ace(design, control="control", n_units=20_000)
@@ -457,7 +461,7 @@ def test_without_closed_form_the_large_sample_agrees_and_says_so() -> None:
         "large n",
         "large n",
     ]
-    assert truth.method.sel(contrast="word").values.tolist() == [
+    assert truth.method.sel(contrast="motif").values.tolist() == [
         "closed form",
         "closed form",
     ]
@@ -469,7 +473,7 @@ def test_without_closed_form_the_large_sample_agrees_and_says_so() -> None:
 
 def test_only_the_task_that_uses_a_term_without_closed_form_is_simulated() -> None:
     made = Oracle(
-        Word("GAT"),
+        MotifCount("GAT"),
         Pair("GA", "TC", bonus=1.0),
         tasks=["a", "b"],
         weights=[[1, 0], [1, 1]],
@@ -488,17 +492,17 @@ def test_only_the_task_that_uses_a_term_without_closed_form_is_simulated() -> No
 def test_genomic_backgrounds_are_enumerated_and_random_arms_drawn() -> None:
     arms = {
         "control": cg.Untreated(),
-        "word": cg.Embed("GAT", at=0),
+        "motif": cg.Embed("GAT", at=0),
         "placebo": cg.Placebo("GAT", at=0),
     }
     design = cg.Design(null=cg.Genomic(of=PARENTS), arms=arms, n_units=5)
     truth = GRAMMAR.true_ace(design, control="control", n_units=5_000)
     tokens = encode(PARENTS)
-    written = arms["word"].apply(tokens, units=np.arange(5, dtype=np.uint64), key=0)
+    written = arms["motif"].apply(tokens, units=np.arange(5, dtype=np.uint64), key=0)
     expected = (GRAMMAR.predict(written) - GRAMMAR.predict(tokens)).mean(axis=0)
-    np.testing.assert_allclose(truth.sel(contrast="word"), expected, atol=1e-14)
-    assert (truth.method.sel(contrast="word") == "enumeration").all()
-    assert not truth.mcse.sel(contrast="word").any()
+    np.testing.assert_allclose(truth.sel(contrast="motif"), expected, atol=1e-14)
+    assert (truth.method.sel(contrast="motif") == "enumeration").all()
+    assert not truth.mcse.sel(contrast="motif").any()
     exact = mean_over_words(arms["placebo"], tokens)
     z = (
         np.abs(truth.sel(contrast="placebo").values - exact)
@@ -536,7 +540,7 @@ def test_two_equal_random_steps_draw_independently_and_so_does_the_closed_form()
     None
 ):
     twice = cg.Insert("RR", at=3) + cg.Insert("RR", at=3)
-    oracle = Oracle(Word("AAAA", 1.0))
+    oracle = Oracle(MotifCount("AAAA", 1.0))
     design = cg.Design(
         null=cg.Uniform(length=12),
         arms={"control": cg.Untreated(), "twice": twice},
@@ -710,7 +714,7 @@ def test_two_untreated_arms_of_a_parallel_trial_leave_the_first_arm() -> None:
 @pytest.mark.parametrize("scale", ["", " ", 3, None])
 def test_a_scale_is_a_text(scale: object) -> None:
     with pytest.raises(PredictorError, match=f"scale={scale!r} must be a text"):
-        Oracle(Word("GATA"), scale=scale)
+        Oracle(MotifCount("GATA"), scale=scale)
 
 
 def test_an_unknown_control_is_named() -> None:
@@ -750,12 +754,12 @@ def test_fingerprints_are_the_same_in_every_process_and_differ_between_oracles()
     assert there == str(here)
     assert len(set(here)) == len(here)
     assert (
-        Oracle(Word("GATA", np.float64(1))).fingerprint
-        == Oracle(Word("GATA", 1)).fingerprint
+        Oracle(MotifCount("GATA", np.float64(1))).fingerprint
+        == Oracle(MotifCount("GATA", 1)).fingerprint
     )
     assert (
-        Oracle(Word("GATA", 1.0 + 1e-15)).fingerprint
-        != Oracle(Word("GATA", 1)).fingerprint
+        Oracle(MotifCount("GATA", 1.0 + 1e-15)).fingerprint
+        != Oracle(MotifCount("GATA", 1)).fingerprint
     )
 
 
@@ -773,15 +777,17 @@ def test_oracles_are_values_whose_repr_can_be_pasted_back(name: str) -> None:
     [
         (lambda: Oracle(), "made of terms"),
         (lambda: Oracle("GATA"), "made of terms"),
-        (lambda: Oracle(Word("GA"), tasks=["a", "a"]), "named twice"),
-        (lambda: Oracle(Word("GA"), weights=[[1, 2]]), "2 numbers, 1 are needed"),
+        (lambda: Oracle(MotifCount("GA"), tasks=["a", "a"]), "named twice"),
+        (lambda: Oracle(MotifCount("GA"), weights=[[1, 2]]), "2 numbers, 1 are needed"),
         (
-            lambda: Oracle(Word("GA"), tasks=["a", "b"], weights=[[1]]),
+            lambda: Oracle(MotifCount("GA"), tasks=["a", "b"], weights=[[1]]),
             "1 rows for 2 tasks",
         ),
-        (lambda: Oracle(Word("GA"), link="log"), "'identity' or 'exp'"),
+        (lambda: Oracle(MotifCount("GA"), link="log"), "'identity' or 'exp'"),
         (
-            lambda: Oracle(Word("GA"), length=4).predict(np.zeros((1, 5), np.uint8)),
+            lambda: Oracle(MotifCount("GA"), length=4).predict(
+                np.zeros((1, 5), np.uint8)
+            ),
             "4 bases; these have 5",
         ),
         (
@@ -789,14 +795,17 @@ def test_oracles_are_values_whose_repr_can_be_pasted_back(name: str) -> None:
             "at least 6 positions",
         ),
         (
-            lambda: Oracle(Word("A", 500.0), link="exp").predict(
+            lambda: Oracle(MotifCount("A", 500.0), link="exp").predict(
                 np.zeros((1, 9), np.uint8)
             ),
             "inf",
         ),
-        (lambda: Oracle(Word("GA")).predict(np.full((1, 5), 4, np.uint8)), "token 4"),
-        (lambda: Word("GA", float("nan")), "word 'GA': weight=nan"),
-        (lambda: Word("GA", strand="?"), "strand"),
+        (
+            lambda: Oracle(MotifCount("GA")).predict(np.full((1, 5), 4, np.uint8)),
+            "token 4",
+        ),
+        (lambda: MotifCount("GA", float("nan")), "motif 'GA': weight=nan"),
+        (lambda: MotifCount("GA", strand="?"), "strand"),
         (lambda: Hairpin("GCUGG", bonus=1, stem=3, loop=4), "at least 5"),
         (lambda: Hairpin("GCUGG", bonus=1, stem=0, loop=5), "stem=0"),
         (lambda: Hairpin("GCUGG", bonus=1, stem=3, loop=(5, 5)), "several different"),
@@ -822,15 +831,15 @@ def test_oracles_are_values_whose_repr_can_be_pasted_back(name: str) -> None:
         (lambda: Exponential(top=1, scale=-1), "scale=-1"),
         (
             lambda: Saturating((Pair("GA", "TC"),), Hill(top=1, half=1)),
-            "Word and EndGC",
+            "MotifCount and EndGC",
         ),
         (lambda: Saturating((), Hill(top=1, half=1)), "none"),
-        (lambda: Gate(("GATA",), bonus=1, logic="and"), "two or more different words"),
+        (lambda: Gate(("GATA",), bonus=1, logic="and"), "two or more different motifs"),
         (
             lambda: Gate(("GATA", "GATA"), bonus=1, logic="and"),
-            "two or more different words",
+            "two or more different motifs",
         ),
-        (lambda: Gate("GATA", bonus=1, logic="and"), "two or more different words"),
+        (lambda: Gate("GATA", bonus=1, logic="and"), "two or more different motifs"),
         (lambda: Gate(("GATA", "CA"), bonus=1, logic="xor"), "logic='xor'"),
         (lambda: Gate(("GATA", "CA"), bonus=float("inf"), logic="or"), "bonus=inf"),
         (lambda: Gate(("GATA", "CA"), bonus=1, logic="or", strand="?"), "strand"),
@@ -847,7 +856,7 @@ def test_bad_grammar_is_refused_with_the_culprit_named(
 
 
 def test_windows_of_short_sequences_and_bad_letters() -> None:
-    assert Oracle(Word("GATA")).predict(np.zeros((2, 3), np.uint8)).tolist() == [
+    assert Oracle(MotifCount("GATA")).predict(np.zeros((2, 3), np.uint8)).tolist() == [
         [0.0],
         [0.0],
     ]
@@ -855,7 +864,7 @@ def test_windows_of_short_sequences_and_bad_letters() -> None:
         np.full((2, 3, 4), 0.25), Site.of("GATA").patterns[0]
     ).shape == (2, 0)
     with pytest.raises(cg.errors.CausalgiaError, match="'X'"):
-        Word("GAXA")
+        MotifCount("GAXA")
 
 
 def test_importing_the_zoo_does_not_load_torch() -> None:
@@ -869,7 +878,7 @@ def test_importing_the_zoo_does_not_load_torch() -> None:
     assert done.stdout.strip() == "False"
 
 
-LONG = Word("N" * 9 + "A" + "N" * 9 + "C", 1.0)
+LONG = MotifCount("N" * 9 + "A" + "N" * 9 + "C", 1.0)
 
 
 @pytest.mark.parametrize(
@@ -877,13 +886,13 @@ LONG = Word("N" * 9 + "A" + "N" * 9 + "C", 1.0)
     [
         (
             Saturating(
-                tuple(Word("A", 2.0**k, gain=Bump(k + 2.3)) for k in range(9)),
+                tuple(MotifCount("A", 2.0**k, gain=Bump(k + 2.3)) for k in range(9)),
                 Hill(top=1, half=1),
             ),
             "values",
         ),
         (
-            Saturating((LONG, Word("G" + "N" * 12 + "T")), Hill(top=1, half=1)),
+            Saturating((LONG, MotifCount("G" + "N" * 12 + "T")), Hill(top=1, half=1)),
             "5,000 states",
         ),
     ],

@@ -1,4 +1,4 @@
-"""What the zoo's words say together: published stories on named oracles, truths of
+"""What the zoo's motifs say together: published stories on named oracles, truths of
 named contrasts, long sequences.
 """
 
@@ -15,7 +15,7 @@ import causalgia as cg
 from causalgia.design import AblateEach, EmbedEach
 from causalgia.errors import ContrastError
 from causalgia.sequences import encode
-from causalgia.zoo import EndGC, Gate, Hairpin, Oracle, Pair, Word, names, oracle
+from causalgia.zoo import EndGC, Gate, Hairpin, MotifCount, Oracle, Pair, names, oracle
 from causalgia.zoo._true_ace import exact_means, simulated_effects
 from causalgia.zoo.automaton import NoClosedForm, Reading
 
@@ -78,7 +78,7 @@ def at(*places: int, word: str = "UGCAUG") -> cg.Intervention:
 
 
 def full_of_words(n: int, length: int, seed: int) -> np.ndarray:
-    """Random sequences with a word of some oracle, on some strand, about every 20
+    """Random sequences with a motif of some oracle, on some strand, about every 20
     bases.
     """
     rng = np.random.default_rng(seed)
@@ -310,7 +310,7 @@ def test_a_gate_of_three_words_is_an_interaction_of_third_order() -> None:
     made = Oracle(Gate(("GATTACAG", "CCACACCC", "TGAGTCAT"), bonus=1.5, logic="and"))
     words = {
         word[:3]: cg.Embed(word, at=i * 20)
-        for i, word in enumerate(made.terms[0].words)
+        for i, word in enumerate(made.terms[0].motifs)
     }
     arms = cg.factorial(words)
     mobius = {arm.name: float((-1) ** (3 - sum(arm.factors.values()))) for arm in arms}
@@ -468,7 +468,7 @@ def test_contrasts_that_cannot_be_answered_are_refused(
 
 
 def test_arms_that_no_contrast_weighs_are_not_asked() -> None:
-    made = Oracle(Word("UGCAUG", 2.0), EndGC(1.0, last=3), length=41)
+    made = Oracle(MotifCount("UGCAUG", 2.0), EndGC(1.0, last=3), length=41)
     found = made.true_ace(rna(SPACED), contrasts={"copies": ASKED["copies"]})
     assert found.item() == pytest.approx(2.0, abs=0.02)
 

@@ -11,11 +11,11 @@ from causalgia.zoo import (
     Exponential,
     Gate,
     Hill,
+    MotifCount,
     Oracle,
     Pair,
     Saturating,
     Slope,
-    Word,
     names,
     oracle,
 )
@@ -25,16 +25,17 @@ pytestmark = pytest.mark.torch
 
 MORE = {
     "exp link": Oracle(
-        Word("GA", 0.1, "both", gain=Slope(0.01)),
+        MotifCount("GA", 0.1, "both", gain=Slope(0.01)),
         tasks=["a", "b"],
         weights=[[1], [2]],
         link="exp",
     ),
     "responses": Oracle(
         Saturating(
-            (Word("GA"), Word("NTR", 0.5, "both")), Hill(top=3, half=2, power=2)
+            (MotifCount("GA"), MotifCount("NTR", 0.5, "both")),
+            Hill(top=3, half=2, power=2),
         ),
-        Saturating((Word("TT"),), Exponential(top=2, scale=3)),
+        Saturating((MotifCount("TT"),), Exponential(top=2, scale=3)),
     ),
     "gates": Oracle(
         Gate(("GAT", "CC", "NTR"), bonus=1.5, logic="and", strand="both"),
@@ -75,7 +76,7 @@ def test_twin_equals_the_oracle(
 
 
 def test_gradient_of_one_window_is_its_in_silico_mutagenesis() -> None:
-    made = Oracle(Word("GATA", 2.0))
+    made = Oracle(MotifCount("GATA", 2.0))
     x = torch.tensor(one_hot(encode("GATC"), dtype="float64"), requires_grad=True)
     made.module()(x).sum().backward()
     expected = np.zeros((4, 4))

@@ -152,7 +152,7 @@ def test_the_cards_r2_comes_out_on_sequences_simulated_anew(
 def test_members_disagree_by_more_than_the_error_of_their_effects(
     name: str, network: str
 ) -> None:
-    predictor, word = five(name, network), LIBRARIES[name].words[0]
+    predictor, word = five(name, network), LIBRARIES[name].motifs[0]
     untreated, largest = predictor.predict(BACKGROUNDS)[:, 0], []
     for at in (4, 10, 17, 24, 30):
         ice = predictor.predict(embedded((word, at)))[:, 0] - untreated

@@ -16,13 +16,13 @@ import causalgia as cg
 from causalgia.experiments import Experiment, build
 from causalgia.sequences import decode
 from causalgia.trial_file import example_files, read_spec, starter
-from causalgia.zoo import Gate, Oracle, Pair, Saturating, Word
+from causalgia.zoo import Gate, MotifCount, Oracle, Pair, Saturating
 from causalgia.zoo.terms import Hill
 
 FIRST, SECOND = "GATAAGCA", "TATAAACG"
 _TILES = [(30, 60), (120, 150), (180, 210)]
 # so that what is shuffled is never quite nothing
-_WEAK = (Word("CAC", 0.1), Word("TTG", -0.1))
+_WEAK = (MotifCount("CAC", 0.1), MotifCount("TTG", -0.1))
 _FEWER = 5
 
 
@@ -67,7 +67,7 @@ def _example(name: str) -> Case:
 
 
 def _long(n: int = 24, length: int = 240) -> dict[str, str]:
-    """Return random sequences with the first word in the tile 30-60 and the second in
+    """Return random sequences with the first motif in the tile 30-60 and the second in
     120-150, where in it differs.
     """
     made = {}
@@ -105,7 +105,7 @@ def _gate(logic: Any) -> Oracle:
 
 
 def _real_like() -> list[str]:
-    """Return random sequences of 200 bp in which words of the oracle stand as they
+    """Return random sequences of 200 bp in which motifs of the oracle stand as they
     fall.
     """
     return decode(cg.Uniform(length=200).sample(400, rng=1)["sequence"].to_numpy())
@@ -165,8 +165,8 @@ def _other(base: str) -> str:
 
 
 _PLACED: dict[str, Any] = {"tile": _TILES[0], "tss": _TILES[1], "n_draws": 5}
-_ANY = "an oracle in which either of two words is enough (OR)"
-_BOTH = "an oracle that needs both of two words (AND)"
+_ANY = "an oracle in which either of two motifs is enough (OR)"
+_BOTH = "an oracle that needs both of two motifs (AND)"
 _CASES: dict[str, Callable[[], Case]] = {
     "variants": _variants,
     "occlusion": _gata1("occlusion", "in random sequences", motif="AGATAA", n_draws=3),
@@ -188,7 +188,7 @@ _CASES: dict[str, Callable[[], Case]] = {
             *_WEAK,
             scale="activity",
         ),
-        "an oracle in which one word acts on the other, less at larger distances",
+        "an oracle in which one motif acts on the other, less at larger distances",
         at=[0, 60, 160, 210],
         rope=(-0.2, 0.2),
         **_PLACED,
@@ -196,7 +196,7 @@ _CASES: dict[str, Callable[[], Case]] = {
     "tile_copies": _tiled(
         "tile_copies",
         Oracle(
-            Saturating((Word(FIRST, 1.0),), Hill(top=4.0, half=1.0)),
+            Saturating((MotifCount(FIRST, 1.0),), Hill(top=4.0, half=1.0)),
             *_WEAK,
             scale="activity",
         ),
@@ -210,8 +210,10 @@ _CASES: dict[str, Callable[[], Case]] = {
     ),
     "greedy_round": _tiled(
         "greedy_round",
-        Oracle(Word(FIRST, 3.0), Word(SECOND, 1.5), *_WEAK, scale="activity"),
-        "an oracle that adds two words",
+        Oracle(
+            MotifCount(FIRST, 3.0), MotifCount(SECOND, 1.5), *_WEAK, scale="activity"
+        ),
+        "an oracle that adds two motifs",
         tiles=_TILES,
         n_draws=5,
     ),

@@ -99,12 +99,12 @@ def against_truth(answer: cg.experiments.Answer, truth: xr.DataArray) -> Results
 
 
 def _shared(estimates: xr.Dataset, off: np.ndarray) -> np.ndarray | float:
-    """Return the mean miss of placebo words, which moves words and the region that
-    placebo words make alike.
+    """Return the mean miss of placebos, which moves motifs and the region that
+    placebos make alike.
     """
     placebo = (
-        estimates["placebo_word"].to_numpy()
-        if "placebo_word" in estimates.coords
+        estimates["is_placebo"].to_numpy()
+        if "is_placebo" in estimates.coords
         else np.zeros(len(off), bool)
     )
     return off[placebo].mean(axis=0) if placebo.any() else 0.0

@@ -1,5 +1,5 @@
-"""What must be nothing is nothing: placebo words, A/A trials, additive predictors; and
-what pairing buys.
+"""What must be nothing is nothing: random sequences, A/A trials, additive predictors;
+and what pairing buys.
 """
 
 from __future__ import annotations
@@ -56,15 +56,15 @@ def _pairing_in(outcomes: xr.Dataset, experiment: Experiment) -> list[Results]:
     return found
 
 
-def placebo_words(n_units: int, n_words: int = 200) -> Results:
-    """Judge fresh random words against placebo words, on each network: how many lie
-    inside, and are claimed, wrongly.
+def random_sequences(n_units: int, n_placebos: int = 200) -> Results:
+    """Judge fresh random sequences against random sequences, on each network: how many
+    lie inside, and are claimed, wrongly.
 
-    A claim is wrong where the true effect of the word, on the oracle, lies inside the
-    region of the placebo words.
+    A claim is wrong where the true effect of the motif, on the oracle, lies inside the
+    region of the random sequences.
     """
-    chosen = _words(n_words)
-    experiment = cg.experiments.word_screen(words=chosen, n_units=n_units)
+    chosen = _words(n_placebos)
+    experiment = cg.experiments.kmer_screen(motifs=chosen, n_units=n_units)
     truth = (
         cg.zoo.oracle("rbfox1_like")
         .true_ace(experiment)
@@ -73,7 +73,7 @@ def placebo_words(n_units: int, n_words: int = 200) -> Results:
         .to_numpy()
     )
     members = [_judged(experiment, chosen, truth, member) for member in range(5)]
-    return {"n_words": n_words, "n_units": n_units, "members": members}
+    return {"n_placebos": n_placebos, "n_units": n_units, "members": members}
 
 
 def _words(n: int) -> list[str]:
@@ -143,9 +143,9 @@ def no_interaction(n_units: int) -> list[Results]:
     asked: list[tuple[Experiment, list[str]]] = [
         (e.spacing(), ["interaction at 4", "interaction at 6", "interaction at 9"]),
         (e.copies(at=[4, 14, 24]), ["curvature", "excess over single sites"]),
-        (e.copies(word="AGAAUG"), ["curvature", "excess over single sites"]),
-        (e.composition_bias(word="UGCAUG"), ["interaction"]),
-        (e.hairpin(), ["word x loop", "word x stem"]),
+        (e.copies(motif="AGAAUG"), ["curvature", "excess over single sites"]),
+        (e.composition_bias(motif="UGCAUG"), ["interaction"]),
+        (e.hairpin(), ["motif x loop", "motif x stem"]),
         (e.copies(at="published"), ["excess over single sites"]),
     ]
     return [

@@ -17,7 +17,7 @@ from causalgia.experiments import Answer, Experiment, agreement, null_models
 
 Results = dict[str, Any]
 RBFOX1, VTS1 = "rbfox1_like", "vts1_like"
-SCREEN = "word_screen"
+SCREEN = "kmer_screen"
 ROPE = (-0.2, 0.2)  # log intensity: an eighteenth of the effect of one site
 _SHOWN = 12
 
@@ -26,19 +26,19 @@ def asked(n_units: int) -> dict[str, tuple[str, Experiment]]:
     """Return name -> story and experiment, all but the screen."""
     e, own = cg.experiments, {"n_units": n_units, "rope": ROPE}
     return {
-        "word_mutagenesis": (RBFOX1, e.word_mutagenesis(**own)),
+        "motif_mutagenesis": (RBFOX1, e.motif_mutagenesis(**own)),
         "position": (RBFOX1, e.position(**own)),
         "affinity": (RBFOX1, e.affinity(**own)),
         "copies": (RBFOX1, e.copies(**own)),
-        "copies of a weak site": (RBFOX1, e.copies(word="AGAAUG", **own)),
+        "copies of a weak site": (RBFOX1, e.copies(motif="AGAAUG", **own)),
         "spacing": (RBFOX1, e.spacing(**own)),
         "composition_bias": (
             RBFOX1,
-            e.composition_bias(at=[34, 2], word="UGCAUG", **own),
+            e.composition_bias(at=[34, 2], motif="UGCAUG", **own),
         ),
         "composition_bias of the other protein": (
             VTS1,
-            e.composition_bias(at=[34, 2], word="GCUGG", **own),
+            e.composition_bias(at=[34, 2], motif="GCUGG", **own),
         ),
         "hairpin": (VTS1, e.hairpin(**own)),
     }
@@ -101,16 +101,16 @@ def _row(decision: xr.Dataset, members: xr.Dataset, truth: xr.DataArray) -> Resu
 
 
 def screen(n_units: int) -> tuple[Answer, Results]:
-    """Screen all words on the five networks; return the answer and the first words of
+    """Screen all k-mers on the five networks; return the answer and the first motifs of
     each member.
     """
-    experiment = cg.experiments.word_screen(n_units=n_units)
+    experiment = cg.experiments.kmer_screen(n_units=n_units)
     moments = cg.run(
         experiment, cg.zoo.ensemble(RBFOX1), rng=0, progress=False, keep="moments"
     )
     answer = experiment.analyze(moments, rng=0)
     words = answer.estimates.isel(
-        contrast=~answer.estimates["placebo_word"].to_numpy(), task=0
+        contrast=~answer.estimates["is_placebo"].to_numpy(), task=0
     )
     ace = words["ace"].transpose("contrast", "model").to_numpy()
     names = [str(name) for name in words["contrast"].to_numpy()]
@@ -135,12 +135,12 @@ def screen(n_units: int) -> tuple[Answer, Results]:
         "rows": rows,
         "sentences": list(answer.sentences),
         "firsts": firsts,
-        "n_words": len(names),
+        "n_motifs": len(names),
     }
 
 
 def nulls(n_units: int) -> Results:
-    """Ask all single-letter changes of the word under several null models; return the
+    """Ask all single-letter changes of the motif under several null models; return the
     least agreement.
     """
     skewed = _uneven()
@@ -152,7 +152,7 @@ def nulls(n_units: int) -> Results:
         "the sequences themselves": cg.Genomic(of=skewed),
     }
     under = null_models(
-        cg.experiments.word_mutagenesis(n_units=n_units), nulls=backgrounds
+        cg.experiments.motif_mutagenesis(n_units=n_units), nulls=backgrounds
     )
     network = cg.zoo.load(RBFOX1, member=0)
     with warnings.catch_warnings(record=True) as said:
@@ -236,7 +236,7 @@ def _first_of_all(one: Results) -> Results:
     )
     said += f"{one['rows'][1]['ace']:.2f})"
     return {
-        "finding": f"UGCAUG has the largest effect of {one['n_words']:,} words",
+        "finding": f"UGCAUG has the largest effect of {one['n_motifs']:,} motifs",
         "holds": best["contrast"] == "UGCAUG" and n == each,
         "by": said,
     }
@@ -281,7 +281,7 @@ def _spacing(rows: Mapping[str, Results]) -> Results:
 
 
 def _hairpin(rows: Mapping[str, Results]) -> Results:
-    loop, stem = rows["word x loop"], rows["word x stem"]
+    loop, stem = rows["motif x loop"], rows["motif x stem"]
     holds = loop["verdict"] == "increases" and stem["verdict"] == "decreases"
     said = (
         f"loop minus open {_effect(loop)}, {loop['verdict']}; stem minus open "

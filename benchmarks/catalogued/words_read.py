@@ -1,8 +1,8 @@
-"""Which networks read UGCAUG at all: screens of all 4,096 words by the oracle, trained
+"""Which networks read UGCAUG at all: screens of all 4,096 k-mers by the oracle, trained
 and random networks.
 
 ``python benchmarks/catalogued/words_read.py 20 200`` prints a line for each network and
-number of units: words named, whether UGCAUG is one of them, how many of the named lie
+number of units: motifs named, whether UGCAUG is one of them, how many of the named lie
 inside the fences by the truth of the oracle, and seconds.
 """
 
@@ -47,10 +47,10 @@ def networks(which: str) -> Iterator[tuple[str, object]]:
 def screened(predictor: object, n_units: int) -> str:
     """Return the line of one screen."""
     began = time.perf_counter()
-    experiment = cg.experiments.word_screen(n_units=n_units)
+    experiment = cg.experiments.kmer_screen(n_units=n_units)
     moments = cg.run(experiment, predictor, rng=0, progress=False, keep="moments")
     rows = experiment.analyze(moments, rng=0).decisions.isel(task=0)
-    rows = rows.sel(contrast=~rows["placebo_word"])
+    rows = rows.sel(contrast=~rows["is_placebo"])
     named = np.isin(rows["verdict"].to_numpy(), ("higher", "lower"))
     one = rows.sel(contrast=WORD)
     return (

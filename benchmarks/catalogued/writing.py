@@ -267,11 +267,11 @@ def _pairing(oracle: Results) -> str:
 
 
 def _controls(controls: Results) -> str:
-    words, same = controls["placebo_words"], controls["same_arms"]
+    words, same = controls["random_sequences"], controls["same_arms"]
     members = [
         [
             f"member {i}",
-            f"{row['inside']} of {words['n_words']}",
+            f"{row['inside']} of {words['n_placebos']}",
             str(row["claimed"]),
             str(row["wrong"]),
         ]
@@ -302,7 +302,7 @@ def _controls(controls: Results) -> str:
     )
     return (
         "## Control tests\n\n"
-        "### Placebo words\n\n"
+        "### Random sequences\n\n"
         f"{_PLACEBOS.format(**words)}\n\n"
         f"{placebo}\n\n"
         "### A against A\n\n"
@@ -321,8 +321,8 @@ with the settings of its paper as defaults; `outcomes = cg.run(experiment, predi
 _OVERVIEW = """Each experiment is run on an oracle of the zoo, whose effects are known. An effect is a
 contrast in one task. z is (estimate - truth) / SE; by chance, the largest |z| of that many effects exceeds the bound
 with a probability of at most 1 in 10,000. A verdict is checked if the truth lies more than five standard errors from
-both bounds of the region of practical equivalence; if the region comes from placebo words, the mean error that all
-words share is subtracted first."""
+both bounds of the region of practical equivalence; if the region comes from random sequences, the mean error that all
+motifs share is subtracted first."""
 _TRAINED = """Five small networks were trained on the outputs of each oracle with added noise, from different seeds
 (`cg.zoo.ensemble("rbfox1_like")` and `("vts1_like")`). Intervals and verdicts are about the mean over networks
 trained in this way (`target="population x predictors"`): they include the disagreement between the five, which is
@@ -337,10 +337,10 @@ the standard error is `sqrt(sum w^2 var / n)`. The gain is the ratio of the two 
 It is largest for interactions, in which most of the variation between backgrounds cancels. It can be below 1 for a mean
 over many arms, since an unpaired trial averages over that many times more backgrounds. Contrasts that do not vary at
 all are left out, because their gain is infinite."""
-_PLACEBOS = """{n_words} random words are tested as if they were treatments, against 100 placebo words ({n_units:,}
-units, false discovery rate 5 %). A claim is wrong if the true effect of the word lies inside the central 95 % of the
-placebo words."""
-_NONE = """The oracle `additive` adds the effects of words and has no interactions. Every experiment that estimates an
+_PLACEBOS = """{n_placebos} random sequences are tested as if they were treatments, against 100 random sequences
+({n_units:,} units, false discovery rate 5 %). A claim is wrong if the true effect of the motif lies inside the
+central 95 % of the random sequences."""
+_NONE = """The oracle `additive` adds the effects of motifs and has no interactions. Every experiment that estimates an
 interaction must find it negligible, with a region of 0.2 sd of the control. The last row is a true interaction:
 copies at 4, 12 and 20, as published, leave two bases between them, and where these are CA they complete one more
 UGCAUG across the gap, which neither copy creates alone."""

@@ -1,4 +1,4 @@
-"""The effect of a word by regression in sequences where words come together, by a
+"""The effect of a motif by regression in sequences where motifs come together, by a
 trial, and in truth.
 """
 
@@ -17,14 +17,14 @@ _IN_ENHANCERS, _ELSEWHERE = 0.6, 0.1
 
 
 def sequences(n: int, *, rng: int) -> list[str]:
-    """Return sequences of which half are enhancers: these have each word with
+    """Return sequences of which half are enhancers: these have each motif with
     probability .6, the others with .1.
     """
     generator = np.random.default_rng(rng)
     tokens = generator.integers(0, 4, (n, LENGTH), dtype=np.uint8)
     for unit, row in enumerate(tokens):
         share = _IN_ENHANCERS if unit % 2 else _ELSEWHERE
-        # one word in each stretch of 10 bp
+        # one motif in each stretch of 10 bp
         places = generator.permutation(LENGTH // 10) * 10
         for word, start in zip((WORD, *_OTHERS), places, strict=False):
             if generator.random() < share:
@@ -33,7 +33,7 @@ def sequences(n: int, *, rng: int) -> list[str]:
 
 
 def measured(*, quick: bool = False) -> dict[str, Any]:
-    """Return the three estimates of the average effect of the word, each with its
+    """Return the three estimates of the average effect of the motif, each with its
     standard error.
     """
     oracle = cg.zoo.oracle("gata1_like")
@@ -46,7 +46,7 @@ def measured(*, quick: bool = False) -> dict[str, Any]:
     )
     adjusted = _slope(with_others, answers)
     design = cg.Design(
-        null=cg.Uniform(length=LENGTH), arms={"untreated": cg.Untreated(), "word": cg.Embed(WORD, at=96)},
+        null=cg.Uniform(length=LENGTH), arms={"untreated": cg.Untreated(), "motif": cg.Embed(WORD, at=96)},
         n_units=100 if quick else 1_000, contrasts="untreated",
     )  # fmt: skip
     trial = (
@@ -56,8 +56,8 @@ def measured(*, quick: bool = False) -> dict[str, Any]:
     )
     truth = float(oracle.true_ace(design).isel(contrast=0).sel(task=TASK))
     return {
-        "regression on the word": observed,
-        "regression on the word and the others": adjusted,
+        "regression on the motif": observed,
+        "regression on the motif and the others": adjusted,
         "trial": [float(trial["ace"]), float(trial["se"])],
         "truth": [truth, 0.0],
     }

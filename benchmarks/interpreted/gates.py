@@ -48,7 +48,7 @@ class GateNetwork(nn.Module):
 
 
 def planted(n: int, generator: np.random.Generator) -> Any:
-    """Return uniform sequences, tokens (n, 60), which have each word with probability
+    """Return uniform sequences, tokens (n, 60), which have each motif with probability
     1/2, at a random place.
     """
     tokens = generator.integers(0, 4, (n, LENGTH), dtype=np.uint8)

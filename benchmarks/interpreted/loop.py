@@ -1,5 +1,5 @@
-"""Words that `cg.discover` finds in the ten networks of RBFOX1, beside their effects in
-many backgrounds.
+"""Motifs that `cg.discover` finds in the ten networks of RBFOX1, beside their effects
+in many backgrounds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import causalgia as cg
 from causalgia.errors import CausalgiaWarning
 from causalgia.types import Tokens
 
-#: the words of the oracle, by falling effect: 3.6, 3.2, 2.8, 2.0, 1.5, .4, .3, -.1
+#: the motifs of the oracle, by falling effect: 3.6, 3.2, 2.8, 2.0, 1.5, .4, .3, -.1
 WORDS = ("TGCATG", "AGCATG", "CGCATG", "TGCACG", "AGAATG", "TGTATG", "TGCATA", "TACATG")
 ACTIVE = 0.3
 LEAST_PRECISION = 0.9
@@ -49,11 +49,11 @@ def measured(*, quick: bool = False) -> dict[str, Any]:
 def of_network(
     network: str, member: int, *, n: int = _SEQUENCES
 ) -> tuple[list[float], dict[str, float]]:
-    """Return the figures of one network, and the words that it reads and that were not
+    """Return the figures of one network, and the motifs that it reads and that were not
     found, with their effects.
 
-    A word is found if one that holds contains it: words that share five letters are not
-    taken for each other.
+    A motif is found if one that holds contains it: motifs that share five letters are
+    not taken for each other.
     """
     predictor = cg.zoo.load("rbfox1_like", architecture=network, member=member)
     generator = np.random.default_rng(member)
@@ -77,7 +77,7 @@ def of_network(
 
 
 def planted(n: int, generator: np.random.Generator) -> Tokens:
-    """Return random sequences with one of the words each."""
+    """Return random sequences with one of the motifs each."""
     tokens = generator.integers(0, 4, (n, _LENGTH)).astype(np.uint8)
     for row, letters in enumerate(tokens):
         at = int(generator.integers(0, _LENGTH - 6))
@@ -86,8 +86,8 @@ def planted(n: int, generator: np.random.Generator) -> Tokens:
 
 
 class OwnEffects:
-    """Average effects of words in the middle of random sequences, beyond those of
-    random words of the same width.
+    """Average effects of motifs in the middle of random sequences, beyond those of
+    random sequences of the same width.
     """
 
     def __init__(self, predictor: cg.Predictor, generator: np.random.Generator) -> None:
@@ -100,7 +100,7 @@ class OwnEffects:
         self.random: dict[int, float] = {}
 
     def of(self, word: str) -> float:
-        """Return the effect of a word."""
+        """Return the effect of a motif."""
         if len(word) not in self.random:
             words = self.generator.integers(0, 4, (_RANDOM, len(word))).astype(np.uint8)
             self.random[len(word)] = float(

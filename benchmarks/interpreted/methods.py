@@ -64,7 +64,7 @@ def marginalized(predictor: cg.Predictor, tokens: Tokens) -> Array:
 
 
 def discovered(predictor: cg.Predictor, tokens: Tokens) -> tuple[Array, Pairs]:
-    """Return the confirmed words of `cg.discover`, each with its average effect, and
+    """Return the confirmed motifs of `cg.discover`, each with its average effect, and
     the interactions of its pairs.
     """
     with warnings.catch_warnings():
@@ -82,11 +82,11 @@ def discovered(predictor: cg.Predictor, tokens: Tokens) -> tuple[Array, Pairs]:
 
 
 def tested(predictor: cg.Predictor, tokens: Tokens) -> tuple[Array, Pairs]:
-    """Return words that integrated gradients propose on half of the sequences, with
+    """Return motifs that integrated gradients propose on half of the sequences, with
     effects, and their interactions.
 
-    Tested on shuffles of the other half: each word against a tenth of the mean
-    difference between sequences and shuffles, and the four strongest in pairs. A word
+    Tested on shuffles of the other half: each motif against a tenth of the mean
+    difference between sequences and shuffles, and the four strongest in pairs. A motif
     holds alone, or in a pair whose interaction is larger than that.
     """
     order = np.random.default_rng(0).permutation(len(tokens))
@@ -128,7 +128,7 @@ def tested(predictor: cg.Predictor, tokens: Tokens) -> tuple[Array, Pairs]:
 
 
 def _holds(row: xr.Dataset, rope: float) -> bool:
-    """Whether a word has a direction; one with the same effect in every unit needs no
+    """Whether a motif has a direction; one with the same effect in every unit needs no
     test.
     """
     exact = bool(row["exact"].item()) and abs(float(row["ace"])) > rope
@@ -138,7 +138,7 @@ def _holds(row: xr.Dataset, rope: float) -> bool:
 def _four_arms(
     predictor: cg.Predictor, null: cg.DinucleotideShuffle, words: list[str]
 ) -> Pairs:
-    """Return the interaction of each pair of words, in the thirds of the same
+    """Return the interaction of each pair of motifs, in the thirds of the same
     sequences.
     """
     found = {}
@@ -157,7 +157,7 @@ def _four_arms(
 
 
 def _at_words(tokens: Tokens, effects: dict[str, float]) -> Array:
-    """Return the effects of the words at the bases where they occur, shared by their
+    """Return the effects of the motifs at the bases where they occur, shared by their
     letters.
     """
     scores = np.zeros(tokens.shape)

@@ -47,7 +47,7 @@ def page(results: Results) -> str:
     parts += (
         [_confounded(results["confounded"]["found"])] if "confounded" in results else []
     )
-    parts += [_words(results["words"]["found"])] if "words" in results else []
+    parts += [_words(results["motifs"]["found"])] if "motifs" in results else []
     parts += [_loop(results["loop"]["found"])] if "loop" in results else []
     parts += [_zoo(of_zoo)] if of_zoo else []
     parts += [_grammars(grammars)] if grammars else []
@@ -268,19 +268,19 @@ def _loop(found: Results) -> str:
         ])  # fmt: skip
     head = [
         "network",
-        "words found",
+        "motifs found",
         "not found",
         "fence",
-        "words proposed",
+        "motifs proposed",
         "proposals that act",
         "confirmed that act",
     ]
-    says = f"Every word is found in {n_whole} of {len(table)} networks."
+    says = f"Every motif is found in {n_whole} of {len(table)} networks."
     if missed:
         inside = sum(effect < fence for effect, fence in missed)
         beyond = max(effect - fence for effect, fence in missed)
         says += (
-            f" Of the {len(missed)} words not found, with effects of "
+            f" Of the {len(missed)} motifs not found, with effects of "
             f"{min(missed)[0]:.2f} to {max(missed)[0]:.2f}, {n_unproposed} "
             f"{'was' if n_unproposed == 1 else 'were'} not proposed. {inside} of them "
             f"{'lies' if inside == 1 else 'lie'} inside the fence, the others at most "
@@ -292,8 +292,8 @@ def _loop(found: Results) -> str:
         for name in ("confirmed active", "confirmed")
     )
     says = (
-        f"Of {held} confirmed words {acting} act ({_short(acting / held)}; at least .9 "
-        f"is asked). {says}"
+        f"Of {held} confirmed motifs {acting} act ({_short(acting / held)}; at least "
+        f".9 is asked). {says}"
     )
     says = "\n".join(wrap(says, 119, break_on_hyphens=False))
     return (
@@ -347,9 +347,9 @@ def _grammars(found: dict[str, Results]) -> str:
 
 def _missed(results: Results, found: dict[str, dict[str, Results]]) -> str:
     lines = []
-    if "words" in results:
+    if "motifs" in results:
         for method, network, auroc, least, precision, least_precision in promised(
-            results["words"]["found"]
+            results["motifs"]["found"]
         ):
             if auroc < least or precision < least_precision:
                 lines.append(
@@ -447,31 +447,31 @@ networks, the mean over them, with the standard error for one network. Maps over
 shuffles), unless another number is given."""
 _GATES = """Two sites in 60 bp: AUROC of their bases and, in brackets, the attenuation (1: as much as a
 single site counts; 0: nothing), of the oracle `gated` / of a CNN trained on it ({r2}). The last rows are the
-interaction of the two words in a trial of four arms on 100 units, with its standard error."""
+interaction of the two motifs in a trial of four arms on 100 units, with its standard error."""
 _GATES_SAY = """Single substitutions show almost nothing of two sites that replace each other. Integrated gradients
 show them, but halve each site under both AND and OR, so they do not distinguish these gates. Four arms do."""
 _CONFOUNDED = """The effect of AGATAAG in the oracle `gata1_like` (task K562). Half of 4,000 sequences are
-enhancers, in which this word and three others come with probability .6 each, in the others with .1. Regression on
-the presence of the word attributes the effects of the other words to it. With these as covariates it errs in the
-other direction, because the oracle is not additive. The trial embeds the word in 1,000 random sequences; the truth
+enhancers, in which this motif and three others come with probability .6 each, in the others with .1. Regression on
+the presence of the motif attributes the effects of the other motifs to it. With these as covariates it errs in the
+other direction, because the oracle is not additive. The trial embeds the motif in 1,000 random sequences; the truth
 is in closed form."""
 _WORDS = """AUROC and precision@k (k = 6) of the six bases of UGCAUG, planted once in 41-nt sequences, of
 the networks `rbfox1_like`: the smallest and the largest of five networks; 64 baselines. All other bases count as
 not read."""
-_LOOP = """`cg.discover` on 400 sequences of 41 nt, in each of which one of the eight words of `rbfox1_like` was
-planted: half of them propose, 200 shuffles of the others test. A word or proposal acts if its own average effect in
-the network (2,000 random sequences) is .3 or more beyond that of random words of its width. A word is found if one that
-holds contains its six letters. The fence is five standard deviations of 100 placebo words of six bases."""
-_LOOP_LIMIT = """A proposal of seven letters is compared with placebo words of eight, whose fence is wider. A word
-inside the fences does not hold with any number of backgrounds. By ranks among placebo words, without fences, words held
-in networks of random weights too (`docs/decisions/0023-words-that-a-search-has-chosen.md`)."""
+_LOOP = """`cg.discover` on 400 sequences of 41 nt, in each of which one of the eight motifs of `rbfox1_like` was
+planted: half of them propose, 200 shuffles of the others test. A motif or proposal acts if its own average effect in
+the network (2,000 random sequences) is .3 or more beyond that of random sequences of its width. A motif is found if
+one that holds contains its six letters. The fence is five standard deviations of 100 random sequences of six bases."""
+_LOOP_LIMIT = """A proposal of seven letters is compared with random sequences of eight, whose fence is wider. A motif
+inside the fences does not hold with any number of backgrounds. By ranks among random sequences, without fences, motifs
+held in networks of random weights too (`docs/decisions/0023-motifs-that-a-search-has-chosen.md`)."""
 _ZOO = """Means over the cases and networks that a method accepts (a family of networks is one case); absolute
 interaction errors, relative to the largest effect of a site; forward passes per sequence of 41 bp, a backward pass
 counted as two. "propose, test" is half of the sequences for proposals and half for the trial: `cg.discover`, whose
 maps are by mutagenesis, and the same with integrated gradients, a region of a tenth of the difference between
-sequences and their shuffles, and the four strongest words tested in pairs as well. In `sum`, AND and OR, 20
-sequences are left for the trial of `cg.discover`, and the words have the same effect in every unit: such effects
-take 30 sequences for a verdict, so that their words are undecided there."""
+sequences and their shuffles, and the four strongest motifs tested in pairs as well. In `sum`, AND and OR, 20
+sequences are left for the trial of `cg.discover`, and the motifs have the same effect in every unit: such effects
+take 30 sequences for a verdict, so that their motifs are undecided there."""
 _SAID = {
     "auroc": "Of the absolute scores: .5 is chance.",
     "precision_at_k": (
@@ -485,7 +485,7 @@ _SAID = {
     "fdp": """Share of false ones among the bases called at a nominal false discovery rate of .1, by Benjamini-Hochberg
 against maps of shuffled sequences. This rate is not guaranteed: those maps lack the scores that a site adds to
 adjacent bases. Where nothing is called (recall 0) it is 0.""",
-    "recall": """Share of the bases read that are called. Shuffles of a sequence with many copies of a word contain
+    "recall": """Share of the bases read that are called. Shuffles of a sequence with many copies of a motif contain
 some of them, and these score higher than copies that saturate.""",
 }
 _GRAMMARS = """Networks of DragoNN (github.com/kundajelab/dragonn, MIT), trained by others on simulated sequences whose

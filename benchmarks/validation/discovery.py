@@ -1,4 +1,6 @@
-"""Discoveries: words that networks of known truth read, and networks that read none."""
+"""Discoveries: motifs that networks of known truth read, and networks that read
+none.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ Method = Literal["seqlets", "all"]
 
 
 def corpus(rng: Rng, n: int = _SEQUENCES) -> Tokens:
-    """Return random sequences with one of four words each."""
+    """Return random sequences with one of four motifs each."""
     tokens = rng.integers(0, 4, (n, _LENGTH)).astype(np.uint8)
     for row, letters in enumerate(tokens):
         at = rng.integers(0, _LENGTH - 6)
@@ -32,8 +34,8 @@ def corpus(rng: Rng, n: int = _SEQUENCES) -> Tokens:
 
 
 def false_share(method: Method) -> Callable[[Rng], float]:
-    """Return the share of the words found whose average effect lies within .3 of the
-    mean random word.
+    """Return the share of the motifs found whose average effect lies within .3 of the
+    mean random sequence.
     """
 
     def one(rng: Rng) -> float:
@@ -54,7 +56,7 @@ def false_share(method: Method) -> Callable[[Rng], float]:
 
 
 def _effect(word: Tokens, backgrounds: Tokens) -> float:
-    """Return the mean change of the answer by a word in the middle of backgrounds."""
+    """Return the mean change of the answer by a motif in the middle of backgrounds."""
     rows, at = backgrounds.copy(), (_LENGTH - len(word)) // 2
     rows[:, at : at + len(word)] = word
     return float(np.mean(_ORACLE.predict(rows) - _ORACLE.predict(backgrounds)))
@@ -63,7 +65,7 @@ def _effect(word: Tokens, backgrounds: Tokens) -> float:
 def held(
     predictor: cg.predict.Predictor, tokens: Tokens, rng: Rng, method: Method
 ) -> set[str]:
-    """Return the words that a discovery confirms."""
+    """Return the motifs that a discovery confirms."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CausalgiaWarning)
         found = cg.discover(
@@ -77,7 +79,7 @@ def held(
 
 
 def more_than_one_word(epochs: int, method: Method) -> Callable[[Rng], bool]:
-    """Whether two words or more are found in a network of random weights, or one
+    """Whether two motifs or more are found in a network of random weights, or one
     trained on shuffled labels.
     """
     import torch
@@ -112,7 +114,7 @@ def more_than_one_word(epochs: int, method: Method) -> Callable[[Rng], bool]:
 
 
 _SECTION = (
-    "Words found by cg.discover, in networks with known words and in networks that "
+    "Motifs found by cg.discover, in networks with known motifs and in networks that "
     "respond to none"
 )
 CHECKS = [
@@ -128,7 +130,7 @@ CHECKS = [
     for method, words in (("seqlets", ""), ("all", ", by all methods"))
     for name, of, promised, full, quick in (
         (
-            "rbfox1_like, 80 sequences: share of the words found that have no effect "
+            "rbfox1_like, 80 sequences: share of the motifs found that have no effect "
             "of their own",
             false_share(method),
             0.12,
@@ -136,14 +138,14 @@ CHECKS = [
             4,
         ),
         (
-            "random weights: two words or more are found",
+            "random weights: two motifs or more are found",
             more_than_one_word(0, method),
             0.05,
             100,
             3,
         ),
         (
-            "weights trained on shuffled labels: two words or more are found",
+            "weights trained on shuffled labels: two motifs or more are found",
             more_than_one_word(20, method),
             0.05,
             50,

@@ -17,8 +17,8 @@ _SECTION = "Effects below the rounding error: a network in float32, 4 arms, 200 
 
 
 def _estimates(rng: Rng, interaction: float) -> xr.Dataset:
-    """Estimate the interaction of two words on a random network of two layers that adds
-    up what each word does.
+    """Estimate the interaction of two motifs on a random network of two layers that
+    adds up what each motif does.
     """
     kernel = rng.normal(size=(8, 4, 5)).astype(np.float32)
     head = rng.normal(size=8).astype(np.float32)
@@ -77,7 +77,7 @@ _LONG = (
 
 
 def _long_estimates(rng: Rng, interaction: float, *, exact: bool) -> xr.Dataset:
-    """Estimate the interaction of two words 10 kb apart on a network that adds up what
+    """Estimate the interaction of two motifs 10 kb apart on a network that adds up what
     each position does.
 
     `exact`: the floor is measured against float64, on one sequence; else it is 32

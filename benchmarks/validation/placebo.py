@@ -1,4 +1,4 @@
-"""Directions against placebo words: new words of their own law, and planted effects, in
+"""Directions against placebos: new motifs of their own law, and planted effects, in
 one screen.
 """
 
@@ -14,8 +14,8 @@ from validation.checks import Check
 from validation.draws import Rng
 
 _SECTION = (
-    "False discoveries against placebo words: 400 effects, some planted, the others "
-    "distributed like placebo words"
+    "False discoveries against placebos: 400 effects, some planted, the others "
+    "distributed like placebos"
 )
 K = 400
 
@@ -29,20 +29,20 @@ _LAWS: dict[str, Callable[[Rng, int], np.ndarray]] = {  # each of sd 1
     ),
 }
 _CHOSEN = (
-    "The 20 largest of many random words: whether any lies beyond the fences of 100 "
-    "placebo words"
+    "The 20 largest of many random sequences: whether any lies beyond the fences of "
+    "100 placebos"
 )
 
 
-def screen(rng: Rng, n_words: int, share: float) -> float:
-    """Return the share of directions given to new placebo words, of all directions
+def screen(rng: Rng, n_placebos: int, share: float) -> float:
+    """Return the share of directions given to new placebos, of all directions
     given in a screen.
     """
-    planted = np.arange(n_words + K) >= n_words + K - int(share * K)
+    planted = np.arange(n_placebos + K) >= n_placebos + K - int(share * K)
     true = np.where(
         planted,
-        rng.choice([-4.0, 4.0], n_words + K),
-        0.3 * rng.standard_t(4, n_words + K),
+        rng.choice([-4.0, 4.0], n_placebos + K),
+        0.3 * rng.standard_t(4, n_placebos + K),
     )
     dims = ("contrast", "task")
     table = xr.Dataset(
@@ -53,16 +53,16 @@ def screen(rng: Rng, n_words: int, share: float) -> float:
         coords={"contrast": np.arange(true.size).astype(str), "task": ["t"]},
     )
     table = table.assign_coords(
-        placebo_word=("contrast", np.arange(true.size) < n_words)
+        is_placebo=("contrast", np.arange(true.size) < n_placebos)
     )
-    verdict = decide(table, rope="placebo")["verdict"].to_numpy().ravel()[n_words:]
+    verdict = decide(table, rope="placebo")["verdict"].to_numpy().ravel()[n_placebos:]
     called = np.isin(verdict, ["higher", "lower"])
-    return float((called & ~planted[n_words:]).sum() / max(called.sum(), 1))
+    return float((called & ~planted[n_placebos:]).sum() / max(called.sum(), 1))
 
 
 def chosen_beyond_fences(rng: Rng, law: str, n_searched: int) -> bool:
-    """Return whether one of the 20 largest of many random words, either sign turned up,
-    is given a direction.
+    """Return whether one of the 20 largest of many random sequences, either sign turned
+    up, is given a direction.
     """
     ace = np.concatenate(
         [np.sort(np.abs(_LAWS[law](rng, n_searched)))[-20:], _LAWS[law](rng, 100)]
@@ -72,7 +72,7 @@ def chosen_beyond_fences(rng: Rng, law: str, n_searched: int) -> bool:
         {"ace": (dims, ace[:, None]), "se": (dims, np.full((ace.size, 1), 0.05))}
     )
     table = table.assign_coords(contrast=np.arange(ace.size).astype(str), task=["t"])
-    table = table.assign_coords(placebo_word=("contrast", np.arange(ace.size) >= 20))
+    table = table.assign_coords(is_placebo=("contrast", np.arange(ace.size) >= 20))
     verdict = (
         decide(table, rope="placebo outliers", level=0.9)["verdict"]
         .to_numpy()
@@ -84,21 +84,21 @@ def chosen_beyond_fences(rng: Rng, law: str, n_searched: int) -> bool:
 CHECKS = [
     Check(
         _SECTION,
-        f"{n_words:,} placebo words, {share:.0%} planted",
-        lambda rng, n, n_words=n_words, share=share: np.array(
-            [screen(rng, n_words, share) for _ in range(n)]
+        f"{n_placebos:,} placebos, {share:.0%} planted",
+        lambda rng, n, n_placebos=n_placebos, share=share: np.array(
+            [screen(rng, n_placebos, share) for _ in range(n)]
         ),
         0.05,
         "at most",
         full=1_000,
         quick=60,
     )
-    for n_words in (40, 100, 400, 2_000)
+    for n_placebos in (40, 100, 400, 2_000)
     for share in (0.0, 0.05, 0.2)
 ] + [
     Check(
         _CHOSEN,
-        f"{law}, of {n_searched:,} random words",
+        f"{law}, of {n_searched:,} random sequences",
         lambda rng, n, law=law, n_searched=n_searched: np.array(
             [chosen_beyond_fences(rng, law, n_searched) for _ in range(n)]
         ),

@@ -94,7 +94,7 @@ def covers(
 
 @cache
 def series(name: str) -> np.ndarray:
-    """Return the ICE of five retrainings, (unit, network, contrast): 19 words at
+    """Return the ICE of five retrainings, (unit, network, contrast): 19 motifs at
     places, two tasks.
     """
     folder = FOLDER / SERIES[name]
@@ -148,7 +148,7 @@ def _ice(
 @cache
 def deepstarr() -> np.ndarray:
     """Return the ICE of three trainings of DeepSTARR, (unit, network, contrast): six
-    words at two places, two tasks.
+    motifs at two places, two tasks.
     """
     arch = _architecture(FOLDER / DEEPSTARR[0])
     members = [
@@ -172,7 +172,7 @@ def deepstarr() -> np.ndarray:
 @cache
 def small(network: Literal["residual", "exponential"]) -> np.ndarray:
     """Return the ICE of five small networks that ship here, (unit, network, contrast):
-    words at places and apart.
+    motifs at places and apart.
     """
     words = ("UGCAUG", "AGCAUG", "UGUAUG", "UACAUG", "GCGCGC", "AUAUAU")
     arms = {"untreated": cg.Untreated()}

@@ -39,7 +39,7 @@ def pool(name: str) -> xr.DataArray:
     of the trials.
     """
     oracle, word = _ORACLES[name]
-    arms = {"placebo": cg.Placebo(word, at=90), "word": cg.Embed(word, at=90)}
+    arms = {"placebo": cg.Placebo(word, at=90), "motif": cg.Embed(word, at=90)}
     design = cg.Design(
         null=cg.Uniform(length=200), arms=arms, n_units=_POOL, contrasts="placebo"
     )
@@ -105,7 +105,7 @@ def rare(name: str, n: int, counted: str) -> Trials:
             effects = xr.Dataset(
                 {"ice": (("unit", "contrast", "position", "task"), ice[:, None])},
                 coords={
-                    "contrast": ["word"],
+                    "contrast": ["motif"],
                     "position": everything["position"],
                     "task": np.arange(k).astype(str),
                 },
@@ -138,7 +138,7 @@ def shape_misses(divergence: str, n: int) -> Trials:
         oracle = cg.zoo.footprint()
         arms = {
             "placebo": cg.Placebo("AGATAAG", at=90),
-            "word": cg.Embed("AGATAAG", at=90),
+            "motif": cg.Embed("AGATAAG", at=90),
         }
         design = cg.Design(
             null=cg.Uniform(length=200), arms=arms, n_units=n, contrasts="placebo"
@@ -192,7 +192,7 @@ def misses_of_mean(n_predictors: int) -> Trials:
                     )
                 },
                 coords={
-                    "contrast": ["word"],
+                    "contrast": ["motif"],
                     "position": at,
                     "task": ["track"],
                     "model": np.arange(n_predictors),

@@ -26,7 +26,7 @@ WORDS = {"AP-1": "ATGACTCAT", "GATA": "AGATAAGA", "Dref": "TATCGATA"}
 
 @cache
 def population() -> np.ndarray:
-    """Return the ICE of 2,000 random backgrounds, (unit, contrast): 10 words, two
+    """Return the ICE of 2,000 random backgrounds, (unit, contrast): 10 motifs, two
     tasks.
     """
     predictor = cg.load_predictor(
@@ -39,7 +39,7 @@ def population() -> np.ndarray:
     arms = {
         "untreated": cg.Untreated(),
         **{name: cg.Embed(word, at=100) for name, word in WORDS.items()},
-        **cg.placebos("ATGACTCAT", at=100, n_words=7),
+        **cg.placebos("ATGACTCAT", at=100, n_placebos=7),
     }
     outcomes = cg.run(
         cg.Design(null=cg.Uniform(length=249), arms=arms, n_units=2_000),
@@ -76,7 +76,7 @@ def band_misses(rng: Rng) -> bool:
 
 
 _REAL = (
-    "Resampled individual effects of a real network (DeepSTARR, 10 words, 2 tasks), "
+    "Resampled individual effects of a real network (DeepSTARR, 10 motifs, 2 tasks), "
     "100 units"
 )
 CHECKS = (

@@ -14,7 +14,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import CausalgiaWarning
-from causalgia.zoo import Oracle, Word
+from causalgia.zoo import MotifCount, Oracle
 from validation.checks import Check
 from validation.draws import Rng
 
@@ -33,7 +33,7 @@ def trial(
     control: cg.design.Intervention | None = None,
     **options,
 ) -> cg.Design:
-    """Return a trial of two words of the oracle beside a control."""
+    """Return a trial of two motifs of the oracle beside a control."""
     control = control or cg.Placebo(_WORD, at=_AT)
     arms = {
         "control": control,
@@ -130,8 +130,8 @@ def chance(
 
 
 def wrong_channel_order(rng: Rng) -> xr.Dataset:
-    """G and T change places before the network sees them; the word that it must know is
-    named.
+    """G and T change places before the network sees them; the motif that it must know
+    is named.
     """
     oracle = cg.zoo.oracle("rbfox1_like")
 
@@ -158,7 +158,7 @@ def dropout_left_on(rng: Rng) -> xr.Dataset:
 
 
 def gc_artifact(rng: Rng) -> xr.Dataset:
-    """The network reads GC content, the word is rich in it, and the control is the
+    """The network reads GC content, the motif is rich in it, and the control is the
     untreated background.
     """
     share = cg.FunctionPredictor(
@@ -172,13 +172,13 @@ def gc_artifact(rng: Rng) -> xr.Dataset:
 
 
 def leaky_control(rng: Rng) -> xr.Dataset:
-    """The control carries a weaker word of the same factor."""
+    """The control carries a weaker motif of the same factor."""
     of = trial(cg.Uniform(length=_LENGTH), 400, control=cg.Embed("AGAAUG", at=_AT))
     return refuted(of, cg.zoo.oracle("rbfox1_like"), rng)
 
 
 def junction_motif(rng: Rng) -> xr.Dataset:
-    """All backgrounds have GT where the word ends, and what acts is the word with
+    """All backgrounds have GT where the motif ends, and what acts is the motif with
     it.
     """
     tokens = sequences(rng, 300)
@@ -190,7 +190,7 @@ def junction_motif(rng: Rng) -> xr.Dataset:
         n_units=300,
         contrasts="control",
     )
-    return refuted(of, Oracle(Word("UGCAUGGU", 3.0)), rng, motifs=["UGCAUGGU"])
+    return refuted(of, Oracle(MotifCount("UGCAUGGU", 3.0)), rng, motifs=["UGCAUGGU"])
 
 
 def shifted_null(rng: Rng) -> xr.Dataset:
@@ -299,7 +299,7 @@ def fails(check: str | None) -> Callable[[Rng, int], np.ndarray]:
 _CHECKED = [
     *(
         "positive control",
-        "placebo words",
+        "beyond placebos",
         "specific share",
         "another control",
         "identical arms",

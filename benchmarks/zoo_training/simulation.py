@@ -1,8 +1,8 @@
 """Training data: RNAcompete-like libraries of 41-nt probes, and labels with noise from
 the oracle.
 
-A library is random sequences of uneven composition at both ends, into which words
-(whole, or with letters exchanged), pairs of near words and hairpins are written.
+A library is random sequences of uneven composition at both ends, into which motifs
+(whole, or with letters exchanged), pairs of near motifs and hairpins are written.
 Nothing is known of the effects here: labels are asked of the oracle.
 """
 
@@ -29,17 +29,17 @@ class Library:
 
     Parameters
     ----------
-    words
+    motifs
         What is written into them; the first is the strongest.
     chances
-        Probability of each word.
+        Probability of each motif.
     near
-        Share of sequences with two copies of the first word 4 to 14 bases apart.
+        Share of sequences with two copies of the first motif 4 to 14 bases apart.
     hairpins
         Share of sequences with a hairpin.
     """
 
-    words: tuple[str, ...]
+    motifs: tuple[str, ...]
     chances: tuple[float, ...]
     near: float = 0.0
     hairpins: float = 0.0
@@ -47,9 +47,10 @@ class Library:
     def describe(self) -> str:
         """Return the library in words."""
         words = (
-            f"0 to 3 of the words {', '.join(self.words)}, some with letters exchanged"
+            f"0 to 3 of the motifs {', '.join(self.motifs)}, some with letters "
+            "exchanged"
         )
-        near = f"; in {self.near:.0%} two {self.words[0]} 4 to 14 bases apart" * (
+        near = f"; in {self.near:.0%} two {self.motifs[0]} 4 to 14 bases apart" * (
             self.near > 0
         )
         hairpins = f"; in {self.hairpins:.0%} a hairpin, a third of them broken" * (
@@ -135,7 +136,7 @@ def simulate(story: str, n: int, *, noise: float, key: int) -> Labeled:
 def draw_sequences(library: Library, n: int, *, key: int) -> Tokens:
     """Return n sequences of a library, (n, 41) uint8.
 
-    A fifth has no word on purpose, the others have one to three at random places (a
+    A fifth has no motif on purpose, the others have one to three at random places (a
     later one may overwrite).
     """
     rng = np.random.default_rng(key)
@@ -144,10 +145,10 @@ def draw_sequences(library: Library, n: int, *, key: int) -> Tokens:
     for copy in range(3):
         _write_words(tokens, np.flatnonzero(copies > copy), library, rng)
     _write_near_pairs(
-        tokens, np.flatnonzero(rng.random(n) < library.near), library.words[0], rng
+        tokens, np.flatnonzero(rng.random(n) < library.near), library.motifs[0], rng
     )
     _write_hairpins(
-        tokens, np.flatnonzero(rng.random(n) < library.hairpins), library.words[0], rng
+        tokens, np.flatnonzero(rng.random(n) < library.hairpins), library.motifs[0], rng
     )
     return tokens
 
@@ -169,8 +170,8 @@ def _uneven_backgrounds(n: int, rng: np.random.Generator) -> Tokens:
 def _write_words(
     tokens: Tokens, rows: NDArray[np.intp], library: Library, rng: np.random.Generator
 ) -> None:
-    which = rng.choice(len(library.words), size=len(rows), p=library.chances)
-    for i, word in enumerate(library.words):
+    which = rng.choice(len(library.motifs), size=len(rows), p=library.chances)
+    for i, word in enumerate(library.motifs):
         mine = rows[which == i]
         written = _mutate_letters(np.tile(encode(word)[0], (len(mine), 1)), rng)
         _overwrite(
@@ -179,8 +180,8 @@ def _write_words(
 
 
 def _mutate_letters(words: Tokens, rng: np.random.Generator) -> Tokens:
-    """Return words (n, width) of which a fifth had one letter drawn anew, and a tenth a
-    second one.
+    """Return motifs (n, width) of which a fifth had one letter drawn anew, and a tenth
+    a second one.
     """
     for share in (0.2, 0.1):
         rows = np.flatnonzero(rng.random(len(words)) < share)
@@ -203,8 +204,8 @@ def _write_near_pairs(
 def _write_hairpins(
     tokens: Tokens, rows: NDArray[np.intp], word: str, rng: np.random.Generator
 ) -> None:
-    """Close loops of 4 to 9 bases, most 5 to 7, by 5 to 10 pairs; most hold the word, a
-    third are broken.
+    """Close loops of 4 to 9 bases, most 5 to 7, by 5 to 10 pairs; most hold the motif,
+    a third are broken.
     """
     stem = rng.integers(5, 11, size=len(rows))
     loop = rng.choice([4, 5, 5, 6, 6, 7, 7, 7, 8, 9], size=len(rows))

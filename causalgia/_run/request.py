@@ -25,7 +25,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from causalgia.analysis import Analysis, exploratory_attrs, placebo_word_contrasts
+from causalgia.analysis import Analysis, exploratory_attrs, fixed_placebo_contrasts
 from causalgia.checks import check_flag
 from causalgia.design import Design
 from causalgia.design.design import check_design
@@ -497,7 +497,7 @@ def effect_labels(
         Attributes of the trial.
     sparing
         Leave out ``weight`` and the arms beyond 33 million weights, and mark the
-        contrasts of one placebo word.
+        contrasts of one placebo.
     """
     design, weights = question.design, question.weights
     # for contrasts named after the trial
@@ -527,16 +527,16 @@ def effect_labels(
         attrs=attrs | words | exploratory_attrs(attrs, scale=question.scale),
     )
     if sparing and question.matrix.shape[0] * question.matrix.shape[1] > _MOST_WEIGHTS:
-        placebo_words = {
+        fixed_placebos = {
             arm.name
             for arm in design.named_arms
-            if arm.intervention.kind == "placebo_word"
+            if arm.intervention.kind == "fixed_placebo"
         }
-        single = set(placebo_word_contrasts(weights, placebo_words))
-        if not placebo_words:
+        single = set(fixed_placebo_contrasts(weights, fixed_placebos))
+        if not fixed_placebos:
             return names
         return names.assign_coords(
-            placebo_word=("contrast", [k in single for k in weights])
+            is_placebo=("contrast", [k in single for k in weights])
         )
     on_arms = {
         str(name): c.variable for name, c in outcomes.coords.items() if name != "do"

@@ -74,7 +74,7 @@ def interactions(
     pairs
         Instead of `positions`: pairs such as ``[(8, 28), (9, 28)]``.
     anchor
-        What positions are counted from: a word of IUPAC letters or a motif, on either
+        What positions are counted from: a string of IUPAC letters or a motif, on either
         strand, as in `causalgia.sequences.find_instances`; its instances; or one start
         for each sequence. Units are then instances, and positions beside the motif are
         allowed: -1 is the base before it.

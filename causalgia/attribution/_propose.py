@@ -1,4 +1,4 @@
-"""`propose`: words suggested by maps of sequences, for a trial to test."""
+"""`propose`: motifs suggested by maps of sequences, for a trial to test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from causalgia.attribution.distinct_patterns import (
     EditedBackgrounds,
     Pattern,
     distinct_patterns,
-    each_word_once,
+    each_motif_once,
     with_others,
 )
 from causalgia.attribution.seqlets import (
@@ -23,7 +23,7 @@ from causalgia.attribution.seqlets import (
     all_windows,
     check_modisco,
     groups,
-    groups_of_words,
+    groups_of_kmers,
     modisco_groups,
     window_sums,
     windows,
@@ -67,7 +67,7 @@ def propose(
     rc: bool | None = None,
     rng: RNG,
 ) -> xr.Dataset:
-    """Return words suggested by maps of sequences, as proposals for a trial on other
+    """Return motifs suggested by maps of sequences, as proposals for a trial on other
     sequences.
 
     Windows of a map whose contributions add up to more (or less) than those of most
@@ -86,15 +86,15 @@ def propose(
     sequences
         Sequences to map by mutagenesis (``method="ism"``), instead of `attributions`.
     method
-        ``"seqlets"``; or ``"kmer"``: all words of a width whose mean contribution, over
-        their occurrences in two sequences or more, is beyond the same limits; or
+        ``"seqlets"``; or ``"kmer"``: all k-mers of a width whose mean contribution,
+        over their occurrences in two sequences or more, is beyond the same limits; or
         ``"modisco"``: the patterns of TF-MoDISco (``causalgia[modisco]``), for each
         task, which takes maps of all four bases, sequences of 51 bp or more, and some
-        hundred instances of a word; or ``"filters"``: what each channel of the first
+        hundred instances of a motif; or ``"filters"``: what each channel of the first
         convolution of a `causalgia.TorchPredictor` responds to
         (`causalgia.attribution.filters`), in the `width` positions of most information,
         whatever they contribute. Several, in a tuple: the patterns of each, in this
-        order; one that is in those of an earlier method as well keeps the word of that
+        order; one that is in those of an earlier method as well keeps the motif of that
         method. ``"all"``: those that the predictor, the sequences and the installation
         allow; ``attrs["left_out"]`` names the others and why.
     seqlets
@@ -104,11 +104,11 @@ def propose(
         p-values there rank windows, and are no error rates.
     null
         Null model of the sequences on whose maps the limits are taken, as many as were
-        given, and in which words are trimmed; by default dinucleotide shuffles of the
+        given, and in which motifs are trimmed; by default dinucleotide shuffles of the
         sequences.
     width
         Positions of a window, 4 or more (and at most 8 of ``"kmer"``); 8 by default.
-        Trimmed words are of 4 to ``2 * width``.
+        Trimmed motifs are of 4 to ``2 * width``.
     null_share
         Share of the windows of null maps that lie beyond the two limits, 0.1 by
         default. A proposal rate, and no error rate: most windows beyond it may be of no
@@ -116,7 +116,7 @@ def propose(
     n_patterns
         Most patterns of a method, those with the largest mean contributions.
     rc
-        Whether a word and its reverse complement are one pattern; None: if the answers
+        Whether a motif and its reverse complement are one pattern; None: if the answers
         to the sequences and to their reverse complements correlate by 0.9 or more in
         each task. If not, a pattern of modisco is split by strand.
     rng
@@ -125,7 +125,7 @@ def propose(
     Returns
     -------
     Dataset
-        A row a pattern, the largest average effect first: ``consensus`` (the word),
+        A row a pattern, the largest average effect first: ``consensus`` (the motif),
         ``motif (pattern, motif_position, base)`` with ``width``, ``n_seqlets``,
         ``n_units``, ``strength (pattern, task)`` on the predictor's scale,
         ``proposed (pattern, unit)``, ``proposed_by (pattern, method)``, and the limits
@@ -208,7 +208,7 @@ def propose(
             )
             return [(found, group) for group in groups(found, both_strands=strands)]
         if one == "kmer":
-            return _words_beyond(tokens, scores, limits["width"], below, above)
+            return _kmers_beyond(tokens, scores, limits["width"], below, above)
         if one == "modisco":
             check_modisco()
             return modisco_groups(
@@ -284,7 +284,7 @@ def _patterns_of_methods(
     columns: list[int],
 ) -> list[Pattern]:
     """Return the distinct patterns of all methods, the largest effect on backgrounds
-    first, and each word once.
+    first, and each motif once.
     """
     patterns: list[Pattern] = []
     for name, found in lists.items():
@@ -296,7 +296,7 @@ def _patterns_of_methods(
             patterns = with_others(
                 patterns, name, found, edited, n_patterns, strands, columns
             )
-    return each_word_once(
+    return each_motif_once(
         sorted(patterns, key=lambda one: -abs(one.effect)), both_strands=strands
     )
 
@@ -528,18 +528,18 @@ def _reads_both_strands(predictor: Predictor, tokens: Tokens) -> bool:
     )
 
 
-def _words_beyond(
+def _kmers_beyond(
     tokens: Tokens,
     scores: NDArray[np.float64],
     width: int,
     below: NDArray[np.float64],
     above: NDArray[np.float64],
 ) -> list[tuple[Windows, Group]]:
-    """Return the words of two sequences or more whose mean contribution in a task lies
+    """Return the motifs of two sequences or more whose mean contribution in a task lies
     beyond its limits.
     """
     every, found = all_windows(tokens, scores, width=width), []
-    for group in groups_of_words(every):
+    for group in groups_of_kmers(every):
         mean, task = every.total[group.members].mean(), every.task[group.members[0]]
         if (mean > above[task] or mean < below[task]) and len(
             set(every.unit[group.members].tolist())
@@ -568,7 +568,7 @@ def _proposals_dataset(
     import xarray as xr
 
     tokens = maps["observed"].to_numpy()
-    widest = max((len(pattern.word) for pattern in patterns), default=0)
+    widest = max((len(pattern.consensus) for pattern in patterns), default=0)
     motif = np.zeros((len(patterns), widest, 4))
     proposed = np.zeros((len(patterns), len(tokens)), dtype=bool)
     strength = np.zeros((len(patterns), scores.shape[2]))
@@ -581,7 +581,7 @@ def _proposals_dataset(
         np.concatenate([np.zeros_like(scores[:, :1]), scores], axis=1), axis=1
     )
     for row, pattern in enumerate(patterns):
-        motif[row, : len(pattern.word)] = pattern.motif
+        motif[row, : len(pattern.consensus)] = pattern.motif
         unit, start, stop = pattern.windows.T
         proposed[row, unit] = True
         strength[row] = (total[unit, stop] - total[unit, start]).mean(axis=0)
@@ -589,12 +589,14 @@ def _proposals_dataset(
         {
             "consensus": (
                 "pattern",
-                np.array([pattern.word for pattern in patterns], dtype=np.str_),
+                np.array([pattern.consensus for pattern in patterns], dtype=np.str_),
             ),
             "motif": (("pattern", "motif_position", "base"), motif),
             "width": (
                 "pattern",
-                np.array([len(pattern.word) for pattern in patterns], dtype=np.int64),
+                np.array(
+                    [len(pattern.consensus) for pattern in patterns], dtype=np.int64
+                ),
             ),
             "n_seqlets": (
                 "pattern",

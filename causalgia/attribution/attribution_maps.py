@@ -337,8 +337,8 @@ def average(
     attributions
         From `causalgia.attribute`.
     anchor
-        What the scores are aligned by: a word of IUPAC letters or a motif, found as by
-        `causalgia.sequences.find_instances`; its instances; or one start for each
+        What the scores are aligned by: a string of IUPAC letters or a motif, found as
+        by `causalgia.sequences.find_instances`; its instances; or one start for each
         sequence, with `width`. Those on the minus strand are turned.
     width
         Bases from each start, for starts alone.
@@ -367,7 +367,7 @@ def average(
     OutcomesError
         If it is no Dataset of `causalgia.attribute`.
     SequenceError
-        If the word or motif is invalid.
+        If the string or motif is invalid.
 
     Notes
     -----
@@ -474,7 +474,7 @@ def find_aligned(
         if starts.shape != (n,) or starts.dtype.kind not in "iu":
             raise AttributionError(
                 f"anchor= is an array of {starts.dtype} and shape {starts.shape}; give "
-                f"a word, a motif, or one whole number for each of {n:,} sequences: "
+                f"a string, a motif, or one whole number for each of {n:,} sequences: "
                 "where it starts"
             )
         if width is None:

@@ -1,5 +1,5 @@
-"""Patterns of distinct words: trimmed by average mutagenesis, and merged where they are
-one.
+"""Patterns of distinct motifs: trimmed by average mutagenesis, and merged where they
+are one.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from causalgia.attribution.seqlets import NO_LETTER, Group, Windows
 from causalgia.predict import Predictor
-from causalgia.sequences.alphabet import decode, encode, reverse_complement_word
+from causalgia.sequences.alphabet import decode, encode, reverse_complement_iupac
 from causalgia.types import Tokens
 
-_SHARE = 0.2  # of the effect of a word, that a letter carries
+_SHARE = 0.2  # of the effect of a motif, that a letter carries
 _CLEAR = 4.0  # standard errors, of what such a letter carries
 _NARROWEST = 4
 _SHORTEST_WITHIN = 6
@@ -22,26 +22,26 @@ _SHORTEST_WITHIN = 6
 
 @dataclass(frozen=True)
 class Trimmed:
-    """A word cut to, or lengthened by, the positions on which its average effect
+    """A motif cut to, or lengthened by, the positions on which its average effect
     depends.
 
     Attributes
     ----------
-    word
+    motif
         Its tokens, (width,).
     start
         Its first position in the frame that was given.
     effect
-        Mean answer with the word minus that of the backgrounds.
+        Mean answer with the motif minus that of the backgrounds.
     """
 
-    word: Tokens
+    consensus: Tokens
     start: int
     effect: float
 
 
 class EditedBackgrounds:
-    """Mean answers over backgrounds with words put into them, through edit sessions
+    """Mean answers over backgrounds with motifs put into them, through edit sessions
     where a predictor has some.
 
     Parameters
@@ -73,71 +73,73 @@ class EditedBackgrounds:
         )
         self.untreated = answers.mean(axis=(0, 2))
 
-    def answers(self, words: Tokens, *, at: int, task: int) -> NDArray[np.float64]:
-        """Return the answer to each background with each word (m, width) at a place:
+    def answers(self, strings: Tokens, *, at: int, task: int) -> NDArray[np.float64]:
+        """Return the answer to each background with each motif (m, width) at a place:
         (m, n).
 
-        Backgrounds keep their own letters where a word has `NO_LETTER`.
+        Backgrounds keep their own letters where a motif has `NO_LETTER`.
         """
-        n, stop = len(self.backgrounds), at + words.shape[1]
+        n, stop = len(self.backgrounds), at + strings.shape[1]
         rows = np.broadcast_to(
-            self.backgrounds, (len(words), *self.backgrounds.shape)
+            self.backgrounds, (len(strings), *self.backgrounds.shape)
         ).copy()
         own = self.backgrounds[:, at:stop]
-        rows[:, :, at:stop] = np.where(words[:, None] == NO_LETTER, own, words[:, None])
-        total = np.zeros((len(words), n))
+        rows[:, :, at:stop] = np.where(
+            strings[:, None] == NO_LETTER, own, strings[:, None]
+        )
+        total = np.zeros((len(strings), n))
         for part, sessions, held in self._sessions:
             for k, session in enumerate(sessions):
                 units = slice(k * held, (k + 1) * held)
                 block = rows[:, units]
-                places = np.tile(np.arange(block.shape[1]), len(words))
+                places = np.tile(np.arange(block.shape[1]), len(strings))
                 answers = session.answers(block.reshape(-1, rows.shape[2]), places)
                 total[:, units] += (
-                    answers[:, task].astype(np.float64).reshape(len(words), -1)
+                    answers[:, task].astype(np.float64).reshape(len(strings), -1)
                 )
             if not sessions:
                 answers = part.predict(rows.reshape(-1, rows.shape[2]))
-                total += answers[:, task].astype(np.float64).reshape(len(words), n)
+                total += answers[:, task].astype(np.float64).reshape(len(strings), n)
         return total / len(self._sessions)
 
 
 def trimmed(
     frame: Tokens, edited: EditedBackgrounds, *, inside: tuple[int, int], task: int
 ) -> Trimmed:
-    """Return the part of a word on which its average effect depends, by mutagenesis in
+    """Return the part of a motif on which its average effect depends, by mutagenesis in
     the middle of backgrounds.
 
-    Outer positions stay where their letter carries a fifth of the word's effect
+    Outer positions stay where their letter carries a fifth of the motif's effect
     (against the mean of the other three), or where the answers of the four bases differ
     by a fifth of the most that they do at any position. Then up to two letters on
-    either side are added, from the sequences that propose the word, if they carry a
+    either side are added, from the sequences that propose the motif, if they carry a
     fifth of its effect: so ``GCAUGU``, which backgrounds complete to ``UGCAUG`` now and
     then, becomes ``UGCAUG``. Beside such letters two more are added, and so on, if they
-    carry as much, and four times their standard error: the word was a part of a long
+    carry as much, and four times their standard error: the motif was a part of a long
     one.
 
     Parameters
     ----------
     frame
-        Tokens of the word and of the positions beside it in the sequences that propose
+        Tokens of the motif and of the positions beside it in the sequences that propose
         it, (w,).
     edited
         The backgrounds, with their predictor.
     inside
-        First position of the word in the frame, and one past its last.
+        First position of the motif in the frame, and one past its last.
     task
         Column of the answers.
     """
     left, right = inside
-    word, length = frame[left:right], edited.backgrounds.shape[1]
+    letters, length = frame[left:right], edited.backgrounds.shape[1]
     at, width, without = (
-        (length - len(word)) // 2,
-        len(word),
+        (length - len(letters)) // 2,
+        len(letters),
         float(edited.untreated[task]),
     )
-    answer = _by_base(edited, word, at, at + np.arange(width), task).mean(axis=2)
-    effect, spread = float(answer[0, word[0]]) - without, np.ptp(answer, axis=1)
-    carried = np.sign(effect) * _carried(answer, word)
+    answer = _by_base(edited, letters, at, at + np.arange(width), task).mean(axis=2)
+    effect, spread = float(answer[0, letters[0]]) - without, np.ptp(answer, axis=1)
+    carried = np.sign(effect) * _carried(answer, letters)
     belongs = np.flatnonzero(
         (spread >= _SHARE * spread.max()) | (carried >= _SHARE * abs(effect))
     )
@@ -190,12 +192,12 @@ def _carried(answer: NDArray[np.float64], letters: Tokens) -> NDArray[np.float64
 
 def _by_base(
     edited: EditedBackgrounds,
-    word: Tokens,
+    letters: Tokens,
     at: int,
     positions: NDArray[np.int64],
     task: int,
 ) -> NDArray[np.float64]:
-    """Return the answer with each base at positions of each background, a word at a
+    """Return the answer with each base at positions of each background, a motif at a
     place: (positions, 4, n).
     """
     n = len(edited.backgrounds)
@@ -203,15 +205,17 @@ def _by_base(
         return np.zeros((0, 4, n))
     first = min(at, int(positions.min()))
     template = np.full(
-        max(at + len(word), int(positions.max()) + 1) - first, NO_LETTER, dtype=np.uint8
+        max(at + len(letters), int(positions.max()) + 1) - first,
+        NO_LETTER,
+        dtype=np.uint8,
     )
-    template[at - first : at - first + len(word)] = word
-    words = np.broadcast_to(template, (len(positions), 4, len(template))).copy()
-    words[np.arange(len(positions)), :, positions - first] = np.arange(
+    template[at - first : at - first + len(letters)] = letters
+    strings = np.broadcast_to(template, (len(positions), 4, len(template))).copy()
+    strings[np.arange(len(positions)), :, positions - first] = np.arange(
         4, dtype=np.uint8
     )
     distinct, row = np.unique(
-        words.reshape(-1, len(template)), axis=0, return_inverse=True
+        strings.reshape(-1, len(template)), axis=0, return_inverse=True
     )
     return edited.answers(distinct, at=first, task=task)[row].reshape(
         len(positions), 4, n
@@ -220,11 +224,11 @@ def _by_base(
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern: its word, base frequencies, task, windows (unit, start, stop), average
-    effect, and its methods.
+    """A pattern: its motif, base frequencies, task, windows (unit, start, stop),
+    average effect, and its methods.
     """
 
-    word: str
+    consensus: str
     motif: NDArray[np.float64]
     task: int
     windows: NDArray[np.int64]
@@ -240,7 +244,7 @@ def distinct_patterns(
     both_strands: bool,
     columns: list[int],
 ) -> list[Pattern]:
-    """Return trimmed patterns of distinct words, at most so many; words inside each
+    """Return trimmed patterns of distinct motifs, at most so many; motifs inside each
     other are one.
     """
     found: list[Pattern] = []
@@ -271,9 +275,9 @@ def with_others(
     """Return patterns with those that another method adds, at most so many.
 
     What is in an earlier pattern, holds it or is a near copy of it (`is_near_copy`)
-    with an effect of the same sign adds its windows to that one, which keeps its word,
+    with an effect of the same sign adds its windows to that one, which keeps its motif,
     unless it has less than half of the effect of a longer one, of which it is then a
-    part. Words of k letters, of which there are many, are compared before they are
+    part. Motifs of k letters, of which there are many, are compared before they are
     trimmed as well.
     """
     merged, n_found = list(found), len(found)
@@ -300,20 +304,22 @@ def with_others(
     return merged
 
 
-def each_word_once(patterns: list[Pattern], *, both_strands: bool) -> list[Pattern]:
-    """Return patterns of different words: later ones of a word, shortened or lengthened
-    to it, add to the first.
+def each_motif_once(patterns: list[Pattern], *, both_strands: bool) -> list[Pattern]:
+    """Return patterns of different motifs: later ones of a motif, shortened or
+    lengthened to it, add to the first.
     """
     found: dict[str, Pattern] = {}
     for pattern in patterns:
-        other = reverse_complement_word(pattern.word)
-        word = other if both_strands and other in found else pattern.word
-        if word not in found:
-            found[word] = pattern
+        other = reverse_complement_iupac(pattern.consensus)
+        letters = other if both_strands and other in found else pattern.consensus
+        if letters not in found:
+            found[letters] = pattern
             continue
-        one = found[word]
+        one = found[letters]
         both = np.concatenate([one.windows, pattern.windows])
-        found[word] = replace(one, windows=both, methods=one.methods | pattern.methods)
+        found[letters] = replace(
+            one, windows=both, methods=one.methods | pattern.methods
+        )
     return list(found.values())
 
 
@@ -323,12 +329,14 @@ def _added(merged: list[Pattern], pattern: Pattern, both_strands: bool) -> bool:
     """
     for k, one in enumerate(merged):
         same = one.task == pattern.task and one.effect * pattern.effect > 0
-        near = same and is_near_copy(pattern.word, one.word, both_strands=both_strands)
+        near = same and is_near_copy(
+            pattern.consensus, one.consensus, both_strands=both_strands
+        )
         if near or (
             len(pattern.motif) and _shared(one, pattern, both_strands) is not None
         ):
             both = np.concatenate([one.windows, pattern.windows])
-            is_part = len(pattern.word) > len(one.word) and abs(
+            is_part = len(pattern.consensus) > len(one.consensus) and abs(
                 pattern.effect
             ) > 2 * abs(one.effect)
             whole = pattern if len(pattern.motif) and is_part else one
@@ -341,14 +349,14 @@ def _added(merged: list[Pattern], pattern: Pattern, both_strands: bool) -> bool:
 
 def _shared(one: Pattern, other: Pattern, both_strands: bool) -> Pattern | None:
     """Return which of two patterns stands for both; None if they are two, or of two
-    tasks and not the same word.
+    tasks and not the same motif.
     """
     spelled = (
-        {other.word, reverse_complement_word(other.word)}
+        {other.consensus, reverse_complement_iupac(other.consensus)}
         if both_strands
-        else {other.word}
+        else {other.consensus}
     )
-    if one.word in spelled:
+    if one.consensus in spelled:
         return one
     return _one_of(one, other, both_strands) if one.task == other.task else None
 
@@ -356,29 +364,30 @@ def _shared(one: Pattern, other: Pattern, both_strands: bool) -> Pattern | None:
 def _one_of(one: Pattern, other: Pattern, both_strands: bool) -> Pattern | None:
     """Return which of two patterns stands for both, None if they are two.
 
-    A word with half of the effect of a longer one that holds it is its core. A word
+    A motif with half of the effect of a longer one that holds it is its core. A motif
     that has all letters of another one but the first or last two, and no more than
     twice the effect that random letters there would give it, is half of that one. Other
-    words are two, as those of overlapping sites are.
+    motifs are two, as those of overlapping sites are.
     """
     if one.effect * other.effect < 0:
         return None
-    short, long = sorted((one, other), key=lambda pattern: len(pattern.word))
+    short, long = sorted((one, other), key=lambda pattern: len(pattern.consensus))
     weak, strong = sorted((one, other), key=lambda pattern: abs(pattern.effect))
-    strands = [short.word] + (
-        [reverse_complement_word(short.word)] if both_strands else []
+    strands = [short.consensus] + (
+        [reverse_complement_iupac(short.consensus)] if both_strands else []
     )
-    if any(word in long.word for word in strands) and 2 * abs(short.effect) >= abs(
-        long.effect
-    ):
+    if any(letters in long.consensus for letters in strands) and 2 * abs(
+        short.effect
+    ) >= abs(long.effect):
         return short
-    strands = [weak.word] + (
-        [reverse_complement_word(weak.word)] if both_strands else []
+    strands = [weak.consensus] + (
+        [reverse_complement_iupac(weak.consensus)] if both_strands else []
     )
     for missing in (1, 2):
-        parts = strong.word[:-missing], strong.word[missing:]
+        parts = strong.consensus[:-missing], strong.consensus[missing:]
         has = any(
-            word.endswith(parts[0]) or word.startswith(parts[1]) for word in strands
+            letters.endswith(parts[0]) or letters.startswith(parts[1])
+            for letters in strands
         )
         if has and abs(weak.effect) <= 2 * 0.25**missing * abs(strong.effect):
             return strong
@@ -392,7 +401,7 @@ def trimmed_pattern(
     edited: EditedBackgrounds,
     columns: list[int],
 ) -> Pattern:
-    """Return windows as a pattern, its word trimmed by average mutagenesis; `columns`
+    """Return windows as a pattern, its motif trimmed by average mutagenesis; `columns`
     are those of the tasks.
     """
     covered = of.flank + np.flatnonzero(
@@ -401,20 +410,20 @@ def trimmed_pattern(
     inside = int(covered[0]), int(covered[-1]) + 1
     task = int(of.task[group.members[0]])
     cut = trimmed(group.consensus, edited, inside=inside, task=columns[task])
-    rows = group.counts[cut.start : cut.start + len(cut.word)].astype(np.float64)
+    rows = group.counts[cut.start : cut.start + len(cut.consensus)].astype(np.float64)
     unit, start = of.unit[group.members], of.start[group.members]
     places = np.stack([unit, start, start + of.width], axis=1)
     share = rows / rows.sum(axis=1, keepdims=True)
     return Pattern(
-        decode(cut.word)[0], share, task, places, cut.effect, frozenset([method])
+        decode(cut.consensus)[0], share, task, places, cut.effect, frozenset([method])
     )
 
 
-def is_near_copy(word: str, other: str, *, both_strands: bool) -> bool:
-    """Whether two words are one, shifted: they share a run of five letters, and of all
+def is_near_copy(letters: str, other: str, *, both_strands: bool) -> bool:
+    """Whether two motifs are one, shifted: they share a run of five letters, and of all
     but two of the shorter.
 
-    Words of one length that differ at their ends, without a shift, are variants and no
+    Motifs of one length that differ at their ends, without a shift, are variants and no
     copies.
 
     Examples
@@ -427,9 +436,11 @@ def is_near_copy(word: str, other: str, *, both_strands: bool) -> bool:
     ... )
     (False, True)
     """
-    shorter = min(len(word), len(other))
+    shorter = min(len(letters), len(other))
     least = min(max(shorter - 2, 5), shorter)
-    for one in [word, reverse_complement_word(word)] if both_strands else [word]:
+    for one in (
+        [letters, reverse_complement_iupac(letters)] if both_strands else [letters]
+    ):
         runs = (
             (i, j)
             for i in range(len(one) - least + 1)
@@ -443,8 +454,8 @@ def is_near_copy(word: str, other: str, *, both_strands: bool) -> bool:
     return False
 
 
-def is_variant(word: str, other: str, *, both_strands: bool) -> bool:
-    """Whether two words differ by one letter: of one length, or the shorter (six or
+def is_variant(letters: str, other: str, *, both_strands: bool) -> bool:
+    """Whether two motifs differ by one letter: of one length, or the shorter (six or
     more) within the longer.
 
     Examples
@@ -460,7 +471,7 @@ def is_variant(word: str, other: str, *, both_strands: bool) -> bool:
     ... )
     (True, False)
     """
-    short, long = (encode([one])[0] for one in sorted((word, other), key=len))
+    short, long = (encode([one])[0] for one in sorted((letters, other), key=len))
     if len(short) < len(long) and len(short) < _SHORTEST_WITHIN:
         return False
     frames = np.lib.stride_tricks.sliding_window_view(long, len(short))

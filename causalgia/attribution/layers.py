@@ -244,7 +244,7 @@ def receptive_field(
 
     In float64, on random sequences: a base is read by a place if a substitution changes
     any channel of it, or if the place has no number where the base has none.
-    Substitutions alone do not move a channel that answers to rare words only, and what
+    Substitutions alone do not move a channel that answers to rare motifs only, and what
     has no number is the same to any weight; but a comparison, or a lookup, may hide it.
 
     Raises

@@ -180,21 +180,21 @@ def windows_at(
 
 
 def groups(of: Windows, *, both_strands: bool) -> list[Group]:
-    """Return windows of equal words as groups, each around the one with the largest
+    """Return windows of equal motifs as groups, each around the one with the largest
     contributions left.
 
-    The word of a group is the letters of that window with a contribution of a quarter
+    The motif of a group is the letters of that window with a contribution of a quarter
     of its largest or more (five at the least). Windows of the same sign that have the
-    word, up to half a width away, are of the group. Letters are compared, not
-    contributions: words of one motif that differ at a single base may differ in effect,
-    and are proposed one by one.
+    motif, up to half a width away, are of the group. Letters are compared, not
+    contributions: motifs of one motif that differ at a single base may differ in
+    effect, and are proposed one by one.
 
     Parameters
     ----------
     of
         Windows, the largest first.
     both_strands
-        Whether a word and its reverse complement are one.
+        Whether a motif and its reverse complement are one.
     """
     flank, width = of.flank, of.width
     opposite = np.where(of.letters == NO_LETTER, NO_LETTER, 3 - of.letters)[:, ::-1]
@@ -208,7 +208,7 @@ def groups(of: Windows, *, both_strands: bool) -> list[Group]:
         size = np.abs(of.contributions[leader])
         least = min(np.sort(size)[-min(_AT_LEAST, width)], _SHARE * size.max())
         at = np.flatnonzero(size >= least)
-        word = of.letters[leader, flank + at]
+        motif = of.letters[leader, flank + at]
         rows = np.flatnonzero(free & (np.sign(of.total) == np.sign(of.total[leader])))
         aligned = np.full((len(rows), width + 2 * flank), NO_LETTER, dtype=np.uint8)
         is_member = np.zeros(len(rows), dtype=bool)
@@ -216,7 +216,7 @@ def groups(of: Windows, *, both_strands: bool) -> list[Group]:
             for shift in shifts:
                 left = np.flatnonzero(~is_member)
                 have = left[
-                    (letters[rows[left][:, None], flank + shift + at] == word).all(
+                    (letters[rows[left][:, None], flank + shift + at] == motif).all(
                         axis=1
                     )
                 ]
@@ -229,13 +229,13 @@ def groups(of: Windows, *, both_strands: bool) -> list[Group]:
     return found
 
 
-def groups_of_words(of: Windows) -> list[Group]:
-    """Return windows of a task grouped by their whole words, in the order of their
+def groups_of_kmers(of: Windows) -> list[Group]:
+    """Return windows of a task grouped by their whole motifs, in the order of their
     first windows.
     """
-    words = of.letters[:, of.flank : of.flank + of.width]
+    motifs = of.letters[:, of.flank : of.flank + of.width]
     codes = (
-        words.astype(np.int64) @ 4 ** np.arange(of.width, dtype=np.int64)
+        motifs.astype(np.int64) @ 4 ** np.arange(of.width, dtype=np.int64)
         + of.task * 4**of.width
     )
     _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
@@ -328,7 +328,7 @@ def windows_of_table(
     if len(narrow):
         raise AttributionError(
             f"seqlets=: row {narrow[0]} is from {start[narrow[0]]} to "
-            f"{end[narrow[0]]}, and words have {_NARROWEST} positions or more; leave "
+            f"{end[narrow[0]]}, and motifs have {_NARROWEST} positions or more; leave "
             f"it out, seqlets[seqlets.end - seqlets.start >= {_NARROWEST}]"
         )
     places = np.stack([unit, start, end, _task_of_each(table, tasks)], axis=1)
@@ -422,7 +422,7 @@ def modisco_groups(
     contributions
         Of the observed bases, (n, length, tasks).
     both_strands
-        Whether a word and its reverse complement are one.
+        Whether a motif and its reverse complement are one.
 
     Raises
     ------

@@ -1,5 +1,5 @@
-"""Benchmarks of interpretation methods, on oracles and trained networks whose words are
-known.
+"""Benchmarks of interpretation methods, on oracles and trained networks whose motifs
+are known.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from causalgia.checks import as_count
 from causalgia.errors import AttributionError, quoted
 from causalgia.predict.predictor import as_token_rows
-from causalgia.sequences.alphabet import encode, reverse_complement_word
+from causalgia.sequences.alphabet import encode, reverse_complement_iupac
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Array, Tokens
 from causalgia.zoo import EndGC, Linear, Oracle, Saturating, Term, load, oracle, read_by
@@ -33,7 +33,7 @@ _GATA, _CACCC = "AGATAAGG", "CCACACCC"
 
 class Site(NamedTuple):
     """A site that was put into a sequence: ``sequences[unit, start:stop]``, and its
-    name, such as its word.
+    name, such as its motif.
     """
 
     unit: int
@@ -210,8 +210,8 @@ def cases(*, n_sequences: int = 60, rng: RNG = 0) -> tuple[Case, ...]:
         The gates of `gated` (two sites: "sum", "AND", "OR"; "OR, one site"),
         "additive", "saturating" (one to three copies), "rbfox1_like", "vts1_like",
         "gata1_like" and "pairs_like" as oracles; and of both stories the five residual
-        and the five exponential networks. Bases that only a composition reads, or words
-        of less than a tenth of the strongest effect, are not judged.
+        and the five exponential networks. Bases that only a composition reads, or
+        motifs of less than a tenth of the strongest effect, are not judged.
 
     Raises
     ------
@@ -235,15 +235,15 @@ def cases(*, n_sequences: int = 60, rng: RNG = 0) -> tuple[Case, ...]:
 def planted_case(
     name: str,
     of: Oracle,
-    words: Sequence[Sequence[str]],
+    motifs: Sequence[Sequence[str]],
     n: int,
     key: int,
     *,
     length: int,
     predictors: Mapping[str, TorchPredictor] | None = None,
 ) -> Case:
-    """Return a case of an oracle of one task: sequence i has the words
-    ``words[i % len(words)]`` at random places.
+    """Return a case of an oracle of one task: sequence i has the motifs
+    ``motifs[i % len(motifs)]`` at random places.
 
     Backgrounds are uniform, among those that the oracle's strong terms do not read.
     ``"hairpin"`` is GCUGG in the loop of a random one.
@@ -271,18 +271,20 @@ def planted_case(
     sequences, sites = backgrounds.copy(), []
     for unit in range(n):
         letters = [
-            (word, _hairpin(generator) if word == "hairpin" else word)
-            for word in words[unit % len(words)]
+            (motif, _hairpin(generator) if motif == "hairpin" else motif)
+            for motif in motifs[unit % len(motifs)]
         ]
         letters = [letters[k] for k in generator.permutation(len(letters))]
-        slack = length - sum(len(word) for _, word in letters) - 2 * (len(letters) - 1)
+        slack = (
+            length - sum(len(motif) for _, motif in letters) - 2 * (len(letters) - 1)
+        )
         gaps = np.sort(generator.integers(0, slack + 1, len(letters)))
         used = 0
-        for k, (site, word) in enumerate(letters):
+        for k, (site, motif) in enumerate(letters):
             start = int(gaps[k]) + used + 2 * k
-            used += len(word)
-            sequences[unit, start : start + len(word)] = encode(word)[0]
-            sites.append(Site(unit, start, start + len(word), site))
+            used += len(motif)
+            sequences[unit, start : start + len(motif)] = encode(motif)[0]
+            sites.append(Site(unit, start, start + len(motif), site))
     read = read_by(strong, sequences).to_numpy()[:, :, 0]
     every = read_by(of, sequences).to_numpy()[:, :, 0]
     if predictors is None:
@@ -327,7 +329,7 @@ def _size(term: Term, length: int) -> float:
 
 def _hairpin(generator: np.random.Generator) -> str:
     stem = "".join(generator.choice(list("ACGT"), 5))
-    return f"{stem}AGCTGGA{reverse_complement_word(stem)}"
+    return f"{stem}AGCTGGA{reverse_complement_iupac(stem)}"
 
 
 def _on_oracle(
@@ -335,19 +337,19 @@ def _on_oracle(
     task: str,
     name: str,
     length: int,
-    words: Sequence[Sequence[str]],
+    motifs: Sequence[Sequence[str]],
     n: int,
     key: int,
 ) -> Case:
     return planted_case(
-        name, of_task(oracle(story), task), words, n, key, length=length
+        name, of_task(oracle(story), task), motifs, n, key, length=length
     )
 
 
 def _on_networks(
     story: str,
     architecture: Architecture,
-    words: Sequence[Sequence[str]],
+    motifs: Sequence[Sequence[str]],
     n: int,
     key: int,
 ) -> Case:
@@ -357,7 +359,7 @@ def _on_networks(
     }
     of = of_task(oracle(story), oracle(story).tasks[0])
     return planted_case(
-        f"{story}, {architecture}", of, words, n, key, length=41, predictors=predictors
+        f"{story}, {architecture}", of, motifs, n, key, length=41, predictors=predictors
     )
 
 

@@ -1,4 +1,4 @@
-"""`interpretation`: how well a method of interpretation finds the words that networks
+"""`interpretation`: how well a method of interpretation finds the motifs that networks
 are known to read.
 """
 
@@ -20,12 +20,12 @@ from causalgia.benchmark._cases import cases as cases_of_the_zoo
 from causalgia.errors import AttributionError, CausalgiaError, quoted
 from causalgia.numerics.moments import observed_scores
 from causalgia.predict.answer_checks import first_line
-from causalgia.sequences.alphabet import reverse_complement_word
+from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.sequences.shuffles import klet_shuffle
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.design_notes import auroc
 from causalgia.types import Array, Tokens
-from causalgia.zoo import Oracle, Word
+from causalgia.zoo import MotifCount, Oracle
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +63,7 @@ class Interpretation:
     ----------
     table
         A row a case, network and score: ``case, network, score, value, se, n``
-        (sequences, or pairs of words). A score that a case or method does not have is
+        (sequences, or pairs of motifs). A score that a case or method does not have is
         no row.
     refused
         (case, network) -> the error of the method, where it gave no map; of the case
@@ -113,7 +113,7 @@ def _cell(value: float) -> str:
 def interpretation(
     method: Method, *, cases: Sequence[Case] | None = None, rng: RNG = 0
 ) -> Interpretation:
-    """Return how well a method finds the words that oracles and trained networks are
+    """Return how well a method finds the motifs that oracles and trained networks are
     known to read.
 
     A method is a function of a network and sequences that scores their bases. It is run
@@ -128,8 +128,8 @@ def interpretation(
         length, 4) of each base, of which the observed one's is taken (if those are all
         0, scores are changes by substitution, and minus their mean is taken); or the
         Dataset of `causalgia.attribute`. It may return a pair: scores, and interactions
-        of words that it found, ``{(word, word): (interaction, standard error)}`` on the
-        predictor's scale.
+        of motifs that it found, ``{(motif, motif): (interaction, standard error)}`` on
+        the predictor's scale.
     cases
         By default those of the zoo, `causalgia.benchmark.cases`; add your own:
         ``[*cg.benchmark.cases(), own]``.
@@ -144,7 +144,7 @@ def interpretation(
         largest (k bases are read). ``sign``: share of sites whose scores have the sign
         of their effect in sum. ``attenuation``: slope of the sites' sums on their
         effects, relative to that on single sites of the same width of an oracle that
-        adds words (1: a site counts here as much as there). ``fdp`` and ``recall`` of
+        adds motifs (1: a site counts here as much as there). ``fdp`` and ``recall`` of
         bases called at a nominal false discovery rate of 0.1 against maps of
         dinucleotide shuffles. ``agreement``: correlation of maps between retrainings.
         ``interaction_error``: found minus true interaction, relative to the largest
@@ -156,7 +156,7 @@ def interpretation(
     AttributionError
         If `method` is no function, or returns no finite map of these sequences, or an
         interaction that is not finite, has a negative standard error, or is of what is
-        neither a word of A, C, G and T or U nor the name of a site.
+        neither a string of A, C, G and T or U nor the name of a site.
 
     Notes
     -----
@@ -250,7 +250,7 @@ class _MethodError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """Scores of the sequences of a case and of their shuffles, pairs of words, and
+    """Scores of the sequences of a case and of their shuffles, pairs of motifs, and
     passes a sequence.
     """
 
@@ -297,7 +297,7 @@ def counted_passes(predictor: TorchPredictor) -> Iterator[list[int]]:
 def _as_scores(
     method: Method, predictor: TorchPredictor, tokens: Tokens
 ) -> tuple[Array, Pairs]:
-    """Return scores (n, length) of the observed bases and pairs of words, as a method
+    """Return scores (n, length) of the observed bases and pairs of motifs, as a method
     gives them.
     """
     import xarray as xr
@@ -323,8 +323,8 @@ def _as_scores(
         RuntimeError,
     ) as error:  # torch raises the last one, of tensors with a gradient
         raise AttributionError(
-            "the method returned what is no array of scores, or no pairs {(word, "
-            f"word): (interaction, standard error)}}: {first_line(error)}; return a "
+            "the method returned what is no array of scores, or no pairs {(motif, "
+            f"motif): (interaction, standard error)}}: {first_line(error)}; return a "
             "numpy array, or a tuple of one and a dict"
         ) from error
     if scores.shape not in (tokens.shape, (*tokens.shape, 4)):
@@ -336,10 +336,10 @@ def _as_scores(
         raise AttributionError(
             "the method returned scores that are NaN or infinite; return finite ones"
         )
-    for words, (value, se) in pairs.items():
+    for motifs, (value, se) in pairs.items():
         if not (np.isfinite(value) and np.isfinite(se) and se >= 0):
             raise AttributionError(
-                f"the method returned an interaction of {words[0]} and {words[1]} of "
+                f"the method returned an interaction of {motifs[0]} and {motifs[1]} of "
                 f"{value} with standard error {se}; return a finite one with a "
                 "standard error of 0 or more, or leave the pair out"
             )
@@ -360,16 +360,21 @@ def _scales(
     """Return a method's sum of scores of a site of each width for each unit of effect,
     and its standard error.
 
-    From sequences with one word of an oracle that adds words.
+    From sequences with one motif of an oracle that adds motifs.
     """
-    generator, words = np.random.default_rng(derive(key, "words")), []
+    generator, motifs = np.random.default_rng(derive(key, "words")), []
     for width in widths:
-        words.append("".join(generator.choice(list("ACGT"), width)))
-    of = Oracle(*[Word(word, 1.0) for word in dict.fromkeys(words)])
-    n = max(FEWEST, _OF_EACH_WIDTH * len(words))
+        motifs.append("".join(generator.choice(list("ACGT"), width)))
+    of = Oracle(*[MotifCount(motif, 1.0) for motif in dict.fromkeys(motifs)])
+    n = max(FEWEST, _OF_EACH_WIDTH * len(motifs))
     length = max(_LENGTH, 2 * max(widths))
     case = planted_case(
-        _SCALE, of, [(word,) for word in words], n, derive(key, "scale"), length=length
+        _SCALE,
+        of,
+        [(motif,) for motif in motifs],
+        n,
+        derive(key, "scale"),
+        length=length,
     )
     predictor = case.predictors["oracle"]
     scores, _ = _as_scores(method, predictor, case.sequences)
@@ -490,16 +495,16 @@ def _scores(
 def _interactions(
     found: _Found, predictor: TorchPredictor, case: Case, effects: Effects
 ) -> Iterator[tuple[str, float, float, int]]:
-    """Yield the mean error of the interactions of words that name sites of the same
+    """Yield the mean error of the interactions of motifs that name sites of the same
     sequences.
     """
     names_of_sites = {site.name for site in case.sites}
-    for word in (word for pair in found.pairs for word in pair):
-        if word not in names_of_sites and (not word or set(word) - set("ACGTU")):
+    for motif in (motif for pair in found.pairs for motif in pair):
+        if motif not in names_of_sites and (not motif or set(motif) - set("ACGTU")):
             raise AttributionError(
-                f"the method returned an interaction of {quoted(word)}, which is not a "
-                f"word of A, C, G and T or U, nor a site of case {quoted(case.name)}; "
-                "name the two words by their letters"
+                f"the method returned an interaction of {quoted(motif)}, which is not "
+                "a motif of A, C, G and T or U, nor a site of case "
+                f"{quoted(case.name)}; name the two motifs by their letters"
             )
     truth: dict[tuple[str, str], list[float]] = {}
     for sites, there, answers in _answers(predictor, case):
@@ -536,11 +541,11 @@ def _interactions(
         )
 
 
-def _shared(words: tuple[str, str], sites: tuple[str, str]) -> int:
-    """Return the letters that two words have in common with two sites; 0 unless each is
-    its site's, on either strand.
+def _shared(motifs: tuple[str, str], sites: tuple[str, str]) -> int:
+    """Return the letters that two motifs have in common with two sites; 0 unless each
+    is its site's, on either strand.
 
-    A word is a site's if they have five letters in a row in common, or all of the
+    A motif is a site's if they have five letters in a row in common, or all of the
     shorter one.
 
     Examples
@@ -552,23 +557,23 @@ def _shared(words: tuple[str, str], sites: tuple[str, str]) -> int:
     (15, 0)
     """
     total = 0
-    for word, site in zip(words, sites, strict=True):
-        if not set(word + site) - set("ACGTU"):
-            word, site = word.replace("U", "T"), site.replace("U", "T")
+    for motif, site in zip(motifs, sites, strict=True):
+        if not set(motif + site) - set("ACGTU"):
+            motif, site = motif.replace("U", "T"), site.replace("U", "T")
         strands = (
-            [site, reverse_complement_word(site)]
+            [site, reverse_complement_iupac(site)]
             if set(site) <= set("ACGTU")
             else [site]
         )
         lengths = range(
-            min(_SHARED, len(word), len(site)), min(len(word), len(site)) + 1
+            min(_SHARED, len(motif), len(site)), min(len(motif), len(site)) + 1
         )
         most = max(
             (
                 n
                 for n in lengths
-                for i in range(len(word) - n + 1)
-                if any(word[i : i + n] in one for one in strands)
+                for i in range(len(motif) - n + 1)
+                if any(motif[i : i + n] in one for one in strands)
             ),
             default=0,
         )

@@ -55,7 +55,7 @@ from causalgia.cli.options import (
     trial_seed,
 )
 from causalgia.cli.report_command import report_folder
-from causalgia.cli.sequence_commands import discover_words, score_variants
+from causalgia.cli.sequence_commands import discover_motifs, score_variants
 from causalgia.cli.tables import (
     echo,
     print_answers,
@@ -93,7 +93,7 @@ app.command(name="lock")(lock_trial)
 app.command(name="verify")(verify_results)
 app.command(name="reproduce")(reproduce_trial)
 app.command(name="variants", cls=RopeCommand)(score_variants)
-app.command(name="discover")(discover_words)
+app.command(name="discover")(discover_motifs)
 app.command(name="refute")(refute_trial)
 app.command(name="report")(report_folder)
 
@@ -161,9 +161,9 @@ def _top(
 
         causalgia variants calls.vcf --genome hg38.fa --predictor net.toml --length 2114 --out scored
 
-    The words that a network reads:
+    The motifs that a network reads:
 
-        causalgia discover net.toml --sequences peaks.fa --out words
+        causalgia discover net.toml --sequences peaks.fa --out motifs
 
     On the bench:
 
@@ -370,9 +370,7 @@ _Family = Annotated[
         help="Contrasts adjusted together: all, or by a factor of the arms.",
     ),
 ]
-_All = Annotated[
-    bool, typer.Option("--all", help="Print a line for each placebo word.")
-]
+_All = Annotated[bool, typer.Option("--all", help="Print a line for each placebo.")]
 _Sentences = Annotated[
     bool, typer.Option("--sentences", help="Print a sentence for each contrast, too.")
 ]
@@ -594,7 +592,7 @@ def show(
         ),
     ] = None,
     all_rows: Annotated[
-        bool, typer.Option("--all", help="Print a line for each arm and placebo word.")
+        bool, typer.Option("--all", help="Print a line for each arm and placebo.")
     ] = False,
     sentences: _Sentences = False,
 ) -> None:

@@ -49,7 +49,7 @@ DECISIONS, POSTERIOR, EXPERIMENT = "decisions.nc", "posterior.nc", "experiment.p
 SHARING = "sharing.png"
 STORE, MARKS, LIBRARY = "trial.zarr", "trial.zarr.protocol.json", "library.nc"
 FIT, EFFECTS = "fit.nc", "effects.csv"  # of mpra analyze
-WORDS, CONCORDANCE = "words.csv", "concordance.nc"  # of discover and of mpra compare
+MOTIFS, CONCORDANCE = "motifs.tsv", "concordance.nc"  # of discover and of mpra compare
 PAGE, REFUTATION = "report.html", "refutation.nc"
 _OF_ANALYSIS = (ESTIMATES, DECISIONS, POSTERIOR, FOREST, SHARING)
 _OF_OUTCOMES = (*_OF_ANALYSIS, REFUTATION, PAGE)
@@ -187,7 +187,7 @@ def load_outcomes(folder: Path) -> xr.Dataset:
                     )
                 )
             for name, what in (
-                (WORDS, "the words that a network reads"),
+                (MOTIFS, "the motifs that a network reads"),
                 (CONCORDANCE, "a comparison of two trials"),
             ):
                 if (folder / name).is_file():

@@ -62,7 +62,7 @@ def parse_log2_rope(text: str) -> Any:
     Raises
     ------
     DecisionError
-        If it is anything else; placebo words and sd of the control's outcomes belong to
+        If it is anything else; placebos and sd of the control's outcomes belong to
         trials on a predictor.
     """
     found = parse_rope(text)
@@ -541,7 +541,7 @@ def effects_table(adjusted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
         [c for c in ("contrast", "task", "verdict", "lfsr") if c in decided]
     ]
     table = pd.DataFrame(rows(adjusted)).merge(decided, on=["contrast", "task"])
-    table = table.drop(columns=[c for c in ("do", "placebo_word") if c in table])
+    table = table.drop(columns=[c for c in ("do", "is_placebo") if c in table])
     table = table.rename(
         columns={"contrast": "element", "task": "contrast", "p_adjusted": "q"}
     )

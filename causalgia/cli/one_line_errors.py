@@ -136,9 +136,9 @@ def in_shell(text: str, *, of_predictor: bool = False) -> str:
     >>> in_shell("the same cg.run(..., store=) resumes it")
     'the same causalgia run --store resumes it'
     >>> in_shell(
-    ...     "a placebo of its own word: cg.Placebo of the same pattern; or null=cg.Genomic(of=...)"
+    ...     "a placebo of its own motif: cg.Placebo of the same pattern; or null=cg.Genomic(of=...)"
     ... )
-    'a placebo of its own word: placebo = of the same pattern; or [null] kind = "genomic"'
+    'a placebo of its own motif: placebo = of the same pattern; or [null] kind = "genomic"'
     >>> in_shell("these are effects already; run the trial without keep=")
     'these are effects already; run the trial without --keep'
     >>> in_shell("split the barcodes (cg.mpra.split_duplicates of the counts)")

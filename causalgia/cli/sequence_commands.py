@@ -15,8 +15,8 @@ from causalgia.cli.folder import (
     DECISIONS,
     ESTIMATES,
     EXPERIMENT,
+    MOTIFS,
     STORE,
-    WORDS,
     as_other_trial,
     check_usable,
     of_analysis,
@@ -50,11 +50,11 @@ if TYPE_CHECKING:
     from causalgia.sequences import Variant
 
 
-PAIRS, SITES, PROPOSALS = "pairs.csv", "sites.bed", "proposals.nc"
+PAIRS, SITES, PROPOSALS = "pairs.tsv", "sites.bed", "proposals.nc"
 UNFINISHED = "discovery"
 
 
-def discover_words(
+def discover_motifs(
     network: Annotated[
         Path,
         typer.Argument(
@@ -79,7 +79,10 @@ def discover_words(
         typer.Option(
             "--motifs",
             metavar="MEME",
-            help="File of motifs to name words by; or JASPAR, for its vertebrate motifs.",
+            help=(
+                "File of motifs to name motifs by; or JASPAR, for its vertebrate "
+                "motifs."
+            ),
         ),
     ] = None,
     n_units: Annotated[
@@ -90,7 +93,7 @@ def discover_words(
         typer.Option(
             metavar="NAME",
             help=(
-                "Method that proposes words: seqlets, modisco, filters, kmer; may be "
+                "Method that proposes motifs: seqlets, modisco, filters, kmer; may be "
                 "repeated. Default: all available."
             ),
         ),
@@ -111,20 +114,20 @@ def discover_words(
         bool, typer.Option("--force", help="Overwrite existing files, and start anew.")
     ] = False,
 ) -> None:
-    """Find the words that a network reads: proposed on half of the sequences, tested on
-    the other half.
+    """Find the motifs that a network reads: proposed on half of the sequences, tested
+    on the other half.
 
-    Maps of one half propose words; each is embedded in shuffles of the other half and
-    compared with placebo words. If the file lists several weights, words are tested in
-    each retraining, and hold if they do so in more than half.
+    Maps of one half propose motifs; each is embedded in shuffles of the other half and
+    compared with random sequences. If the file lists several weights, motifs are tested
+    in each retraining, and hold if they do so in more than half.
 
-    Writes a table of all words, including those that do not hold (words.csv),
-    interactions of pairs of the largest words (pairs.csv), and the positions of words
+    Writes a table of all motifs, including those that do not hold (motifs.tsv),
+    interactions of pairs of the largest motifs (pairs.tsv), and the positions of motifs
     that hold (sites.bed). The same command resumes a run that was stopped.
 
-    Example:   causalgia discover net.toml --sequences peaks.fa --out words
+    Example:   causalgia discover net.toml --sequences peaks.fa --out motifs
 
-    Example:   causalgia discover net.toml --sequences peaks.fa --motifs JASPAR --out words
+    Example:   causalgia discover net.toml --sequences peaks.fa --motifs JASPAR --out motifs
     """
     from causalgia import store
     from causalgia._discover import discover
@@ -159,21 +162,21 @@ def discover_words(
             store=store_at,
             rng=rng,
         )
-        for name, table in ((WORDS, found.table), (PAIRS, found.pairs)):
-            write_text(folder / name, to_csv(table, index=False))
+        for name, table in ((MOTIFS, found.table), (PAIRS, found.pairs)):
+            write_text(folder / name, to_csv(table, index=False, tabs=True))
         rows = found.sites.itertuples(index=False)
         bed = (
-            f"{row.sequence}\t{row.start}\t{row.stop}\t{row.word}\t0\t{row.strand}\n"
+            f"{row.sequence}\t{row.start}\t{row.stop}\t{row.motif}\t0\t{row.strand}\n"
             for row in rows
         )
         write_text(folder / SITES, "".join(bed))
         store.save(found.proposals, folder / PROPOSALS)
-        written = [WORDS, PAIRS, SITES, PROPOSALS]
+        written = [MOTIFS, PAIRS, SITES, PROPOSALS]
         if found.decisions is not None:
             store.save(found.decisions, folder / DECISIONS)
             written.append(DECISIONS)
         else:
-            # of the words that --force writes over
+            # of the motifs that --force writes over
             (folder / DECISIONS).unlink(missing_ok=True)
         shutil.rmtree(folder / UNFINISHED)
         echo(in_shell(str(found)))
@@ -185,7 +188,7 @@ def _check_files(out: Path, *given: Path | None, force: bool) -> None:
     """Raise OutcomesError where a file of another run or of the user would be
     overwritten.
     """
-    for name in (WORDS, PAIRS, SITES, PROPOSALS, DECISIONS):
+    for name in (MOTIFS, PAIRS, SITES, PROPOSALS, DECISIONS):
         path = out / name
         if path.is_dir() or any(
             path.exists() and file is not None and path.samefile(file) for file in given
@@ -408,7 +411,9 @@ def score_variants(
         vcf = calls
         _check_own_files(place, calls, force=force)
     elif genome is None or predictor is None or length is None:
-        missing = [words for name, words in _NEEDED.items() if ctx.params[name] is None]
+        missing = [
+            motifs for name, motifs in _NEEDED.items() if ctx.params[name] is None
+        ]
         raise DesignError(
             f"{calls}: give {' and '.join(missing)}, or a trial.toml that has them in "
             "its tables"

@@ -105,16 +105,16 @@ def print_table(dataset: xr.Dataset, **headings: str) -> None:
 
 def _family_lines(estimates: xr.Dataset) -> list[str]:
     """Return a line on the number of contrasts that p-values are adjusted for, if
-    placebo words are not printed.
+    placebos are not printed.
     """
-    from causalgia.estimation.crossover_estimates import placebo_words
+    from causalgia.estimation.crossover_estimates import placebo_contrasts
 
-    n, n_words = estimates.sizes["contrast"], int(placebo_words(estimates).sum())
-    if not n_words or estimates.attrs.get("family") != "the contrasts of one task":
+    n, n_placebos = estimates.sizes["contrast"], int(placebo_contrasts(estimates).sum())
+    if not n_placebos or estimates.attrs.get("family") != "the contrasts of one task":
         return []
     return [
         f"p-values are adjusted for all {n:,} contrasts of one task, of which "
-        f"{n_words:,} are placebo words."
+        f"{n_placebos:,} are placebos."
     ]
 
 

@@ -493,16 +493,16 @@ def refute_trial(
         str | None,
         typer.Option(
             "--positive",
-            metavar="WORD",
-            help="A word that the predictor must recognize.",
+            metavar="MOTIF",
+            help="A motif that the predictor must recognize.",
         ),
     ] = None,
     motifs: Annotated[
         list[str] | None,
         typer.Option(
             "--motif",
-            metavar="WORD",
-            help="A word that must not arise at a junction; may be repeated.",
+            metavar="MOTIF",
+            help="A motif that must not arise at a junction; may be repeated.",
         ),
     ] = None,
     control: Annotated[
@@ -537,7 +537,7 @@ def refute_trial(
         ),
     ] = None,
 ) -> None:
-    """Try to refute the claims of a trial: placebo words, controls, null models, units,
+    """Try to refute the claims of a trial: placebos, controls, null models, units,
     and the predictor itself.
 
     All checks together predict at most as many sequences as the trial did. Prints a

@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from causalgia.design.null_model import NullModel
     from causalgia.design.pattern_interventions import (
         Embed,
+        FixedPlacebo,
         Insert,
         Placebo,
-        PlaceboWord,
         placebos,
     )
-    from causalgia.design.patterns import merged_word
+    from causalgia.design.patterns import merged_motif
     from causalgia.design.per_sequence_interventions import AblateEach, EmbedEach
     from causalgia.design.span_interventions import (
         Ablate,
@@ -60,6 +60,7 @@ __all__ = [
     "DinucleotideShuffle",
     "Embed",
     "EmbedEach",
+    "FixedPlacebo",
     "Genomic",
     "Insert",
     "Intervention",
@@ -69,7 +70,6 @@ __all__ = [
     "Mutate",
     "NullModel",
     "Placebo",
-    "PlaceboWord",
     "Profile",
     "Scramble",
     "Sequential",
@@ -79,7 +79,7 @@ __all__ = [
     "assign",
     "factorial",
     "intervention_from_dict",
-    "merged_word",
+    "merged_motif",
     "null_from_dict",
     "placebos",
 ]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from causalgia.design.intervention import Intervention, Untreated, steps_of
 from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.design.null_model import NullModel, reads
-from causalgia.design.pattern_interventions import Embed, Insert, Placebo, PlaceboWord
+from causalgia.design.pattern_interventions import Embed, FixedPlacebo, Insert, Placebo
 from causalgia.design.per_sequence_interventions import AblateEach, EmbedEach
 from causalgia.design.span_interventions import Ablate, Copy, Delete, Mutate, Scramble
 from causalgia.errors import DesignError, SequenceError, quoted
@@ -294,7 +294,7 @@ def edits_of_arms(arms: Iterable[Arm]) -> dict[str, tuple[Edit, ...]]:
     ...     (edit.does, edit.sites, edit.grows)
     ...     for edit in edits_of_arms([arm])["shorter"]
     ... ]
-    [('delete', ((10, 10),), -10), ('word', ((60, 4),), 0)]
+    [('delete', ((10, 10),), -10), ('motif', ((60, 4),), 0)]
     """
     found: dict[str, tuple[Edit, ...]] = {}
     for arm in arms:
@@ -337,7 +337,7 @@ INTERVENTIONS: dict[str, type[Intervention]] = {
         Embed,
         Insert,
         Placebo,
-        PlaceboWord,
+        FixedPlacebo,
         Delete,
         Scramble,
         Ablate,

@@ -115,7 +115,7 @@ class Markov(FromSequences):
     """A Markov chain of the given order m: each next base by the parents' transition
     frequencies.
 
-    A background starts with a word of m bases drawn from the m-mers at every position
+    A background starts with an m-mer drawn from the m-mers at every position
     of the parents, and continues with the maximum-likelihood transitions (the share of
     each base after each m-mer). The chain is not stationary in general: base
     frequencies can change along a background, most where the parents are few and short.
@@ -164,7 +164,7 @@ class Markov(FromSequences):
         return f"sequences from an order-{self.order} Markov chain fitted to"
 
 
-_LONG = 1_000  # above this length the determinant of long words takes seconds
+_LONG = 1_000  # above this length the determinant of long k-mers takes seconds
 _PARENTS_COUNTED = 64
 
 
@@ -184,8 +184,8 @@ class KletShuffle(FromParents):
     of
         Sequences of equal length, as for `Profile`.
     k
-        Length of the words whose counts are kept: 1 keeps composition, 2 dinucleotides,
-        3 codon-like triplets.
+        Length of the k-mers whose counts are kept: 1 keeps composition, 2
+        dinucleotides, 3 codon-like triplets.
 
     Examples
     --------
@@ -202,7 +202,7 @@ class KletShuffle(FromParents):
         k = as_count(self.k, "k")
         if k > 10:
             raise DesignError(
-                f"{type(self).__name__}(k={k}): k is at most 10; longer words leave "
+                f"{type(self).__name__}(k={k}): k is at most 10; longer k-mers leave "
                 "nothing to shuffle"
             )
         if k > self.length:
@@ -258,8 +258,8 @@ class KletShuffle(FromParents):
         for row in parents[
             :_PARENTS_COUNTED
         ]:  # by their letters and k-lets, which shuffles of each other share
-            words = np.lib.stride_tricks.sliding_window_view(row, self.k)
-            klets = words[np.lexsort(words.T)].tobytes()
+            kmers = np.lib.stride_tricks.sliding_window_view(row, self.k)
+            klets = kmers[np.lexsort(kmers.T)].tobytes()
             classes[np.sort(row).tobytes() + klets + row[: self.k - 1].tobytes()] = row
         total = -np.inf
         for row in classes.values():

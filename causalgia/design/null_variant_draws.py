@@ -428,7 +428,7 @@ def _with_windows(
         ].append(i)
     for (removed, n_added, side), rows in alike.items():
         members = np.array(rows)
-        words = np.zeros((len(rows), n_added), np.uint8)
+        strings = np.zeros((len(rows), n_added), np.uint8)
         drawn = (
             _uniforms(derive(wanted.key, "letters"), members, max(n_added, 1)) * 12
         ).astype(np.int64)
@@ -438,21 +438,21 @@ def _with_windows(
         for k, i in enumerate(rows):
             change = wanted.changes[wanted.matched[i]]
             if "substitution" in droppable[found.n_dropped[i] :]:
-                letters = encode([change.added])[0] if n_added else words[k]
-                words[k] = (
+                letters = encode([change.added])[0] if n_added else strings[k]
+                strings[k] = (
                     reverse_complement(letters[None])[0] if found.minus[i] else letters
                 )
             elif removed == n_added:  # another base than the sequence has
-                words[k] = (own[k] + 1 + drawn[k, :n_added] % 3) % 4
+                strings[k] = (own[k] + 1 + drawn[k, :n_added] % 3) % 4
             else:
-                words[k] = drawn[k, :n_added] % 4
+                strings[k] = drawn[k, :n_added] % 4
         reference[members], alternate[members] = changed_windows(
             wide[members],
             offset,
             wanted.length,
             found.at[members].tolist(),
             removed,
-            words,
+            strings,
             side,
         )
     return NullVariants(

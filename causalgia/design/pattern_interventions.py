@@ -1,4 +1,4 @@
-"""Interventions that write a pattern: embed, insert, placebo; and placebo words as
+"""Interventions that write a pattern: embed, insert, placebo; and placebos as
 arms.
 """
 
@@ -21,6 +21,7 @@ from causalgia.checks import as_count, as_position
 from causalgia.design.intervention import Intervention, Layout, Untreated
 from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
 from causalgia.errors import DesignError, quoted
+from causalgia.former_names import former_arguments
 from causalgia.notes import Edit
 from causalgia.sequences.alphabet import (
     BASES,
@@ -30,7 +31,7 @@ from causalgia.sequences.alphabet import (
     insert,
     overwrite,
     reverse_complement,
-    reverse_complement_word,
+    reverse_complement_iupac,
 )
 from causalgia.sequences.motifs import Motif
 from causalgia.streams import RNG, derive, root_key
@@ -46,7 +47,7 @@ class Patterned(Intervention):
     strand: Literal["+", "-"] = field(default="+", kw_only=True)
     instance: Literal["sample", "consensus"] = field(default="sample", kw_only=True)
     main_field: ClassVar[str] = "pattern"
-    _does: ClassVar[str] = "word"
+    _does: ClassVar[str] = "motif"
 
     def __post_init__(self) -> None:
         if not isinstance(self.strand, str) or self.strand not in ("+", "-"):
@@ -81,8 +82,10 @@ class Patterned(Intervention):
 
     def edit(self) -> Edit:
         source = self.written
-        word = (
-            source.word if self.strand == "+" else reverse_complement_word(source.word)
+        motif = (
+            source.consensus
+            if self.strand == "+"
+            else reverse_complement_iupac(source.consensus)
         )
         if isinstance(source.reads, Motif):
             content = json.dumps(source.reads.to_dict()).encode()
@@ -90,10 +93,10 @@ class Patterned(Intervention):
                 f"{source.instance} of "
                 f"{hashlib.blake2b(content, digest_size=8).hexdigest()}"
             )
-            letters = "" if source.random else word.replace("U", "T")
+            letters = "" if source.random else motif.replace("U", "T")
         else:
-            pattern, letters = source.reads, word.replace("U", "T")
-        admitted = [IUPAC[letter] for letter in word]
+            pattern, letters = source.reads, motif.replace("U", "T")
+        admitted = [IUPAC[letter] for letter in motif]
         return Edit(
             self._does,
             sites=((self.at, self.width),),
@@ -104,7 +107,7 @@ class Patterned(Intervention):
                 sum((base in bases) / len(bases) for bases in admitted)
                 for base in BASES
             ),
-            one_strand="U" in source.word,
+            one_strand="U" in source.consensus,
         )
 
     @property
@@ -171,7 +174,7 @@ class Embed(Patterned):
     Parameters
     ----------
     pattern
-        A word (``"AGATAAG"``; IUPAC letters such as N or R draw a base for each unit),
+        A motif (``"AGATAAG"``; IUPAC letters such as N or R draw a base for each unit),
         or a `Motif`: then an instance is sampled for each unit.
     at
         0-based start.
@@ -244,18 +247,18 @@ class Insert(Patterned):
 
 
 @dataclass(frozen=True, repr=False)
-class PlaceboWord(Embed):
-    """A fixed placebo word: a rearrangement of a pattern, embedded. Made by `placebos`.
+class FixedPlacebo(Embed):
+    """A fixed placebo: a rearrangement of a pattern, embedded. Made by `placebos`.
 
     Examples
     --------
-    >>> from causalgia.design import PlaceboWord
-    >>> print(PlaceboWord("GATAAGA", at=5))
+    >>> from causalgia.design import FixedPlacebo
+    >>> print(FixedPlacebo("GATAAGA", at=5))
     do(x[5:12] = GATAAGA)
     """
 
-    kind: ClassVar[str] = "placebo_word"
-    _does: ClassVar[str] = "placebo word"
+    kind: ClassVar[str] = "fixed_placebo"
+    _does: ClassVar[str] = "placebo, fixed"
 
 
 @dataclass(frozen=True, repr=False)
@@ -265,7 +268,7 @@ class Placebo(Patterned):
 
     The draw is uniform over all distinct rearrangements without a run of the pattern,
     or of its reverse complement, longer than two thirds of it (rounded up: five of
-    seven bases). Since each unit gets another word, the arm's mean is over words as
+    seven bases). Since each unit gets another motif, the arm's mean is over motifs as
     well as backgrounds: the control does not depend on a single scramble. For a
     `Motif`, an instance is sampled and rearranged, and the consensus is excluded as
     well.
@@ -273,7 +276,7 @@ class Placebo(Patterned):
     Parameters
     ----------
     pattern, at, strand, instance
-        As for `Embed`; a word here has only the letters A C G T (U).
+        As for `Embed`; a motif here has only the letters A C G T (U).
 
     Raises
     ------
@@ -303,38 +306,39 @@ class Placebo(Patterned):
         return layout.write(self.at, self.width, f"a rearranged {self.written.label}")
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
-        words = rearrangements(self.written, units, self._stream(key))
-        return overwrite(tokens, self._oriented(words), at=self.at)
+        motifs = rearrangements(self.written, units, self._stream(key))
+        return overwrite(tokens, self._oriented(motifs), at=self.at)
 
 
+@former_arguments
 def placebos(
     pattern: str | Motif,
     *,
     at: int,
-    n_words: int,
+    n_placebos: int,
     strand: Literal["+", "-"] = "+",
     rng: RNG = 0,
 ) -> dict[str, Intervention]:
-    """Return `n_words` fixed placebo words as arms: the reference distribution for
-    effects of real words.
+    """Return `n_placebos` fixed placebos as arms: the reference distribution for
+    effects of real motifs.
 
-    The words are distinct rearrangements of the pattern (for a motif: of sampled
-    instances), drawn uniformly from those that do not carry it, as for `Placebo`. 40
-    words or more define a region ("beyond 97.5 % of placebos"); fewer give a rank
-    p-value but no quantile.
+    The motifs are distinct rearrangements of the pattern (for a motif: of sampled
+    instances), drawn uniformly from those that do not carry it, as for `Placebo`. 40 or
+    more define a region ("beyond 97.5 % of placebos"); fewer give a rank p-value but no
+    quantile.
 
     Parameters
     ----------
     pattern
-        A word of A C G T (U), or a `Motif`.
+        A string of A C G T (U), or a `Motif`.
     at
         0-based start, the same as that of the effect to be judged.
-    n_words
-        Number of words.
+    n_placebos
+        Number of placebos.
     strand
         Strand on which they are written.
     rng
-        Seed of the words: a fixed choice of the design and not part of a trial's
+        Seed of the placebos: a fixed choice of the design and not part of a trial's
         randomness, hence its default.
 
     Returns
@@ -345,35 +349,35 @@ def placebos(
     Raises
     ------
     DesignError
-        If the pattern has fewer than `n_words` distinct rearrangements; the message
+        If the pattern has fewer than `n_placebos` distinct rearrangements; the message
         says how many.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> for name, arm in cg.placebos("AGATAAG", at=1000, n_words=2).items():
+    >>> for name, arm in cg.placebos("AGATAAG", at=1000, n_placebos=2).items():
     ...     print(name, arm.kind)
-    placebo ... placebo_word
-    placebo ... placebo_word
+    placebo ... fixed_placebo
+    placebo ... fixed_placebo
     """
     source = as_pattern(pattern)
-    n_words = as_count(n_words, "n_words")
-    check_rearrangeable(source, n=n_words)
+    n_placebos = as_count(n_placebos, "n_placebos")
+    check_rearrangeable(source, n=n_placebos)
     key = derive(root_key(rng), "placebos", str(source.identity))
-    batch = np.arange(4 * n_words, dtype=np.uint64)
-    words: dict[str, None] = {}
+    batch = np.arange(4 * n_placebos, dtype=np.uint64)
+    motifs: dict[str, None] = {}
     for attempt in range(_MOST_ATTEMPTS):
-        words.update(
+        motifs.update(
             dict.fromkeys(decode(rearrangements(source, batch, derive(key, attempt))))
         )
-        if len(words) >= n_words:
+        if len(motifs) >= n_placebos:
             return {
-                f"placebo {word}": PlaceboWord(word, at=at, strand=strand)
-                for word in list(words)[:n_words]
+                f"placebo {motif}": FixedPlacebo(motif, at=at, strand=strand)
+                for motif in list(motifs)[:n_placebos]
             }
     raise DesignError(
-        f"placebos of {quoted(source.label)}: {n_words} distinct words were not found; "
-        "ask for fewer"
+        f"placebos of {quoted(source.label)}: {n_placebos} distinct rearrangements "
+        "were not found; ask for fewer"
     )
 
 
@@ -393,20 +397,20 @@ def longest_run(width: int) -> int:
     return min(ceil(2 * width / 3), width - 1)
 
 
-def carries_pattern(words: Tokens, pattern: Tokens) -> NDArray[np.bool_]:
-    """Return which words (n, w) have too long a run of the pattern, on either strand.
+def carries_pattern(motifs: Tokens, pattern: Tokens) -> NDArray[np.bool_]:
+    """Return which motifs (n, w) have too long a run of the pattern, on either strand.
 
-    The pattern is (w,), or a row for each word.
+    The pattern is (w,), or a row for each motif.
 
     Examples
     --------
     >>> carries_pattern(encode(["GAGATAA", "TAGAGAA"]), encode("AGATAAG")[0])
     array([ True, False])
     """
-    width = words.shape[1]
+    width = motifs.shape[1]
     run = longest_run(width) + 1
-    found = np.zeros(len(words), bool)
-    read = sliding_window_view(words, run, axis=1)
+    found = np.zeros(len(motifs), bool)
+    read = sliding_window_view(motifs, run, axis=1)
     for strand in (pattern, reverse_complement(pattern)):
         for start in range(width - run + 1):
             piece = np.atleast_2d(strand)[:, None, start : start + run]
@@ -414,29 +418,29 @@ def carries_pattern(words: Tokens, pattern: Tokens) -> NDArray[np.bool_]:
     return found
 
 
-def count_orders(word: str) -> int:
-    """Return the number of distinct rearrangements of a word, itself included.
+def count_orders(motif: str) -> int:
+    """Return the number of distinct rearrangements of a motif, itself included.
 
     Examples
     --------
     >>> count_orders("AGATAAG")
     105
     """
-    counts = Counter(encode(word)[0].tolist())
-    return factorial(len(word)) // prod(map(factorial, counts.values()))
+    counts = Counter(encode(motif)[0].tolist())
+    return factorial(len(motif)) // prod(map(factorial, counts.values()))
 
 
 @lru_cache(maxsize=64)
-def admissible(word: str) -> Tokens:
-    """Return all rearrangements of a word that do not carry it, (m, w) tokens; for
-    words with few of them.
+def admissible(motif: str) -> Tokens:
+    """Return all rearrangements of a motif that do not carry it, (m, w) tokens; for
+    motifs with few of them.
 
     Examples
     --------
     >>> len(admissible("AGATAAG"))
     102
     """
-    tokens = encode(word)[0]
+    tokens = encode(motif)[0]
     orders = np.array(list(_n_orders(Counter(tokens.tolist()), len(tokens))), np.uint8)
     free = orders[~carries_pattern(orders, tokens)]
     free.setflags(write=False)
@@ -458,25 +462,26 @@ def check_rearrangeable(pattern: Pattern, *, n: int = 1) -> None:
     """
     if isinstance(pattern.source, Motif) and pattern.random:
         return
-    word = pattern.word
+    motif = pattern.consensus
     if pattern.random:
         raise DesignError(
-            f"placebo of {quoted(word)}: give a word of A C G T or a Motif, not IUPAC "
-            "letters"
+            f"placebo of {quoted(motif)}: give a string of A C G T or a Motif, not "
+            "IUPAC letters"
         )
-    if count_orders(word) > _MOST_ENUMERATED:
+    if count_orders(motif) > _MOST_ENUMERATED:
         return
-    most = len(admissible(word))
+    most = len(admissible(motif))
     if most == 0:
         raise DesignError(
-            f"placebo of {quoted(word)}: every rearrangement reads as the pattern (on "
-            "one strand or the other); use Ablate, or an Embed of another word, as the "
-            "control"
+            f"placebo of {quoted(motif)}: every rearrangement reads as the pattern (on "
+            "one strand or the other); use Ablate, or an Embed of another motif, as "
+            "the control"
         )
     if n > most:
         raise DesignError(
-            f"placebos of {quoted(word)}: only {most:,} distinct rearrangements do not "
-            f"carry it, {n:,} were asked for; ask for fewer, or take a longer pattern"
+            f"placebos of {quoted(motif)}: only {most:,} distinct rearrangements do "
+            f"not carry it, {n:,} were asked for; ask for fewer, or take a longer "
+            "pattern"
         )
 
 
@@ -486,11 +491,11 @@ def rearrangements(pattern: Pattern, units: Units, key: int) -> Tokens:
 
     Uniform shuffles are drawn, and those that carry the pattern (for a motif: the
     instance or the consensus) are redrawn, each unit from its own stream, so a unit's
-    word depends on that unit alone.
+    motif depends on that unit alone.
     """
     from causalgia.sequences.samplers import shuffle
 
-    words = np.empty((len(units), len(pattern)), np.uint8)
+    motifs = np.empty((len(units), len(pattern)), np.uint8)
     pending = np.arange(len(units))
     for attempt in range(_MOST_ATTEMPTS):
         mine, stream = units[pending], derive(key, "attempt", attempt)
@@ -499,13 +504,13 @@ def rearrangements(pattern: Pattern, units: Units, key: int) -> Tokens:
             np.broadcast_to(instances, (len(mine), len(pattern)))
         )
         drawn = shuffle(derive(stream, "arrangement"), mine, piece)
-        words[pending] = drawn
+        motifs[pending] = drawn
         pending = pending[
             carries_pattern(drawn, piece)
-            | carries_pattern(drawn, encode(pattern.word)[0])
+            | carries_pattern(drawn, encode(pattern.consensus)[0])
         ]
         if not len(pending):
-            return words
+            return motifs
     raise DesignError(
         f"placebo of {quoted(pattern.label)}: hardly any rearrangement is free of it; "
         "use Ablate instead"

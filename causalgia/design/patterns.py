@@ -1,5 +1,5 @@
-"""Patterns to write into a sequence: words, IUPAC words, and motifs; and merged words
-of overlapping sites.
+"""Patterns to write into a sequence: strings, IUPAC strings, and motifs; and merged
+strings of overlapping sites.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from causalgia.checks import as_position
 from causalgia.errors import DesignError, SequenceError, quoted
-from causalgia.sequences.alphabet import BASES, parse_word
+from causalgia.sequences.alphabet import BASES, parse_iupac
 from causalgia.sequences.motifs import Motif
 from causalgia.types import Tokens, Units
 
@@ -21,9 +21,10 @@ Instance = Literal["sample", "consensus"]
 
 @dataclass(frozen=True)
 class Pattern:
-    """A word or a motif, and whether a motif stands for its instances or its consensus.
+    """A string or a motif, and whether a motif stands for its instances or its
+    consensus.
 
-    Two words are equal where they read the same bases (U is T); `source` keeps the
+    Two strings are equal where they read the same bases (U is T); `source` keeps the
     spelling, for do-notation.
     """
 
@@ -32,7 +33,7 @@ class Pattern:
     reads: str | Motif = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        word = isinstance(self.source, str)
+        letters = isinstance(self.source, str)
         object.__setattr__(
             self,
             "reads",
@@ -40,7 +41,7 @@ class Pattern:
             if isinstance(self.source, str)
             else self.source,
         )
-        if word:
+        if letters:
             object.__setattr__(self, "instance", "sample")
 
     def __len__(self) -> int:
@@ -48,7 +49,7 @@ class Pattern:
 
     @property
     def label(self) -> str:
-        """The word itself, or the motif's name (with its consensus if that is
+        """The string itself, or the motif's name (with its consensus if that is
         written).
         """
         if isinstance(self.source, str):
@@ -60,8 +61,8 @@ class Pattern:
         )
 
     @property
-    def word(self) -> str:
-        """The word, or the motif's consensus."""
+    def consensus(self) -> str:
+        """The string, or the motif's consensus."""
         return self.source if isinstance(self.source, str) else self.source.consensus
 
     @cached_property
@@ -101,7 +102,7 @@ class Pattern:
 
         if isinstance(self.source, Motif):
             return self.source.instances(random_words(key, units, len(self)))
-        bases = parse_word(self.source)[1]
+        bases = parse_iupac(self.source)[1]
         choice = random_integers(key, units, np.array([len(b) for b in bases]))
         table = np.zeros((len(bases), 4), np.uint8)
         for row, admissible in zip(table, bases, strict=True):
@@ -111,14 +112,15 @@ class Pattern:
     @cached_property
     def _constant(self) -> Tokens:
         tokens = np.array(
-            [BASES.index(letter) for letter in self.word.replace("U", "T")], np.uint8
+            [BASES.index(letter) for letter in self.consensus.replace("U", "T")],
+            np.uint8,
         )
-        tokens.setflags(write=False)  # shared by all arms with this word
+        tokens.setflags(write=False)  # shared by all arms with this string
         return tokens
 
 
 def as_pattern(pattern: object, *, instance: Instance | None = None) -> Pattern:
-    """Return the pattern of a word, a Motif or a Pattern; DesignError for anything
+    """Return the pattern of a string, a Motif or a Pattern; DesignError for anything
     else.
     """
     if isinstance(pattern, Pattern):
@@ -127,11 +129,11 @@ def as_pattern(pattern: object, *, instance: Instance | None = None) -> Pattern:
         return Pattern(pattern, instance or "sample")
     if not isinstance(pattern, str):
         raise DesignError(
-            f"a pattern is a word or a Motif, not {type(pattern).__name__}; cg.motif() "
-            "makes a Motif of a table or a path"
+            f"a pattern is a string or a Motif, not {type(pattern).__name__}; "
+            "cg.motif() makes a Motif of a table or a path"
         )
     try:
-        return Pattern(parse_word(pattern)[0])
+        return Pattern(parse_iupac(pattern)[0])
     except SequenceError as error:
         by_name = (
             f"; a motif by its name or file is cg.motif({quoted(pattern)})"
@@ -141,17 +143,17 @@ def as_pattern(pattern: object, *, instance: Instance | None = None) -> Pattern:
         raise DesignError(f"{error}{by_name}") from error
 
 
-def merged_word(first: str, second: str, distance: int) -> str:
-    """Return the one word of two overlapping sites, `second` starting `distance` bases
-    after `first`.
+def merged_motif(first: str, second: str, distance: int) -> str:
+    """Return the one string of two overlapping sites, `second` starting `distance`
+    bases after `first`.
 
     Two embeds of one arm may not overlap, since the later would undo the earlier; sites
-    that agree where they overlap are one longer word.
+    that agree where they overlap are one longer string.
 
     Parameters
     ----------
     first, second
-        Words of A C G T (U), as they are read on the + strand.
+        Strings of A C G T (U), as they are read on the + strand.
     distance
         Bases from the start of `first` to that of `second`, 0 to the width of `first`
         (then they abut).
@@ -159,32 +161,32 @@ def merged_word(first: str, second: str, distance: int) -> str:
     Raises
     ------
     DesignError
-        If the letters of an overlap contradict each other, a word has other letters, or
-        the sites do not touch.
+        If the letters of an overlap contradict each other, a string has other letters,
+        or the sites do not touch.
 
     Examples
     --------
-    >>> merged_word("UGCAUG", "UGCAUG", 4)
+    >>> merged_motif("UGCAUG", "UGCAUG", 4)
     'UGCAUGCAUG'
-    >>> merged_word("UGCAUG", "UGCAUG", 2)
+    >>> merged_motif("UGCAUG", "UGCAUG", 2)
     Traceback (most recent call last):
     ...
     causalgia.errors.DesignError: sites collide: 'UGCAUG' and 'UGCAUG' at distance 2 ...
     """
-    words = []
-    for word in (first, second):
-        pattern = as_pattern(word)
+    strings = []
+    for letters in (first, second):
+        pattern = as_pattern(letters)
         if pattern.random or not isinstance(pattern.source, str):
             raise DesignError(
-                f"a site is a word of A, C, G, T or U, not {quoted(word)}"
+                f"a site is a string of A, C, G, T or U, not {quoted(letters)}"
             )
-        words.append(pattern.source)
-    left, right = words
+        strings.append(pattern.source)
+    left, right = strings
     distance = as_position(distance, "distance")
     if distance > len(left):
         raise DesignError(
             f"{quoted(left)} and {quoted(right)} at distance {distance} do not touch: "
-            f"at most {len(left)} makes one word; embed each of them"
+            f"at most {len(left)} makes one string; embed each of them"
         )
     pairs = zip(left[distance:], right, strict=False)
     for offset, (a, b) in enumerate(pairs, start=distance):
@@ -199,7 +201,7 @@ def merged_word(first: str, second: str, distance: int) -> str:
 
 
 def pattern_from_plain(plain: object) -> str | Motif:
-    """Return the word or Motif that `Pattern.plain` wrote, or
+    """Return the string or Motif that `Pattern.plain` wrote, or
     ``{file = "x.meme", motif = "GATA1"}``.
     """
     if isinstance(plain, str):
@@ -208,7 +210,7 @@ def pattern_from_plain(plain: object) -> str | Motif:
         return Motif.from_dict(plain["motif"])
     if not isinstance(plain, dict) or {"file", "motif"} != set(plain):
         raise DesignError(
-            'a pattern is a word, or {file = "motifs.meme", motif = "GATA1"}, not '
+            'a pattern is a string, or {file = "motifs.meme", motif = "GATA1"}, not '
             f"{quoted(plain)}"
         )
     from causalgia.sequences.motifs import read_motifs

@@ -3,7 +3,7 @@ alleles in their contexts.
 
 Units of ``Genomic(of=..., n_draws=d)`` that take every sequence come in the given
 order, d in a row: unit u is row ``u // d``. So an intervention can hold a span or a
-word for each row (or spans that its draws take in turn), and says which null model it
+motif for each row (or spans that its draws take in turn), and says which null model it
 was written for.
 """
 
@@ -149,7 +149,7 @@ class AblateEach(Sited):
     fill
         ``"uniform"`` draws random bases for each unit, ``"shuffle"`` and
         ``"dinucleotide_shuffle"`` rearrange the span's own; one base (``"A"``), or a
-        word of the width of all spans, is written as it is. No default: what stands in
+        motif of the width of all spans, is written as it is. No default: what stands in
         for "nothing" is part of the question.
     n_draws
         Units made from each sequence, as in the null model.
@@ -248,15 +248,15 @@ class AblateEach(Sited):
 
 @dataclass(frozen=True)
 class EmbedEach(Sited):
-    """Write a different word into each given sequence: alleles of variants in their
+    """Write a different motif into each given sequence: alleles of variants in their
     contexts.
 
     Row u // draws of the null model stands for unit u; the length is kept.
 
     Parameters
     ----------
-    words
-        A word of A C G T (U) for each sequence, in the order of the null model; their
+    motifs
+        A string of A C G T (U) for each sequence, in the order of the null model; their
         widths may differ.
     at
         0-based start: one for all, or one for each sequence.
@@ -266,7 +266,7 @@ class EmbedEach(Sited):
     Raises
     ------
     DesignError
-        If a word or a position is invalid, or there is not one for each; when a
+        If a motif or a position is invalid, or there is not one for each; when a
         `Design` is made, as for `AblateEach`.
 
     Examples
@@ -282,26 +282,28 @@ class EmbedEach(Sited):
     ...     n_units=2,
     ... )
     >>> print(design.named_arms[0].intervention)
-    do(x[the place of each of 2 rows] = its word)
+    do(x[the place of each of 2 rows] = its motif)
     """
 
-    words: Sequence[str]
+    motifs: Sequence[str]
     at: int | Sequence[int] = field(kw_only=True)
     kind: ClassVar[str] = "embed_each"
-    main_field: ClassVar[str] = "words"
+    main_field: ClassVar[str] = "motifs"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        words = []
-        for row, word in enumerate(_as_list_per_sequence(self.words, "words", "word")):
-            letters = word.upper().replace("U", "T") if isinstance(word, str) else ""
+        motifs = []
+        for row, motif in enumerate(
+            _as_list_per_sequence(self.motifs, "motifs", "motif")
+        ):
+            letters = motif.upper().replace("U", "T") if isinstance(motif, str) else ""
             if not letters or not set(letters) <= set(BASES):
                 raise DesignError(
-                    f"embed_each: row {row}: {shown(word)} is not a word of A, C, G, T "
-                    "or U"
+                    f"embed_each: row {row}: {shown(motif)} is not a string of A, C, "
+                    "G, T or U"
                 )
-            words.append(letters)
-        object.__setattr__(self, "words", tuple(words))
+            motifs.append(letters)
+        object.__setattr__(self, "motifs", tuple(motifs))
         if isinstance(self.at, int | np.integer):
             object.__setattr__(self, "at", as_position(self.at, "at"))
             return
@@ -309,41 +311,41 @@ class EmbedEach(Sited):
             as_position(at, "at")
             for at in _as_list_per_sequence(self.at, "at", "position")
         )
-        if len(places) != len(words):
+        if len(places) != len(motifs):
             raise DesignError(
-                f"{self.kind}: {len(words):,} words and {len(places):,} positions in "
+                f"{self.kind}: {len(motifs):,} motifs and {len(places):,} positions in "
                 "at=; give one each"
             )
         object.__setattr__(self, "at", places)
 
     @property
     def sites(self) -> tuple[Span, ...]:
-        places = (self.at,) * len(self.words) if isinstance(self.at, int) else self.at
+        places = (self.at,) * len(self.motifs) if isinstance(self.at, int) else self.at
         return tuple(
-            (at, at + len(word)) for at, word in zip(places, self.words, strict=True)
+            (at, at + len(motif)) for at, motif in zip(places, self.motifs, strict=True)
         )
 
     @property
     def terms(self) -> tuple[str, ...]:
-        return (f"x[the place of each of {len(self.words):,} rows] = its word",)
+        return (f"x[the place of each of {len(self.motifs):,} rows] = its motif",)
 
     def lay(self, layout: Layout) -> Layout:
-        # words of different rows may overlap each other, but not what an earlier step
+        # motifs of different rows may overlap each other, but not what an earlier step
         # wrote
         spans = dict.fromkeys(self.sites)
         laid = [
-            layout.write(start, stop - start, "the word of a row").written[-1]
+            layout.write(start, stop - start, "the motif of a row").written[-1]
             for start, stop in spans
         ]
         return replace(layout, written=(*layout.written, *laid))
 
     @cached_property
     def _letters(self) -> Tokens:
-        """The tokens of each word, (rows, width of the longest), 0 beyond its end."""
-        longest = max(map(len, self.words))
-        padded = "".join(word.ljust(longest, BASES[0]) for word in self.words)
+        """The tokens of each motif, (rows, width of the longest), 0 beyond its end."""
+        longest = max(map(len, self.motifs))
+        padded = "".join(motif.ljust(longest, BASES[0]) for motif in self.motifs)
         letters = np.frombuffer(padded.encode(), np.uint8).reshape(
-            len(self.words), longest
+            len(self.motifs), longest
         )
         return np.searchsorted(np.frombuffer(BASES.encode(), np.uint8), letters).astype(
             np.uint8
@@ -354,7 +356,7 @@ class EmbedEach(Sited):
 
     def to_dict(self) -> dict[str, Any]:
         at = self.at if isinstance(self.at, int) else list(self.at)
-        return self._plain({self.kind: list(self.words), "at": at})
+        return self._plain({self.kind: list(self.motifs), "at": at})
 
 
 def _as_list_per_sequence(values: object, name: str, one: str) -> list[Any]:
@@ -400,19 +402,19 @@ def _spans(listed: list[Any], n_draws: int) -> tuple[Any, ...]:
 def _fill(fill: object, sites: tuple[Span, ...]) -> str:
     if isinstance(fill, str) and fill in FILLS:
         return fill
-    word = fill.upper().replace("U", "T") if isinstance(fill, str) else ""
-    if not word or not set(word) <= set(BASES):
+    motif = fill.upper().replace("U", "T") if isinstance(fill, str) else ""
+    if not motif or not set(motif) <= set(BASES):
         raise DesignError(
             f"ablate_each: fill={shown(fill)} must be one of {', '.join(FILLS)}, a "
-            "base, or a word of the spans' width"
+            "base, or a motif of the spans' width"
         )
     other = next(
-        (f"({start}, {stop})" for start, stop in sites if stop - start != len(word)),
+        (f"({start}, {stop})" for start, stop in sites if stop - start != len(motif)),
         None,
     )
-    if len(word) > 1 and other:
+    if len(motif) > 1 and other:
         raise DesignError(
-            f"ablate_each: fill={shown(fill)} has {len(word)} bases and span {other} "
+            f"ablate_each: fill={shown(fill)} has {len(motif)} bases and span {other} "
             "another width"
         )
-    return word
+    return motif

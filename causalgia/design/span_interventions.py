@@ -144,7 +144,7 @@ class Ablate(_Spanned):
     fill
         ``"uniform"`` draws random bases for each unit, ``"shuffle"`` and
         ``"dinucleotide_shuffle"`` rearrange the unit's own; one base (``"A"``) or a
-        word of the span's width writes that, IUPAC letters draw. No default: what
+        string of the span's width writes that, IUPAC letters draw. No default: what
         stands in for "nothing" is part of the question.
 
     Examples
@@ -164,7 +164,7 @@ class Ablate(_Spanned):
         width = self.span[1] - self.span[0]
         choices = (
             f"fill={quoted(self.fill)} must be one of {', '.join(FILLS)}, one base, or "
-            f"a word of {width} bases"
+            f"a string of {width} bases"
         )
         try:
             reads = as_pattern(self.fill).reads
@@ -190,8 +190,8 @@ class Ablate(_Spanned):
                 drawn_fill(self.fill, tokens[:, start:stop], units, stream),
                 at=start,
             )
-        word = self.fill * (stop - start) if len(self.fill) == 1 else self.fill
-        return overwrite(tokens, as_pattern(word).instances(units, stream), at=start)
+        letters = self.fill * (stop - start) if len(self.fill) == 1 else self.fill
+        return overwrite(tokens, as_pattern(letters).instances(units, stream), at=start)
 
     @property
     def _does(self) -> str:
@@ -295,10 +295,10 @@ class Copy(Intervention):
     ``do(x[at:at+w] = x[start:stop])``.
 
     Each unit's own bases are copied, as the steps before left them: with ``strand="-"``
-    two arms of a hairpin stem are made of every background, and a word that an earlier
-    step embedded in the span is paired as well (the hairpin of Koo et al. 2021). With
-    ``strand="+"`` a tile moves, if its first place is scrambled by a later step
-    (Toneyan & Koo 2024).
+    two arms of a hairpin stem are made of every background, and a string that an
+    earlier step embedded in the span is paired as well (the hairpin of Koo et al.
+    2021). With ``strand="+"`` a tile moves, if its first place is scrambled by a later
+    step (Toneyan & Koo 2024).
 
     Parameters
     ----------

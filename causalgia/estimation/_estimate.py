@@ -33,8 +33,8 @@ from causalgia.estimation.crossover_estimates import (
     has_moments,
     ice_without_rounding,
     is_unclustered_population,
+    placebos_as_levels,
     uses_random_arms,
-    words_as_levels,
 )
 from causalgia.estimation.given_effects import task_columns
 from causalgia.estimation.incomplete_estimates import estimate_incomplete
@@ -111,8 +111,8 @@ def estimate(
         parents. ``"parents"``: new shuffles of these parents. ``"units"``: exactly
         these units. ``"population x predictors"``: also new retrainings of the
         predictor (dim model). ``"next predictor"``: the ACE in one more retraining,
-        with its prediction interval. ``"population x words"``: the mean effect of 20 or
-        more placebo words, as one contrast. ``"population x replicates"``: new elements
+        with its prediction interval. ``"population x placebos"``: the mean effect of 20
+        or more placebos, as one contrast. ``"population x replicates"``: new elements
         and replicates, the default for measured activities.
     ci_prob
         Probability of the interval.
@@ -244,8 +244,8 @@ def estimate(
         )
         if of_means:
             check_means_are_units(effects, request)
-        if target == "population x words":
-            effects = words_as_levels(effects)
+        if target == "population x placebos":
+            effects = placebos_as_levels(effects)
         if crossover and effects.sizes["unit"] == 1 and target != "units":
             check_one_unit(effects, request)
         else:
@@ -484,7 +484,7 @@ def _labeled(
     }
     levels = (
         "model"
-        if "predictor" in request.target or request.target == "population x words"
+        if "predictor" in request.target or request.target == "population x placebos"
         else None
     )
     if levels in effects.sizes:

@@ -28,7 +28,7 @@ Divergence = Literal["total_variation", "jensen_shannon"]
 _NUMBERS_AT_ONCE = 2**23
 _NO_NULL = (
     "a distance is never negative, so that 0 is no null, and intervals near 0 do not "
-    "hold; compare with placebo words, cg.multiplicity.placebo_rank"
+    "hold; compare with placebos, cg.multiplicity.placebo_rank"
 )
 
 
@@ -86,9 +86,9 @@ def shape_change(
     -----
     A divergence is never negative, so that an effect of 0 is on its boundary, noise
     alone makes it positive, and neither a p-value against 0 nor an interval near 0
-    holds. What it is compared with are placebo words: with arms of
+    holds. What it is compared with are placebos: with arms of
     `causalgia.placebos`, ``cg.multiplicity.placebo_rank(found)`` ranks each divergence
-    among the words', and ``p_placebo_above`` is exact for a word exchangeable with
+    among the placebos', and ``p_placebo_above`` is exact for a motif exchangeable with
     them.
 
     Errors are those of the leave-one-cluster-out jackknife. The total variation has a
@@ -167,9 +167,9 @@ def shape_change(
                 strict=True,
             )
         )
-        coords["placebo_word"] = (
+        coords["is_placebo"] = (
             "contrast",
-            [kinds[name] == "placebo_word" for name in treatments],
+            [kinds[name] == "fixed_placebo" for name in treatments],
         )
     words = (
         "total variation"

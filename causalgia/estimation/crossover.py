@@ -283,8 +283,8 @@ def stratified_mean(y: Array, stratum: Codes, weights: Array) -> Estimate:
 def crossed_mean(
     ice: Array, cluster: Codes | None = None, *, between: Moderated | None = None
 ) -> Estimate:
-    """Estimate the ACE over units and over M crossed levels (predictors, words), both
-    random.
+    """Estimate the ACE over units and over M crossed levels (predictors, placebos),
+    both random.
 
     ``se^2 = s2_u / n + s2_m / M + s2_um / (n M)`` with the components of a two-way
     analysis of variance (those of REML for a balanced table) and Satterthwaite degrees
@@ -330,7 +330,7 @@ def crossed_mean(
     if n_levels < 2:
         raise EstimateError(
             "one level gives no spread between levels; two or more predictors (or "
-            "words) are needed"
+            "placebos) are needed"
         )
     first, ice = ice[0, 0], ice - ice[0, 0]
     units, levels = mean_ice(ice.mean(axis=1), cluster), mean_ice(ice.mean(axis=0))

@@ -50,7 +50,7 @@ from causalgia.numerics.row_blocks import (
 )
 from causalgia.types import Array
 
-LEAST_WORDS = 20
+LEAST_CROSSED_PLACEBOS = 20
 NEXT = "next predictor"
 
 
@@ -70,7 +70,7 @@ def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
         "population x predictors": _estimate_crossed,
         "next predictor": _estimate_crossed,
         "population x replicates": _estimate_crossed,
-        "population x words": _estimate_crossed,
+        "population x placebos": _estimate_crossed,
     }[request.target]
     answer, n_clusters, cluster, method = estimator(effects, ice, request)
     n_units, n_contrasts = ice.shape[:2]
@@ -326,7 +326,7 @@ def _estimate_crossed(
     moderate = request.target != NEXT if request.moderate is None else request.moderate
     prior = (
         between_levels(by_level)
-        if moderate and request.target != "population x words"
+        if moderate and request.target != "population x placebos"
         else None
     )
     if prior is None and request.moderate:
@@ -406,19 +406,19 @@ def uses_random_arms(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
     )
 
 
-def placebo_words(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return whether each contrast of effects or estimates is one fixed placebo word
+def placebo_contrasts(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return whether each contrast of effects or estimates is one fixed placebo
     minus other arms, (contrast,).
 
     This is read from ``weight (contrast, arm)`` and ``kind (arm)``; without them no
-    contrast is. A mean of several words is not a draw from the class of words, and does
-    not count.
+    contrast is. A mean of several placebos is not a draw from the class of placebos,
+    and does not count.
 
     Examples
     --------
     >>> weight = [[-1.0, 1.0, 0.0, 0.0], [-1.0, 0.0, 1.0, 0.0], [-1.0, 0.0, 0.5, 0.5]]
-    >>> kind = ("arm", ["placebo", "embed", "placebo_word", "placebo_word"])
-    >>> placebo_words(
+    >>> kind = ("arm", ["placebo", "embed", "fixed_placebo", "fixed_placebo"])
+    >>> placebo_contrasts(
     ...     xr.Dataset({"weight": (("contrast", "arm"), weight)}, coords={"kind": kind})
     ... )
     array([False,  True, False])
@@ -426,54 +426,56 @@ def placebo_words(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
     if "weight" not in dataset or "kind" not in dataset.variables:
         return np.zeros(dataset.sizes["contrast"], dtype=bool)
     positive = (weights_of(dataset) > 0).astype(np.intp)
-    word = dataset["kind"].to_numpy().astype(str) == "placebo_word"
+    placebo = dataset["kind"].to_numpy().astype(str) == "fixed_placebo"
     return np.asarray(
-        (positive.sum(axis=1) == 1) & (positive @ word.astype(np.intp) > 0)
+        (positive.sum(axis=1) == 1) & (positive @ placebo.astype(np.intp) > 0)
     )
 
 
-def is_placebo_word(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return whether each contrast is one fixed placebo word, shape ``(contrast,)``.
+def is_placebo(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return whether each contrast is one fixed placebo, shape ``(contrast,)``.
 
-    Read from the bool coordinate or variable ``placebo_word (contrast)``, else by
-    `placebo_words`.
+    Read from the bool coordinate or variable ``is_placebo (contrast)``, else by
+    `placebo_contrasts`.
 
     Raises
     ------
     EstimateError
-        If ``placebo_word`` is not bool on the dim contrast.
+        If ``is_placebo`` is not bool on the dim contrast.
 
     Examples
     --------
-    >>> is_placebo_word(
+    >>> is_placebo(
     ...     xr.Dataset(
     ...         {
     ...             "ace": ("contrast", [1.0, 0.0]),
-    ...             "placebo_word": ("contrast", [False, True]),
+    ...             "is_placebo": ("contrast", [False, True]),
     ...         }
     ...     )
     ... )
     array([False,  True])
     """
-    if "placebo_word" not in dataset.variables:
-        return placebo_words(dataset)
-    marked = dataset["placebo_word"]
+    if "placebo_word" in dataset.variables:
+        raise EstimateError("placebo_word is is_placebo now; rename that coordinate")
+    if "is_placebo" not in dataset.variables:
+        return placebo_contrasts(dataset)
+    marked = dataset["is_placebo"]
     if marked.dims != ("contrast",) or marked.dtype != bool:
         raise EstimateError(
-            f"placebo_word has dims {marked.dims} and dtype {marked.dtype}, not bool "
+            f"is_placebo has dims {marked.dims} and dtype {marked.dtype}, not bool "
             "on contrast"
         )
     return np.asarray(marked.to_numpy())
 
 
-def words_as_levels(effects: xr.Dataset) -> xr.Dataset:
-    """Rearrange the contrasts of placebo words as levels, on the dim model, of one
-    contrast: the class of words.
+def placebos_as_levels(effects: xr.Dataset) -> xr.Dataset:
+    """Rearrange the contrasts of placebos as levels, on the dim model, of one
+    contrast: the class of placebos.
 
     Raises
     ------
     EstimateError
-        If fewer than 20 contrasts have an arm of kind ``placebo_word`` with positive
+        If fewer than 20 contrasts have an arm of kind ``fixed_placebo`` with positive
         weight, or there is a dim model.
 
     Examples
@@ -481,48 +483,48 @@ def words_as_levels(effects: xr.Dataset) -> xr.Dataset:
     >>> effects = xr.Dataset(
     ...     {"ice": (("unit", "contrast", "task"), np.zeros((2, 1, 1)))}
     ... )
-    >>> words_as_levels(effects)
+    >>> placebos_as_levels(effects)
     Traceback (most recent call last):
     ...
-    causalgia.errors.EstimateError: target='population x words' needs 20 or more contrasts of placebo words, ...
+    causalgia.errors.EstimateError: target='population x placebos' needs 20 or more contrasts of placebos, ...
     """
     if "ice" in effects and "model" in effects["ice"].dims:
         raise EstimateError(
-            "target='population x words' takes one predictor; pick one of the dim "
+            "target='population x placebos' takes one predictor; pick one of the dim "
             "'model' first"
         )
     if effects.attrs.get("transform") in OF_MEANS:
         raise EstimateError(
-            "target='population x words' is a mean over words, and "
+            "target='population x placebos' is a mean over placebos, and "
             f"scale={quoted(effects.attrs['transform'])} is of the arms' means; use "
             "scale='identity' or scale='log'"
         )
-    words = (
-        np.flatnonzero(placebo_words(effects))
+    rows = (
+        np.flatnonzero(placebo_contrasts(effects))
         if "ice" in effects
         else np.array([], dtype=np.intp)
     )
-    if len(words) < LEAST_WORDS:
+    if len(rows) < LEAST_CROSSED_PLACEBOS:
         raise EstimateError(
-            f"target='population x words' needs {LEAST_WORDS} or more contrasts of "
-            f"placebo words, and there are {len(words)}; add arms with "
-            "cg.placebos(pattern, at=, n_words=40) to a crossover, or use "
+            f"target='population x placebos' needs {LEAST_CROSSED_PLACEBOS} or more "
+            f"contrasts of placebos, and there are {len(rows)}; add arms with "
+            "cg.placebos(pattern, at=, n_placebos=40) to a crossover, or use "
             "target='population'"
         )
-    ice = ice_without_rounding(effects)[:, words]
-    by_word = np.moveaxis(ice, 1, -1)[:, None]
+    ice = ice_without_rounding(effects)[:, rows]
+    by_motif = np.moveaxis(ice, 1, -1)[:, None]
     coords = {
         name: c
         for name, c in effects.coords.items()
         if set(c.dims) <= {"unit", "task", "arm"}
     }
     out = xr.Dataset(
-        {"ice": (("unit", "contrast", "task", "model"), by_word)},
+        {"ice": (("unit", "contrast", "task", "model"), by_motif)},
         coords=coords,
         attrs=effects.attrs,
     )
     if "control_sd" in effects:
-        squares = effects["control_sd"].to_numpy()[words] ** 2
+        squares = effects["control_sd"].to_numpy()[rows] ** 2
         out["control_sd"] = (
             ("contrast", "task"),
             np.sqrt(squares.mean(axis=0, keepdims=True)),
@@ -530,15 +532,15 @@ def words_as_levels(effects: xr.Dataset) -> xr.Dataset:
     if "floor" in effects:
         out["floor"] = (
             ("contrast", "task"),
-            effects["floor"].to_numpy()[words].max(axis=0, keepdims=True),
+            effects["floor"].to_numpy()[rows].max(axis=0, keepdims=True),
         )
     out["weight"] = (
         ("contrast", "arm"),
         effects["weight"]
-        .to_numpy()[words]
+        .to_numpy()[rows]
         .mean(axis=0, keepdims=True, dtype=np.float64),
     )
-    return out.assign_coords(contrast=["placebo words"])
+    return out.assign_coords(contrast=["placebos"])
 
 
 def check_distinct_predictors(effects: xr.Dataset, ice: Array) -> None:

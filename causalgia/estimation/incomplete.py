@@ -1,4 +1,4 @@
-"""ACE from tables with missing cells: units by arms, by predictors or by words."""
+"""ACE from tables with missing cells: units by arms, by predictors or by placebos."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from causalgia.effects._from_frame import factorized, from_frame
 from causalgia.errors import DegenerateWarning, EstimateError, OutcomesError, quoted
 from causalgia.estimation._estimate import estimate
 from causalgia.estimation._variance_components import Cells, identify, interaction_codes
-from causalgia.estimation.crossover_estimates import LEAST_WORDS
+from causalgia.estimation.crossover_estimates import LEAST_CROSSED_PLACEBOS
 from causalgia.estimation.mixed_model import reml
 from causalgia.estimation.request import as_ci_prob, caller_stacklevel
+from causalgia.former_names import former_arguments
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import annotate, validate
@@ -47,8 +48,8 @@ class CrossedFit:
 def crossed_reml(
     ice: Array, unit: Codes, level: Codes, parent: Codes | None = None
 ) -> CrossedFit:
-    r"""Estimate the ACE over random units and random crossed levels (predictors, words)
-    from an incomplete table.
+    r"""Estimate the ACE over random units and random crossed levels (predictors,
+    placebos) from an incomplete table.
 
     ``ICE_um = ACE + a_u + g_m + e_um`` with normal a, g, e, fitted by restricted
     maximum likelihood; with parents, the parent and its interaction with the level have
@@ -154,6 +155,7 @@ class _ColumnNames:
         ]
 
 
+@former_arguments
 def from_incomplete(
     frame: pd.DataFrame,
     *,
@@ -162,21 +164,22 @@ def from_incomplete(
     unit: str,
     control: str | float,
     model: str | None = None,
-    words: Sequence[Any] | None = None,
+    placebos: Sequence[Any] | None = None,
     parent: str | None = None,
     task: str | None = None,
     scale: str = "outcome",
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    """Estimate ACEs from a long table of units by arms, by predictors or by words, with
-    missing cells.
+    """Estimate ACEs from a long table of units by arms, by predictors or by placebos,
+    with missing cells.
 
     Of units by arms this is ``cg.estimate(cg.contrast(cg.from_frame(...),
     control=...))``, which fits a mixed model if cells are missing. With several
     predictors `from_frame` refuses such a table, because values are not imputed. Here
-    each pair of unit and predictor (or word) with both arms gives one ICE, and
+    each pair of unit and predictor (or placebo) with both arms gives one ICE, and
     `crossed_reml` estimates from these. The claim is then about new units and new
-    predictors (words): ``target="population x predictors"`` (``"population x words"``).
+    predictors (placebos): ``target="population x predictors"``
+    (``"population x placebos"``).
 
     Parameters
     ----------
@@ -190,10 +193,10 @@ def from_incomplete(
     model
         Column of the predictor (retraining, replicate), if there are several; every arm
         other than the control is a contrast.
-    words
-        Instead of `model`: names of 20 or more arms that are words of one class; their
-        mean effect is one contrast, ``"words"``. Other arms are not used, which a note
-        states.
+    placebos
+        Instead of `model`: names of 20 or more arms that are placebos of one class;
+        their mean effect is one contrast, ``"placebos"``. Other arms are not used,
+        which a note states.
     parent
         Column of the source that units share, constant within a unit; None: units are
         independent.
@@ -209,7 +212,7 @@ def from_incomplete(
     Dataset
         Estimates as `estimate` gives them, ``ace, se, df, p, log_p, lower, upper,
         exact, n_units, n_clusters, control_sd (contrast, task)``. Of units by arms with
-        their covariance; with predictors or words each contrast by itself: their
+        their covariance; with predictors or placebos each contrast by itself: their
         covariance is not known. Notes give the number of missing cells, of rows without
         a partner (not used), and where the variance between units or levels was
         estimated as 0.
@@ -220,8 +223,8 @@ def from_incomplete(
         If a column is missing or has gaps, an outcome is not finite, or a cell occurs
         twice.
     EstimateError
-        If both of `model` and `words` are given, an arm is unknown, there are fewer
-        than 20 words, or the cells of a contrast do not identify its error.
+        If both of `model` and `placebos` are given, an arm is unknown, there are fewer
+        than 20 placebos, or the cells of a contrast do not identify its error.
 
     Warns
     -----
@@ -270,17 +273,17 @@ def from_incomplete(
     """
     ci_prob = as_ci_prob(ci_prob)
     columns = _ColumnNames(outcome, arm, unit, model, parent, task)
-    if model is None and words is None:
+    if model is None and placebos is None:
         return _of_arms(frame, columns, control, scale, ci_prob)
-    if model is not None and words is not None:
+    if model is not None and placebos is not None:
         raise EstimateError(
-            "give one of model= (units by predictors) and words= (units by words), not "
-            "both"
+            "give one of model= (units by predictors) and placebos= (units by "
+            "placebos), not both"
         )
     table = _as_cell_table(frame, columns)
     control, listed = (
         _as_arm_name(control),
-        None if words is None else [_as_arm_name(word) for word in words],
+        None if placebos is None else [_as_arm_name(placebo) for placebo in placebos],
     )
     _check_arms(table, control, listed)
     tasks = list(dict.fromkeys(table["task"]))
@@ -314,7 +317,7 @@ def from_incomplete(
             DegenerateWarning,
             stacklevel=caller_stacklevel(),
         )
-    what = "predictors" if words is None else "words"
+    what = "predictors" if placebos is None else "placebos"
     clusters = "unit" if parent is None else "parent"
     out.attrs = {
         "assignment": "crossover",
@@ -447,19 +450,21 @@ def _as_cell_table(frame: Any, columns: _ColumnNames) -> pd.DataFrame:
     return table
 
 
-def _check_arms(table: pd.DataFrame, control: str, words: list[str] | None) -> None:
+def _check_arms(table: pd.DataFrame, control: str, placebos: list[str] | None) -> None:
     arms = list(dict.fromkeys(table["arm"]))
-    for name in [control, *(words or [])]:
+    for name in [control, *(placebos or [])]:
         if name not in arms:
             raise EstimateError(
                 f"{quoted(name)} is not an arm; the arms are "
                 f"{', '.join(map(quoted, arms[:20]))}"
             )
-    if words is not None and (len(set(words)) < LEAST_WORDS or control in words):
+    if placebos is not None and (
+        len(set(placebos)) < LEAST_CROSSED_PLACEBOS or control in placebos
+    ):
         raise EstimateError(
-            f"words= names {len(set(words))} "
-            f"words{' and the control' if control in words else ''}; the class takes "
-            f"{LEAST_WORDS} or more besides the control"
+            f"placebos= names {len(set(placebos))} "
+            f"placebos{' and the control' if control in placebos else ''}; the class "
+            f"takes {LEAST_CROSSED_PLACEBOS} or more besides the control"
         )
     if len(arms) < 2:
         raise EstimateError(
@@ -469,10 +474,10 @@ def _check_arms(table: pd.DataFrame, control: str, words: list[str] | None) -> N
 
 
 def _estimate_task(
-    table: pd.DataFrame, control: str, words: list[str] | None, ci_prob: float
+    table: pd.DataFrame, control: str, placebos: list[str] | None, ci_prob: float
 ) -> tuple[xr.Dataset, list[str]]:
     """Return the estimates of one task, on the dim contrast, and notes."""
-    key = ["unit", "model"] if words is None else ["unit"]
+    key = ["unit", "model"] if placebos is None else ["unit"]
     base = table[table["arm"] == control].set_index(key)["y"]
     others = [name for name in dict.fromkeys(table["arm"]) if name != control]
     if not others:
@@ -480,7 +485,11 @@ def _estimate_task(
             f"task {quoted(table['task'].iloc[0])}: only {quoted(control)} was "
             "measured; measure another arm, or drop it"
         )
-    arms_of = {name: [name] for name in others} if words is None else {"words": words}
+    arms_of = (
+        {name: [name] for name in others}
+        if placebos is None
+        else {"placebos": placebos}
+    )
     rows, notes = [], []
     for name, arms in arms_of.items():
         cells, alone = _paired_cells(table[table["arm"].isin(arms)], base, key)
@@ -496,18 +505,18 @@ def _estimate_task(
             cells,
             alone,
             singular=singular,
-            between="predictors" if words is None else "words",
+            between="predictors" if placebos is None else "placebos",
         )
     columns = {
         column: ("contrast", np.array([row[column] for row in rows]))
         for column in rows[0]
     }
     out = xr.Dataset(columns, coords={"contrast": list(arms_of)})
-    unused = [name for name in others if words is not None and name not in words]
+    unused = [name for name in others if placebos is not None and name not in placebos]
     if unused:
         notes.append(
-            f"{len(unused)} arms are neither the control nor words and were not used: "
-            f"{', '.join(unused[:5])}"
+            f"{len(unused)} arms are neither the control nor placebos and were not "
+            f"used: {', '.join(unused[:5])}"
         )
     spread = (
         table[table["arm"] == control]

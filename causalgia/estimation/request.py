@@ -473,7 +473,7 @@ def with_floor(estimates: xr.Dataset, effects: xr.Dataset) -> xr.Dataset:
     of an output of the predictor. Intervals
     are :math:`\mathrm{ACE} \mp \max(h, \mathrm{floor})`, h being the half width, so
     that they hold for the network in exact arithmetic even if rounding is the same in
-    every unit. For several predictors, or words, the largest floor is used.
+    every unit. For several predictors, or placebos, the largest floor is used.
     """
     if "floor" not in effects:
         return estimates

@@ -26,14 +26,16 @@ if TYPE_CHECKING:
     from causalgia.experiments._fractional_factorial import (
         Fraction,
         aliases,
+        arrangement_screen,
         fraction,
         fractional_factorial,
-        grammar_screen,
     )
     from causalgia.experiments._greedy_tiles import greedy_round, greedy_tiles
     from causalgia.experiments._hairpin import hairpin
     from causalgia.experiments._junctions import junctions
+    from causalgia.experiments._kmer_screen import kmer_screen
     from causalgia.experiments._knock_in import knock_in
+    from causalgia.experiments._motif_mutagenesis import motif_mutagenesis
     from causalgia.experiments._motif_pairs import motif_pair, motif_pairs
     from causalgia.experiments._necessity import necessity, sufficiency
     from causalgia.experiments._null_models import agreement, null_models
@@ -47,8 +49,6 @@ if TYPE_CHECKING:
     from causalgia.experiments._tile_placement import tile_placement
     from causalgia.experiments._tile_search import tile_search
     from causalgia.experiments._variants import variants
-    from causalgia.experiments._word_mutagenesis import word_mutagenesis
-    from causalgia.experiments._word_screen import word_screen
     from causalgia.experiments.kit.answer import (
         Answer,
         Finding,
@@ -77,6 +77,7 @@ __all__ = [
     "affinity",
     "agreement",
     "aliases",
+    "arrangement_screen",
     "build",
     "composition_bias",
     "context_dependence",
@@ -86,12 +87,13 @@ __all__ = [
     "flanks",
     "fraction",
     "fractional_factorial",
-    "grammar_screen",
     "greedy_round",
     "greedy_tiles",
     "hairpin",
     "junctions",
+    "kmer_screen",
     "knock_in",
+    "motif_mutagenesis",
     "motif_pair",
     "motif_pairs",
     "necessity",
@@ -110,8 +112,6 @@ __all__ = [
     "tile_search",
     "variant_frame",
     "variants",
-    "word_mutagenesis",
-    "word_screen",
     "write_variants",
 ]
 

@@ -82,10 +82,10 @@ def across_predictors(
     Examples
     --------
     >>> import causalgia as cg
-    >>> from causalgia.zoo import EndGC, Oracle, Word
+    >>> from causalgia.zoo import EndGC, Oracle, MotifCount
     >>> experiment = cg.experiments.composition_bias(n_units=200)
     >>> biased = {
-    ...     f"RBP{k}": Oracle(Word("UGCAUG", 1.0), EndGC(-0.2 * k, last=8))
+    ...     f"RBP{k}": Oracle(MotifCount("UGCAUG", 1.0), EndGC(-0.2 * k, last=8))
     ...     for k in (1, 2, 3)
     ... }
     >>> outcomes = {

@@ -24,8 +24,9 @@ from causalgia.experiments.kit.experiment import (
     TrialResults,
     analysis_for,
 )
-from causalgia.experiments.kit.sites import as_null_model, as_start, as_words
+from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.former_names import former_arguments
 from causalgia.reporting import p_clause
 
 if TYPE_CHECKING:
@@ -34,13 +35,13 @@ if TYPE_CHECKING:
     from causalgia.estimation import Line
     from causalgia.plot import Axes
 
-ForWords: TypeAlias = Sequence[float] | Mapping[str, float]
-"""A number for each word: in the order of the words, or word -> number (a mapping or a
-pandas Series).
+ForMotifs: TypeAlias = Sequence[float] | Mapping[str, float]
+"""A number for each motif: in the order of the motifs, or motif -> number (a mapping or
+a pandas Series).
 """
 
 CONTROL = "untreated"
-_WORDS = ("UGCAUGU", "AGCAUGU", "CGCAUGU", "UGUAUGU", "UACAUGU", "UGCACGU", "UGCAUAU")
+_MOTIFS = ("UGCAUGU", "AGCAUGU", "CGCAUGU", "UGUAUGU", "UACAUGU", "UGCACGU", "UGCAUAU")
 _KD = (0.83, 4.8, 6.1, 280.0, 350.0, 4.9, 1830.0)
 _SLOPE, _FIT = (
     ("slope", "slope_se", "slope_lower", "slope_upper"),
@@ -59,60 +60,61 @@ _LEVEL = 0.05  # of the test that a line fits
 _ROUNDING = 1e-9  # relative differences below this are rounding
 
 
+@former_arguments
 def affinity(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
+    motifs: Sequence[str] = _MOTIFS,
     *,
-    words: Sequence[str] = _WORDS,
-    kd: ForWords = _KD,
-    log10_kd_se: float | ForWords | None = None,
+    kd: ForMotifs = _KD,
+    log10_kd_se: float | ForMotifs | None = None,
     at: int | None = None,
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that tests whether effects depend on measured affinities.
 
-    Each word is compared with the untreated arm, and a line
+    Each motif is compared with the untreated arm, and a line
     ``ACE = intercept + slope log10 K_D`` is fitted to the effects
     (`causalgia.estimation.errors_in_variables`). The verdict is on the ``rise`` of the
-    line from the tightest word to the weakest, slope times the difference of their
+    line from the tightest motif to the weakest, slope times the difference of their
     log10 K_D; the slope is the change of the effect for a tenfold weaker binding. The
     fit has the covariance of the effects, which share backgrounds and control; the
-    errors of log10 K_D, where given; and a variance of words about the line, since
-    words differ by more than these errors.
+    errors of log10 K_D, where given; and a variance of motifs about the line, since
+    motifs differ by more than these errors.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
-    words
-        Three words or more; published are RBFOX1's.
+    motifs
+        Three motifs or more; published are RBFOX1's.
     kd
-        Dissociation constant of each word, positive, in any one unit (the published
-        ones are in nM): in the order of `words`, or by word as a mapping or a pandas
-        Series, which may have further words.
+        Dissociation constant of each motif, positive, in any one unit (the published
+        ones are in nM): in the order of `motifs`, or by motif as a mapping or a pandas
+        Series, which may have further motifs.
     log10_kd_se
         Standard error of each log10 K_D, in the form of `kd`, or one number for all;
         None: K_D are exact. It is about ``se / (K_D ln 10)`` for a standard error of
         K_D: 0.043 for one of 10 %.
     at
-        0-based start; None: the center (of the longest word).
+        0-based start; None: the center (of the longest motif).
     n_units
         Backgrounds.
     rope
-        Region of practical equivalence for the effect of each word and for the line's
+        Region of practical equivalence for the effect of each motif and for the line's
         rise, on the predictor's scale.
 
     Returns
     -------
     Experiment
-        Arms and contrasts named after the words; coordinates ``log10_kd`` and, where
+        Arms and contrasts named after the motifs; coordinates ``log10_kd`` and, where
         given, ``log10_kd_se``. Finding ``line (task)``: slope, intercept and rise with
         their limits, ``trend`` (the verdict on the rise), scatter and fit.
 
     Raises
     ------
     DesignError
-        If there are fewer than three words, a word is repeated (U is T) or leaves the
+        If there are fewer than three motifs, a motif is repeated (U is T) or leaves the
         sequence, a K_D (or error) is missing or not positive, or all K_D are equal.
 
     References
@@ -126,17 +128,17 @@ def affinity(
     >>> experiment = cg.experiments.affinity(log10_kd_se=0.1, n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task RBFOX1: effects fall with K_D: they change by -3... from the tightest word to the weakest (-1...
+    Task RBFOX1: effects fall with K_D: they change by -3... from the tightest motif to the weakest (-1...
     """
     as_null_model(null)
-    listed = as_words(words, "words", least=3)
+    listed = as_strings(motifs, "motifs", least=3)
     start = as_start(at, "at", null.length, max(map(len, listed)))
-    measured = _as_positive_by_word(
-        dict(zip(_WORDS, _KD, strict=True)) if kd is _KD else kd, "kd", listed
+    measured = _as_positive_by_motif(
+        dict(zip(_MOTIFS, _KD, strict=True)) if kd is _KD else kd, "kd", listed
     )
     if len(set(measured)) == 1:
         raise DesignError(
-            f"kd: all words have the one K_D {measured[0]:g}, and a line needs "
+            f"kd: all motifs have the one K_D {measured[0]:g}, and a line needs "
             "different ones"
         )
     labels = {"log10_kd": dict(zip(listed, map(math.log10, measured), strict=True))}
@@ -148,14 +150,16 @@ def affinity(
         )
         labels["log10_kd_se"] = dict(
             zip(
-                listed, _as_positive_by_word(errors, "log10_kd_se", listed), strict=True
+                listed,
+                _as_positive_by_motif(errors, "log10_kd_se", listed),
+                strict=True,
             )
         )
     return Experiment(
         null=null,
         arms=[
             Arm(CONTROL, Untreated()),
-            *(Arm(word, Embed(word, at=start)) for word in listed),
+            *(Arm(motif, Embed(motif, at=start)) for motif in listed),
         ],
         n_units=n_units,
         contrasts=CONTROL,
@@ -165,52 +169,56 @@ def affinity(
     )
 
 
-def _as_positive_by_word(values: Any, name: str, words: tuple[str, ...]) -> list[float]:
-    """Return one positive number for each word, from numbers in order or by word (a
+def _as_positive_by_motif(
+    values: Any, name: str, motifs: tuple[str, ...]
+) -> list[float]:
+    """Return one positive number for each motif, from numbers in order or by motif (a
     mapping or a Series).
     """
     items = list(values.items()) if hasattr(values, "items") else []
-    by_word: dict[str, Any] | None = None
+    by_motif: dict[str, Any] | None = None
     if items and (
         isinstance(values, Mapping) or all(isinstance(key, str) for key, _ in items)
     ):
-        by_word = {_as_dna(str(key)): value for key, value in items}
+        by_motif = {_as_dna(str(key)): value for key, value in items}
         count = Counter(_as_dna(str(key)) for key, _ in items)
         twice = [str(key) for key, _ in items if count[_as_dna(str(key))] > 1]
         if twice:
             raise DesignError(
                 f"{name}: {', '.join(twice[:3])} appears twice (U is T); name each "
-                "word once"
+                "motif once"
             )
     listed: list[Any] = []
-    if by_word is not None:
-        listed = [by_word[word] for word in map(_as_dna, words) if word in by_word]
+    if by_motif is not None:
+        listed = [
+            by_motif[motif] for motif in map(_as_dna, motifs) if motif in by_motif
+        ]
     elif items or (
         isinstance(values, Sequence | np.ndarray) and not isinstance(values, str)
     ):
         listed = list(values)
-    if len(listed) != len(words):
+    if len(listed) != len(motifs):
         lacks = (
             []
-            if by_word is None
-            else [word for word in words if _as_dna(word) not in by_word]
+            if by_motif is None
+            else [motif for motif in motifs if _as_dna(motif) not in by_motif]
         )
         shown = f": {', '.join(lacks[:3])} has none" if lacks else f"={quoted(values)}"
         raise DesignError(
-            f"{name}{shown}; give one number for each of the {len(words)} words, in "
-            "order or by word"
+            f"{name}{shown}; give one number for each of the {len(motifs)} motifs, in "
+            "order or by motif"
         )
-    for word, value in zip(words, listed, strict=True):
+    for motif, value in zip(motifs, listed, strict=True):
         if not is_real(value) or not 0 < float(value) < math.inf:
             raise DesignError(
-                f"{name} of {word} is {quoted(value)}; it must be a positive, finite "
+                f"{name} of {motif} is {quoted(value)}; it must be a positive, finite "
                 "number"
             )
     return [float(value) for value in listed]
 
 
-def _as_dna(word: str) -> str:
-    return word.upper().replace("U", "T")
+def _as_dna(motif: str) -> str:
+    return motif.upper().replace("U", "T")
 
 
 def _read_affinity(found: TrialResults) -> Finding:
@@ -304,7 +312,7 @@ def _affinity_sentence(rows: xr.Dataset, line: Line, reach: float, trend: str) -
 
     ace = rows["ace"].to_numpy()
     if np.ptp(ace) <= _ROUNDING * abs(ace).max():
-        return f"all words have the one effect {ace[0]:.4g}, whatever their K_D."
+        return f"all motifs have the one effect {ace[0]:.4g}, whatever their K_D."
     scatter = "and no errors are given that could explain this scatter"
     if not math.isinf(line.chi2):
         fits = (
@@ -318,9 +326,9 @@ def _affinity_sentence(rows: xr.Dataset, line: Line, reach: float, trend: str) -
         xr.Dataset({name: reach * value for name, value in limits.items()})
     )
     return (
-        f"effects {_TRENDS[trend]}: they change by {rise} from the tightest word to "
+        f"effects {_TRENDS[trend]}: they change by {rise} from the tightest motif to "
         f"the weakest ({line.slope:.3g} for each tenfold weaker binding, R2 "
-        f"{line.r2:.2f}); words scatter about the line by {line.scatter:.2g}, "
+        f"{line.r2:.2f}); motifs scatter about the line by {line.scatter:.2g}, "
         f"{scatter}."
     )
 
@@ -342,8 +350,8 @@ AFFINITY = Entry(
     name="affinity",
     question="Do effects depend on measured affinities?",
     estimand=(
-        "The rise of E[Y(word) - Y(untreated)] over log10 of the words' true K_D, from "
-        "the least to the largest, over the null model."
+        "The rise of E[Y(motif) - Y(untreated)] over log10 of the motifs' true K_D, "
+        "from the least to the largest, over the null model."
     ),
     doi="10.1101/418459",
     read=_read_affinity,

@@ -24,31 +24,33 @@ from causalgia.experiments.kit.sites import (
     as_start,
 )
 from causalgia.experiments.kit.variance import DOES, effect_in_words
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
     import xarray as xr
 
-UNTREATED, WORD = "untreated", "word"
+UNTREATED, MOTIF = "untreated", "motif"
 
 
+@former_arguments
 def composition_bias(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
+    motif: str | Motif = "CAAAUU",
     *,
     bias: str | Motif = "GCGCGC",
     at: int | Sequence[int] | None = None,
-    word: str | Motif = "CAAAUU",
-    word_at: int | None = None,
+    motif_at: int | None = None,
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that tests whether GC, or any composition, changes the
     outcome and a site's effect.
 
-    A full 2 x 2 factorial on the same backgrounds: neither, the letters, the word,
-    both. Contrasts: ``bias``, the letters without the word; ``word``, the word without
-    the letters; and ``interaction``, the change of the word's effect by the letters.
-    With several places there is a factorial for each, ``bias at 34`` and
+    A full 2 x 2 factorial on the same backgrounds: neither, the letters, the motif,
+    both. Contrasts: ``bias``, the letters without the motif; ``motif``, the motif
+    without the letters; and ``interaction``, the change of the motif's effect by the
+    letters. With several places there is a factorial for each, ``bias at 34`` and
     ``interaction at 34``, and the first place is compared with every other one,
     ``bias at 34 - at 2``, which tells a bias at one end from a bias for GC anywhere.
 
@@ -57,12 +59,12 @@ def composition_bias(
     null
         The null model of backgrounds.
     bias
-        The letters, as a word; IUPAC letters are drawn for each unit (``"SSSSSS"``: G
+        The letters, as a motif; IUPAC letters are drawn for each unit (``"SSSSSS"``: G
         or C).
     at
         0-based start of the letters, or several; None: one base before the end of the
         background (of 41 bases 34, as published, beside 2).
-    word, word_at
+    motif, motif_at
         The site and its 0-based start (None: the center); published are CAAAUU, UUAUUU
         and UUGCAC at 17.
     n_units
@@ -73,14 +75,14 @@ def composition_bias(
     Returns
     -------
     Experiment
-        Arms ``"untreated"``, ``"word"``, ``"bias"`` and ``"bias + word"`` (for each
-        place), with the factors ``bias`` and ``word`` of levels 0 and 1; coordinate
+        Arms ``"untreated"``, ``"motif"``, ``"bias"`` and ``"bias + motif"`` (for each
+        place), with the factors ``bias`` and ``motif`` of levels 0 and 1; coordinate
         ``place``.
 
     Raises
     ------
     DesignError
-        If letters and word overlap, or one leaves the sequence.
+        If letters and motif overlap, or one leaves the sequence.
 
     References
     ----------
@@ -89,10 +91,10 @@ def composition_bias(
     Examples
     --------
     >>> import causalgia as cg
-    >>> from causalgia.zoo import EndGC, Oracle, Word
-    >>> experiment = cg.experiments.composition_bias(word="UGCAUG", n_units=200)
+    >>> from causalgia.zoo import EndGC, Oracle, MotifCount
+    >>> experiment = cg.experiments.composition_bias(motif="UGCAUG", n_units=200)
     >>> binding = Oracle(
-    ...     Word("UGCAUG", 1.0),
+    ...     MotifCount("UGCAUG", 1.0),
     ...     EndGC(-0.8, last=8),
     ...     tasks=["RBFOX1"],
     ...     scale="intensity",
@@ -103,32 +105,32 @@ def composition_bias(
     Task RBFOX1: GCGCGC at 34 decreases the outcome, ...; UGCAUG at 17 increases the outcome, ...; interaction ...
     """
     as_null_model(null)
-    letters, target = as_site(bias, "bias"), as_site(word, "word")
+    letters, target = as_site(bias, "bias"), as_site(motif, "motif")
     places = as_positions(
         max(null.length - len(as_pattern(letters)) - 1, 0) if at is None else at, "at"
     )
-    start = as_start(word_at, "word_at", null.length, len(as_pattern(target)))
+    start = as_start(motif_at, "motif_at", null.length, len(as_pattern(target)))
     names = {
         place: "bias" if len(places) == 1 else f"bias at {place}" for place in places
     }
     written = Embed(target, at=start)
     arms = [
-        Arm(UNTREATED, Untreated(), {"bias": 0, "word": 0}),
-        Arm(WORD, written, {"bias": 0, "word": 1}),
+        Arm(UNTREATED, Untreated(), {"bias": 0, "motif": 0}),
+        Arm(MOTIF, written, {"bias": 0, "motif": 1}),
     ]
     for place, name in names.items():
         alone = Embed(letters, at=place)
         arms += [
-            Arm(name, alone, {"bias": 1, "word": 0}),
-            Arm(f"{name} + word", alone + written, {"bias": 1, "word": 1}),
+            Arm(name, alone, {"bias": 1, "motif": 0}),
+            Arm(f"{name} + motif", alone + written, {"bias": 1, "motif": 1}),
         ]
-    rows = {WORD: {WORD: 1.0, UNTREATED: -1.0}}
+    rows = {MOTIF: {MOTIF: 1.0, UNTREATED: -1.0}}
     for name in names.values():
         rows[name] = {name: 1.0, UNTREATED: -1.0}
         rows[_interaction_name(name)] = {
-            f"{name} + word": 1.0,
+            f"{name} + motif": 1.0,
             name: -1.0,
-            WORD: -1.0,
+            MOTIF: -1.0,
             UNTREATED: 1.0,
         }
     first, *others = names
@@ -144,10 +146,10 @@ def composition_bias(
         entry=COMPOSITION_BIAS,
         analysis=analysis_for("confirmatory", rope=rope),
         labels={
-            "place": {**{name: place for place, name in names.items()}, WORD: start},
+            "place": {**{name: place for place, name in names.items()}, MOTIF: start},
             "written": {
                 **dict.fromkeys(names.values(), as_pattern(letters).label),
-                WORD: as_pattern(target).label,
+                MOTIF: as_pattern(target).label,
             },
         },
     )
@@ -162,10 +164,10 @@ def _bias_text(rows: xr.Dataset) -> str:
     alone = [
         name
         for name in names
-        if name != WORD and rows["written"].sel(contrast=name).item()
+        if name != MOTIF and rows["written"].sel(contrast=name).item()
     ]
     parts = []
-    for name in (*alone, WORD):
+    for name in (*alone, MOTIF):
         row = rows.sel(contrast=name)
         parts.append(
             f"{row['written'].item()} at {row['place'].item():.0f} "
@@ -193,8 +195,8 @@ COMPOSITION_BIAS = Entry(
         "effect of a site?"
     ),
     estimand=(
-        "E[Y(letters) - Y(none)], E[Y(word) - Y(none)] and E[Y(both) - Y(letters) - "
-        "Y(word) + Y(none)] over the null model."
+        "E[Y(letters) - Y(none)], E[Y(motif) - Y(none)] and E[Y(both) - Y(letters) - "
+        "Y(motif) + Y(none)] over the null model."
     ),
     doi="10.1371/journal.pcbi.1008925",
     read=partial(finding_by_task, text=_bias_text),

@@ -96,10 +96,10 @@ def context_dependence(
     Examples
     --------
     >>> import causalgia as cg
-    >>> from causalgia.zoo import Gate, Oracle, Word
+    >>> from causalgia.zoo import Gate, Oracle, MotifCount
     >>> gate = Oracle(
     ...     Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="and"),
-    ...     Word("CAC", 0.002),
+    ...     MotifCount("CAC", 0.002),
     ...     scale="activity",
     ... )
     >>> sequence = "ACCGTCAC" * 9 + "GATAAG" + "CCAG" * 10 + "TATAAA" + "CACTGAGT" * 9

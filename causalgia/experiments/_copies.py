@@ -25,6 +25,7 @@ from causalgia.experiments.kit.sites import (
     further_sites_in_words,
 )
 from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -47,10 +48,11 @@ UNCLEAR = "not clearly additive or otherwise"
 _COPIES = 3
 
 
+@former_arguments
 def copies(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
+    motif: str | Motif = "UGCAUG",
     *,
-    word: str | Motif = "UGCAUG",
     at: Sequence[int] | Literal["published"] | None = None,
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
@@ -77,8 +79,8 @@ def copies(
     ----------
     null
         The null model of backgrounds.
-    word
-        The site: a word of IUPAC letters, or a motif (anything that `causalgia.motif`
+    motif
+        The site: a string of IUPAC letters, or a motif (anything that `causalgia.motif`
         accepts).
     at
         0-based starts of two or more copies, in the order in which they are added.
@@ -115,9 +117,9 @@ def copies(
     Task outcome: 1 to 3 copies are additive relative to the sum of the same sites alone, excess -0.0...; from none...
     """
     as_null_model(null)
-    word = as_site(word, "word")
+    motif = as_site(motif, "motif")
     centered = centered_starts(
-        null.length, len(as_pattern(word)), _COPIES, gap=LEAST_GAP
+        null.length, len(as_pattern(motif)), _COPIES, gap=LEAST_GAP
     )
     places = (
         centered
@@ -129,9 +131,9 @@ def copies(
     done: Intervention = Untreated()
     arms = [Arm(CONTROL, done, {"copies": 0})]
     for n, place in enumerate(places, start=1):
-        done = done + Embed(word, at=place)
+        done = done + Embed(motif, at=place)
         arms.append(Arm(copies_in_words(n), done, {"copies": n}))
-    arms += [Arm(f"alone at {place}", Embed(word, at=place)) for place in places[1:]]
+    arms += [Arm(f"alone at {place}", Embed(motif, at=place)) for place in places[1:]]
     return Experiment(
         null=null,
         arms=arms,

@@ -1,4 +1,6 @@
-"""Dose response: words of a motif from weak to strong, in one and in several copies."""
+"""Dose response: motifs of a motif from weak to strong, in one and in several
+copies.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ from causalgia.experiments.kit.experiment import (
 from causalgia.experiments.kit.sites import (
     as_null_model,
     as_positions,
-    as_word_or_motif,
+    as_string_or_motif,
     centered_starts,
 )
 from causalgia.experiments.kit.variance import (
@@ -34,6 +36,7 @@ from causalgia.experiments.kit.variance import (
     rows_by_task,
     trend_in_words,
 )
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif, strength_ladder
 
 if TYPE_CHECKING:
@@ -74,10 +77,11 @@ RBFOX1 = Motif.from_counts(
 )
 
 
+@former_arguments
 def dose_response(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
-    *,
     motif: str | Motif | None = None,
+    *,
     n_steps: int = 5,
     weakest: float = 0.0,
     copies: Sequence[int] = _COPIES,
@@ -88,22 +92,22 @@ def dose_response(
     """Return the experiment that estimates how the outcome depends on a site's
     strength, alone and in copies.
 
-    Words of a motif in even steps of score (`strength_ladder`) are embedded in every
+    Motifs of a motif in even steps of score (`strength_ladder`) are embedded in every
     number of copies, and each alone at every place, on the same backgrounds. Trends are
     effects over the whole tested range, not slopes for one bit or one copy. Contrasts:
 
-    - each word in each number of copies against none;
+    - each motif in each number of copies against none;
     - for each number of copies ``"weak to strong"``, the rise of the least-squares line
-      through the words' outcomes from the lowest score to the highest;
-    - for each word ``"none to all copies"``, the rise of the line through 0 and the
+      through the motifs' outcomes from the lowest score to the highest;
+    - for each motif ``"none to all copies"``, the rise of the line through 0 and the
       numbers of copies;
     - ``"strength x copies"``, the change of ``"weak to strong"`` from the smallest
       number of copies to the largest;
-    - for each word ``"excess over single sites"`` of the largest number n of copies:
+    - for each motif ``"excess over single sites"`` of the largest number n of copies:
       ``Y(n copies) - sum of Y(one, at each of their places) + (n - 1) Y(none)``, which
       is 0 for additive copies even where the effect depends on place;
-    - ``"rise of the excess"``, the rise of the line through these from the weakest word
-      to the strongest.
+    - ``"rise of the excess"``, the rise of the line through these from the weakest
+      motif to the strongest.
 
     Parameters
     ----------
@@ -111,12 +115,12 @@ def dose_response(
         The null model of backgrounds.
     motif
         What `causalgia.motif` takes: a name, a file, a table; None: RBFOX1, from its
-        affinities. A plain word gives words in steps of one mismatch (8.6 bits), so it
-        needs few steps or another `weakest`.
+        affinities. A plain motif gives motifs in steps of one mismatch (8.6 bits), so
+        it needs few steps or another `weakest`.
     n_steps
-        Words, from the weakest to the consensus.
+        Motifs, from the weakest to the consensus.
     weakest
-        Target score of the weakest word, in bits.
+        Target score of the weakest motif, in bits.
     copies
         Numbers of copies, 1 or more.
     at
@@ -134,8 +138,8 @@ def dose_response(
         Arms ``"untreated"``, ``"UGCAUG x 2"`` and ``"UGCAUG at 17"`` (each place but
         the first, which is that of one copy), with levels ``score`` (bits) and
         ``copies``, which are coordinates of the contrasts of a number of copies.
-        Finding ``line`` (three words or more): ``share (copies, task)``, the share of
-        the variation between words that a straight line in bits explains.
+        Finding ``line`` (three motifs or more): ``share (copies, task)``, the share of
+        the variation between motifs that a straight line in bits explains.
 
     Raises
     ------
@@ -143,7 +147,7 @@ def dose_response(
         If there are too few places for the copies, sites overlap, or one leaves the
         sequence.
     SequenceError
-        If there is no motif of that name, or no words near the steps of score.
+        If there is no motif of that name, or no motifs near the steps of score.
 
     References
     ----------
@@ -155,14 +159,14 @@ def dose_response(
     >>> import causalgia as cg
     >>> experiment = cg.experiments.dose_response(n_steps=3, copies=[1, 2], n_units=200)
     >>> rna = cg.zoo.Oracle(
-    ...     cg.zoo.Word("UGCAUG", 0.5), cg.zoo.Word("A", 0.1), link="exp"
+    ...     cg.zoo.MotifCount("UGCAUG", 0.5), cg.zoo.MotifCount("A", 0.1), link="exp"
     ... )
     >>> print(experiment.analyze(cg.run(experiment, rna, rng=0), rng=0).sentences[0])
-    Task outcome: from the weakest word (... bits) to the strongest (11.3 bits) the outcome rises with 1 copy (1...
+    Task outcome: from the weakest motif (... bits) to the strongest (11.3 bits) the outcome rises with 1 copy (1...
     """
     as_null_model(null)
-    site = RBFOX1 if motif is None else as_word_or_motif(motif, "motif")
-    site = site if isinstance(site, Motif) else Motif.from_word(site)
+    site = RBFOX1 if motif is None else as_string_or_motif(motif, "motif")
+    site = site if isinstance(site, Motif) else Motif.from_iupac(site)
     ladder = dict(strength_ladder(site, n_steps, weakest=weakest))
     given: Any = copies
     listed = (
@@ -188,18 +192,18 @@ def dose_response(
         )
     places = places[: max(numbers)]
     grid = {
-        (word, n): _copies_arm(word, score, n, places)
-        for word, score in ladder.items()
+        (letters, n): _copies_arm(letters, score, n, places)
+        for letters, score in ladder.items()
         for n in numbers
     }
     first = {
-        _single_site_name(word, places[0]): Embed(word, at=places[0])
-        for word in ladder
+        _single_site_name(letters, places[0]): Embed(letters, at=places[0])
+        for letters in ladder
         if 1 not in numbers
     }
     alone = first | {
-        _single_site_name(word, place): Embed(word, at=place)
-        for word in ladder
+        _single_site_name(letters, place): Embed(letters, at=place)
+        for letters in ladder
         for place in places[1:]
     }
     return Experiment(
@@ -220,19 +224,21 @@ def dose_response(
     )
 
 
-def _copies_arm_name(word: str, n: int) -> str:
-    return f"{word} x {n}"
+def _copies_arm_name(letters: str, n: int) -> str:
+    return f"{letters} x {n}"
 
 
-def _copies_arm(word: str, score: float, n: int, places: tuple[int, ...]) -> Arm:
+def _copies_arm(letters: str, score: float, n: int, places: tuple[int, ...]) -> Arm:
     done: Intervention = Untreated()
     for place in places[:n]:
-        done = done + Embed(word, at=place)
-    return Arm(_copies_arm_name(word, n), done, {"score": round(score, 3), "copies": n})
+        done = done + Embed(letters, at=place)
+    return Arm(
+        _copies_arm_name(letters, n), done, {"score": round(score, 3), "copies": n}
+    )
 
 
-def _single_site_name(word: str, place: int) -> str:
-    return f"{word} at {place}"
+def _single_site_name(letters: str, place: int) -> str:
+    return f"{letters} at {place}"
 
 
 Rows = dict[str, dict[str, float]]
@@ -242,13 +248,13 @@ def _dose_contrasts(
     ladder: Mapping[str, float], numbers: tuple[int, ...], places: tuple[int, ...]
 ) -> Rows:
     rows = {
-        _copies_arm_name(word, n): {_copies_arm_name(word, n): 1.0, CONTROL: -1.0}
-        for word in ladder
+        _copies_arm_name(letters, n): {_copies_arm_name(letters, n): 1.0, CONTROL: -1.0}
+        for letters in ladder
         for n in numbers
     }
     rises = {
         n: rise_weights(
-            {_copies_arm_name(word, n): score for word, score in ladder.items()}
+            {_copies_arm_name(letters, n): score for letters, score in ladder.items()}
         )
         for n in numbers
     }
@@ -256,34 +262,36 @@ def _dose_contrasts(
         f"{_WEAK_TO_STRONG}{copies_in_words(n)}": weighted_sum([(1, rise)])
         for n, rise in rises.items()
     }
-    for word in ladder:
+    for letters in ladder:
         growth = rise_weights(
-            {CONTROL: 0.0} | {_copies_arm_name(word, n): n for n in numbers}
+            {CONTROL: 0.0} | {_copies_arm_name(letters, n): n for n in numbers}
         )
-        rows[f"{_NONE_TO_ALL}{word}"] = weighted_sum([(1, growth)])
+        rows[f"{_NONE_TO_ALL}{letters}"] = weighted_sum([(1, growth)])
     if len(numbers) > 1:
         change = rise_weights({str(n): n for n in numbers})
         rows[CHANGE] = weighted_sum((change[str(n)], rises[n]) for n in numbers)
     if numbers[-1] > 1:
         # all copies minus single copies at each place, plus n - 1 times none
         excess = {}
-        for word in ladder:
+        for letters in ladder:
             first = (
-                _copies_arm_name(word, 1)
+                _copies_arm_name(letters, 1)
                 if 1 in numbers
-                else _single_site_name(word, places[0])
+                else _single_site_name(letters, places[0])
             )
             single = dict.fromkeys(
-                [first, *(_single_site_name(word, place) for place in places[1:])], -1.0
+                [first, *(_single_site_name(letters, place) for place in places[1:])],
+                -1.0,
             )
-            excess[word] = {
-                _copies_arm_name(word, numbers[-1]): 1.0,
+            excess[letters] = {
+                _copies_arm_name(letters, numbers[-1]): 1.0,
                 **single,
                 CONTROL: len(places) - 1.0,
             }
-        rows |= {f"{EXCESS}, {word}": row for word, row in excess.items()}
+        rows |= {f"{EXCESS}, {letters}": row for letters, row in excess.items()}
         rows[RISE] = weighted_sum(
-            (weight, excess[word]) for word, weight in rise_weights(ladder).items()
+            (weight, excess[letters])
+            for letters, weight in rise_weights(ladder).items()
         )
     return rows
 
@@ -293,19 +301,19 @@ def _read_dose_response(found: TrialResults) -> Finding:
         _dose_sentence(of, rows) for of, rows in rows_by_task(found.steps.decisions)
     )
     line = _linear_share(found.steps.estimates)
-    if line.sizes["word"] < 3:
+    if line.sizes["motif"] < 3:
         return Finding(sentences=sentences)
     about = [
         f"{of}: {_linear_share_text(rows)}"
         for of, rows in rows_by_task(line.rename(share="ace"))
     ]
     return Finding(
-        datasets={"line": line.drop_dims("word")}, sentences=(*sentences, *about)
+        datasets={"line": line.drop_dims("motif")}, sentences=(*sentences, *about)
     )
 
 
 def _linear_share(estimates: xr.Dataset) -> xr.Dataset:
-    """Return the share of the variation between words that a line in their scores
+    """Return the share of the variation between motifs that a line in their scores
     explains, (copies, ...).
     """
     import xarray as xr
@@ -314,15 +322,15 @@ def _linear_share(estimates: xr.Dataset) -> xr.Dataset:
     score, copies = (
         single[name].to_numpy().astype(float) for name in ("score", "copies")
     )
-    words, numbers = np.unique(score), np.unique(copies)
+    scores, numbers = np.unique(score), np.unique(copies)
     order = np.lexsort((copies, score))
     ace = single["ace"].transpose("contrast", ...)
-    effect = ace.to_numpy()[order].reshape(len(words), len(numbers), *ace.shape[1:])
-    x, y = words - words.mean(), effect - effect.mean(axis=0)
+    effect = ace.to_numpy()[order].reshape(len(scores), len(numbers), *ace.shape[1:])
+    x, y = scores - scores.mean(), effect - effect.mean(axis=0)
     explained, total = np.tensordot(x, y, 1) ** 2 / (x @ x), np.square(y).sum(axis=0)
     share = np.divide(explained, total, out=np.ones_like(total), where=total > 0)
     coords: dict[str, Any] = {str(dim): ace[dim] for dim in ace.dims[1:]}
-    coords |= {"copies": numbers.astype(int), "word": words}
+    coords |= {"copies": numbers.astype(int), "motif": scores}
     return xr.Dataset({"share": (("copies", *ace.dims[1:]), share)}, coords)
 
 
@@ -334,7 +342,7 @@ def _linear_share_text(rows: xr.Dataset) -> str:
         for n, row in zip(rows["copies"].values, rows["ace"], strict=True)
     ]
     return (
-        "a straight line in bits explains this share of the variance between words: "
+        "a straight line in bits explains this share of the variance between motifs: "
         f"{', '.join(shares)}."
     )
 
@@ -358,7 +366,7 @@ def _dose_sentence(begins: str, rows: xr.Dataset) -> str:
         [f"{trend} with {listed(sizes)}" for trend, sizes in by_trend.items()]
     )
     text = (
-        f"{begins}: from the weakest word ({low:.3g} bits) to the strongest "
+        f"{begins}: from the weakest motif ({low:.3g} bits) to the strongest "
         f"({high:.3g} bits) {trends}"
     )
     if CHANGE in names:
@@ -372,19 +380,22 @@ def _dose_sentence(begins: str, rows: xr.Dataset) -> str:
 
 
 def _excess_text(rows: xr.Dataset, names: list[str]) -> str:
-    """Return the excess over single sites of the strongest word, and its rise from the
+    """Return the excess over single sites of the strongest motif, and its rise from the
     weakest.
     """
     strongest = [name for name in names if name.startswith(f"{EXCESS}, ")][-1:]
     if not strongest:
         return ""
-    (name,), word = strongest, strongest[0].removeprefix(f"{EXCESS}, ")
-    excess, does = rows.sel(contrast=name), rows.sel(contrast=f"{_NONE_TO_ALL}{word}")
+    (name,), letters = strongest, strongest[0].removeprefix(f"{EXCESS}, ")
+    excess, does = (
+        rows.sel(contrast=name),
+        rows.sel(contrast=f"{_NONE_TO_ALL}{letters}"),
+    )
     rise = rows.sel(contrast=RISE)
     return (
-        f"; copies of the strongest word are {departure(does, excess)} relative to the "
-        f"sum of the same sites alone, excess {effect_in_words(excess)}; "
-        f"{trend_in_words(rise, 'this excess')} from the weakest word to the "
+        f"; copies of the strongest motif are {departure(does, excess)} relative to "
+        f"the sum of the same sites alone, excess {effect_in_words(excess)}; "
+        f"{trend_in_words(rise, 'this excess')} from the weakest motif to the "
         f"strongest, by {effect_in_words(rise)}"
     )
 
@@ -393,7 +404,7 @@ def _draw_dose_response(answer: Answer) -> Axes:
     from causalgia.plot import heatmap
 
     axes = heatmap(mean_over_models(answer.decisions), rows="copies", columns="score")
-    axes.set_xlabel("score of the word (bits)")
+    axes.set_xlabel("score of the motif (bits)")
     return axes
 
 
@@ -404,7 +415,7 @@ DOSE_RESPONSE = Entry(
         "copies?"
     ),
     estimand=(
-        "E[Y(n copies of a word) - Y(none)], its rise from the weakest word to the "
+        "E[Y(n copies of a motif) - Y(none)], its rise from the weakest motif to the "
         "strongest and from none to all copies, and E[Y(n copies)] minus the sum of "
         "single sites, over the null model."
     ),

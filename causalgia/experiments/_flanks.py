@@ -29,6 +29,7 @@ from causalgia.experiments.kit.variance import (
     rows_by_task,
     variance_limits,
 )
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.alphabet import decode
 from causalgia.streams import derive
@@ -73,10 +74,11 @@ class Flank:
         return self.left + core + self.right
 
 
+@former_arguments
 def flanks(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
+    motif: str | Motif = "UGCAUG",
     *,
-    word: str | Motif = "UGCAUG",
     at: int | None = None,
     width: int = 5,
     n_flanks: int = 20,
@@ -97,7 +99,7 @@ def flanks(
     ----------
     null
         The null model of backgrounds.
-    word
+    motif
         The core; a motif's consensus.
     at
         0-based start of the core; None: the center.
@@ -142,7 +144,10 @@ def flanks(
     Task RBFOX1: UGCAUG increases the outcome over these flanks: 3...
     """
     as_null_model(null)
-    core, width = as_pattern(as_site(word, "word")).word, as_count(width, "width")
+    core, width = (
+        as_pattern(as_site(motif, "motif")).consensus,
+        as_count(width, "width"),
+    )
     at = as_start(at, "at", null.length, len(core))
     if at < width:
         raise DesignError(

@@ -39,10 +39,11 @@ from causalgia.experiments.kit.experiment import (
 )
 from causalgia.experiments.kit.sites import (
     as_null_model,
-    as_word_or_motif,
+    as_string_or_motif,
     evenly_spaced_starts,
 )
 from causalgia.experiments.kit.variance import effect_in_words
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -72,11 +73,12 @@ _ROMAN = (
 )
 
 
-def grammar_screen(
+@former_arguments
+def arrangement_screen(
     null: NullModel = Uniform(length=200),  # noqa: B008 - a frozen value
+    motifs: Sequence[Pattern] = ("AGATAAG", "TGACTCA"),
+    other: Sequence[Pattern] = ("CAGCTG", "CCGGAAGT"),
     *,
-    first: Sequence[Pattern] = ("AGATAAG", "TGACTCA"),
-    second: Sequence[Pattern] = ("CAGCTG", "CCGGAAGT"),
     spacing: Sequence[int] = (4, 40),
     generators: Sequence[str] = ("E=ABC", "F=BCD"),
     n_units: int = 1_000,
@@ -98,9 +100,9 @@ def grammar_screen(
     ----------
     null
         The null model of backgrounds.
-    first, second
-        The two motifs that each site may be, low level first: words, or what
-        `causalgia.motif` takes.
+    motifs, other
+        The two motifs that the first and the second site may be, low level first:
+        strings, or what `causalgia.motif` takes.
     spacing
         Bases between the two sites: near, far.
     generators
@@ -135,15 +137,15 @@ def grammar_screen(
     Examples
     --------
     >>> import causalgia as cg
-    >>> experiment = cg.experiments.grammar_screen(n_units=100)
+    >>> experiment = cg.experiments.arrangement_screen(n_units=100)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[-1])
     2^(6-2) of resolution IV: 16 of 64 runs. Aliased effects, of which only the sum is known: first x second = ...
     """
     as_null_model(null)
     sites = {
-        "first": _as_two_motifs(first, "first"),
-        "second": _as_two_motifs(second, "second"),
+        "first": _as_two_motifs(motifs, "motifs"),
+        "second": _as_two_motifs(other, "other"),
     }
     gaps = (
         tuple(as_position(gap, "spacing") for gap in spacing)
@@ -162,7 +164,7 @@ def grammar_screen(
         screen=screen,
         names=_GRAMMAR,
         arms=[_grammar_arm(null, sites, gaps, row) for row in _high_levels(screen)],
-        entry=GRAMMAR_SCREEN,
+        entry=ARRANGEMENT_SCREEN,
         n_units=n_units,
         rope=rope,
     )
@@ -302,7 +304,7 @@ def _as_two_motifs(patterns: Any, name: str) -> tuple[Pattern, Pattern]:
             f"{name}={quoted(patterns)}: give the two motifs that this site may be, "
             "such as ('GATA', 'CACC')"
         )
-    low, high = (as_word_or_motif(pattern, name) for pattern in listed)
+    low, high = (as_string_or_motif(pattern, name) for pattern in listed)
     return low, high
 
 
@@ -313,7 +315,7 @@ def _check_pair_fits(
     twice = next((p.label for i, p in enumerate(patterns) if p in patterns[:i]), None)
     if twice is not None:
         raise DesignError(
-            f"first and second: {twice} is given twice; the four motifs must differ"
+            f"motifs and other: {twice} is given twice; the four motifs must differ"
         )
     needed = max(map(len, patterns[:2])) + max(map(len, patterns[2:])) + max(gaps)
     if needed > null.length:
@@ -430,8 +432,8 @@ def _important_effects_text(decisions: xr.Dataset) -> str:
     return f"{', '.join([f'of {len(verdicts)} effects, {len(clear)} matter{shown}', *rest])}."
 
 
-GRAMMAR_SCREEN = Entry(
-    name="grammar_screen",
+ARRANGEMENT_SCREEN = Entry(
+    name="arrangement_screen",
     question=(
         "Which of motifs, order, spacing and strands matter for a pair of sites, in a "
         "screen of few arms?"

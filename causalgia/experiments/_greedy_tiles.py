@@ -205,8 +205,12 @@ def greedy_tiles(
     --------
     >>> import causalgia as cg
     >>> from causalgia.sequences import decode
-    >>> from causalgia.zoo import Oracle, Word
-    >>> oracle = Oracle(Word("GATAAG", 2.0), Word("TATAAA", 1.0), Word("CAC", 0.01))
+    >>> from causalgia.zoo import Oracle, MotifCount
+    >>> oracle = Oracle(
+    ...     MotifCount("GATAAG", 2.0),
+    ...     MotifCount("TATAAA", 1.0),
+    ...     MotifCount("CAC", 0.01),
+    ... )
     >>> random = decode(cg.Uniform(length=240).sample(10, rng=0)["sequence"].values)
     >>> sequences = [s[:70] + "GATAAG" + s[76:130] + "TATAAA" + s[136:] for s in random]
     >>> tiles = [(start, start + 60) for start in range(0, 240, 60)]

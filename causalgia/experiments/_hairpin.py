@@ -29,6 +29,7 @@ from causalgia.experiments.kit.experiment import (
 )
 from causalgia.experiments.kit.sites import as_null_model, as_site, centered_starts
 from causalgia.experiments.kit.variance import effect_in_words
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -43,10 +44,11 @@ UNTREATED, OPEN, FOLDED, LOOP, STEM = "untreated", "open", "hairpin", "loop", "s
 BESIDE, COMPLEMENT = "open, where the stem was", "complement in the open"
 
 
+@former_arguments
 def hairpin(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
+    motif: str | Motif = "GCUGG",
     *,
-    word: str | Motif = "GCUGG",
     at: int | None = None,
     stem: int | Sequence[str] = 9,
     loop: int = 7,
@@ -58,40 +60,41 @@ def hairpin(
     in its loop, and in its stem.
 
     The stem is made of each unit's own bases: those of the 3' arm become the reverse
-    complement of the 5' arm. The effect of the word is estimated against the same fold
-    without the word: in the open, in the loop (at the same place), and in the stem (one
-    base into its 5' arm, with its complement in the other); and also in the open at the
-    place that it has in the stem, so that structure is not confounded with position.
+    complement of the 5' arm. The effect of the motif is estimated against the same fold
+    without the motif: in the open, in the loop (at the same place), and in the stem
+    (one base into its 5' arm, with its complement in the other); and also in the open
+    at the place that it has in the stem, so that structure is not confounded with
+    position.
 
-    ``word x loop`` is the effect in the loop minus that in the open. A word in the stem
-    comes with its complement, which can have an effect of its own in any fold (CAUGCA
-    after UG completes another UGCAUG). The complement therefore has an arm by itself in
-    the open, and ``word x stem`` is the effect in the stem minus the single effects of
-    word and complement; without structure (additive words) it is 0 over a uniform null
-    model. ``hairpin`` is the effect of the fold itself; ``loop - open`` and
-    ``open - stem`` compare outcomes of whole arms, including the effects of fold and
-    complement.
+    ``motif x loop`` is the effect in the loop minus that in the open. A motif in the
+    stem comes with its complement, which can have an effect of its own in any fold
+    (CAUGCA after UG completes another UGCAUG). The complement therefore has an arm by
+    itself in the open, and ``motif x stem`` is the effect in the stem minus the single
+    effects of motif and complement; without structure (additive motifs) it is 0 over a
+    uniform null model. ``hairpin`` is the effect of the fold itself; ``loop - open``
+    and ``open - stem`` compare outcomes of whole arms, including the effects of fold
+    and complement.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
-    word
+    motif
         The site.
     at
-        0-based start of the word in the open and in the loop; None: the first base of
+        0-based start of the motif in the open and in the loop; None: the first base of
         the loop.
     stem
-        Base pairs of the stem; or its two arms as words, 5' arm first, each 5' to 3',
-        with Watson-Crick or G-U pairs. With a stem shorter than the word, the arms with
-        the word in the stem are left out.
+        Base pairs of the stem; or its two arms as motifs, 5' arm first, each 5' to 3',
+        with Watson-Crick or G-U pairs. With a stem shorter than the motif, the arms
+        with the motif in the stem are left out.
     loop
         Bases between the arms of the stem.
     start
-        0-based start of the hairpin. None: the word is the first of the loop; without
+        0-based start of the hairpin. None: the motif is the first of the loop; without
         `at` either, the hairpin lies in the center of the background. In 41 bases, as
-        published, the arms of the stem are then at 8 and 24, the word at 17 in the loop
-        from 17 to 24, and at 9 in the stem.
+        published, the arms of the stem are then at 8 and 24, the motif at 17 in the
+        loop from 17 to 24, and at 9 in the stem.
     n_units
         Backgrounds.
     rope
@@ -102,16 +105,17 @@ def hairpin(
     Experiment
         Arms ``"untreated"``, ``"open"``, ``"hairpin"``, ``"loop"``, ``"stem"``,
         ``"open, where the stem was"``, ``"complement in the open"``, with the factors
-        ``fold`` and ``site``; contrasts ``"word in the open"``, ``"word in the loop"``,
-        ``"word in the stem"``, ``"word in the open, where the stem was"``,
-        ``"complement in the open"``, ``"hairpin"``, ``"word x loop"``,
-        ``"word x stem"``, ``"loop - open"``, ``"open - stem"``.
+        ``fold`` and ``site``; contrasts ``"motif in the open"``,
+        ``"motif in the loop"``, ``"motif in the stem"``,
+        ``"motif in the open, where the stem was"``, ``"complement in the open"``,
+        ``"hairpin"``, ``"motif x loop"``, ``"motif x stem"``, ``"loop - open"``,
+        ``"open - stem"``.
 
     Raises
     ------
     DesignError
         If the stem cannot pair (the message names the first mismatch), the loop has
-        fewer than three bases or cannot hold the word, or the hairpin leaves the
+        fewer than three bases or cannot hold the motif, or the hairpin leaves the
         sequence.
 
     References
@@ -130,8 +134,8 @@ def hairpin(
     Task VTS1: loop > open > stem: ...
     """
     as_null_model(null)
-    site, (n_pairs, stem_words), bases = (
-        as_site(word, "word"),
+    site, (n_pairs, stem_arms), bases = (
+        as_site(motif, "motif"),
         _as_stem(stem),
         as_count(loop, "loop"),
     )
@@ -149,7 +153,7 @@ def hairpin(
         site,
         left + n_pairs if at is None else as_position(at, "at"),
         n_pairs,
-        stem_words,
+        stem_arms,
         bases,
         left,
     )
@@ -166,9 +170,9 @@ def hairpin(
 
 @dataclass(frozen=True)
 class _Fold:
-    """Positions of a word and of the arms of a hairpin."""
+    """Positions of a motif and of the arms of a hairpin."""
 
-    word: str | Motif
+    motif: str | Motif
     at: int
     stem: int
     arms: tuple[str, str] | None
@@ -178,8 +182,8 @@ class _Fold:
 
     @property
     def width(self) -> int:
-        """Width of the word."""
-        return len(as_pattern(self.word))
+        """Width of the motif."""
+        return len(as_pattern(self.motif))
 
     @property
     def right(self) -> int:
@@ -188,23 +192,23 @@ class _Fold:
 
     @property
     def inside(self) -> int:
-        """Start of the word in the 5' arm: after one pair, if the stem is longer than
-        the word.
+        """Start of the motif in the 5' arm: after one pair, if the stem is longer than
+        the motif.
         """
         return self.left + min(1, self.stem - self.width)
 
     @property
     def opposite(self) -> int:
-        """Start of the complement of the word in the 3' arm."""
+        """Start of the complement of the motif in the 3' arm."""
         return self.right + self.stem - (self.inside - self.left) - self.width
 
     @property
-    def holds_word(self) -> bool:
-        """Whether the stem is long enough for the word."""
+    def holds_motif(self) -> bool:
+        """Whether the stem is long enough for the motif."""
         return self.stem >= self.width
 
     def check(self, length: int) -> None:
-        """Raise DesignError if the word leaves the loop, or the hairpin leaves the
+        """Raise DesignError if the motif leaves the loop, or the hairpin leaves the
         sequence.
         """
         if self.loop < self.width:
@@ -217,7 +221,7 @@ class _Fold:
             raise DesignError(
                 f"{self._name} at {self.at} is not in the loop from {first} to "
                 f"{self.right} of the hairpin that starts at {self.left}; at={first} "
-                f"to {last} fit, and start=None puts the loop where the word is"
+                f"to {last} fit, and start=None puts the loop where the motif is"
             )
         stop = self.right + self.stem
         if stop - self.left > length:
@@ -235,7 +239,7 @@ class _Fold:
 
     @property
     def _name(self) -> str:
-        return f"'{as_pattern(self.word).label}'"
+        return f"'{as_pattern(self.motif).label}'"
 
     def folded(self) -> Intervention:
         """Return the intervention that makes the hairpin."""
@@ -243,13 +247,13 @@ class _Fold:
             return self._paired(self.left, self.right, self.stem)
         return Embed(self.arms[0], at=self.left) + Embed(self.arms[1], at=self.right)
 
-    def with_word_inside(self) -> Intervention:
-        """Return the intervention that makes the hairpin with the word in its 5' arm
+    def with_motif_inside(self) -> Intervention:
+        """Return the intervention that makes the hairpin with the motif in its 5' arm
         and the complement opposite.
         """
-        word = Embed(self.word, at=self.inside)
+        motif = Embed(self.motif, at=self.inside)
         if self.arms is None:
-            return word + self.folded()
+            return motif + self.folded()
         before, after = (
             self.inside - self.left,
             self.left + self.stem - self.inside - self.width,
@@ -260,7 +264,7 @@ class _Fold:
             (self.arms[1][:after], self.right),
             (self.arms[1][self.stem - before :], self.opposite + self.width),
         ]
-        fold: Intervention = word
+        fold: Intervention = motif
         for piece, start in rest:
             fold = fold + Embed(piece, at=start) if piece else fold
         return fold + self._paired(self.inside, self.opposite, self.width)
@@ -271,7 +275,7 @@ class _Fold:
 
 
 def _as_stem(stem: object) -> tuple[int, tuple[str, str] | None]:
-    """Return the length of the stem and its arms as words; None where they are made of
+    """Return the length of the stem and its arms as motifs; None where they are made of
     each unit's bases.
     """
     if isinstance(stem, str) or not isinstance(stem, Sequence):
@@ -280,7 +284,7 @@ def _as_stem(stem: object) -> tuple[int, tuple[str, str] | None]:
     for pattern in map(as_pattern, stem):
         if not isinstance(pattern.source, str) or pattern.random:
             raise DesignError(
-                f"stem: {quoted(pattern.label)} is not a word of A C G T (U)"
+                f"stem: {quoted(pattern.label)} is not a string of A C G T (U)"
             )
         arms.append(pattern.source)
     if len(arms) != 2:
@@ -303,20 +307,20 @@ def _as_stem(stem: object) -> tuple[int, tuple[str, str] | None]:
 
 
 def _hairpin_arms(fold: _Fold) -> list[Arm]:
-    word, folded = Embed(fold.word, at=fold.at), fold.folded()
+    motif, folded = Embed(fold.motif, at=fold.at), fold.folded()
     arms: list[tuple[str, Intervention, str, str]] = [
         (UNTREATED, Untreated(), "open", "none"),
-        (OPEN, word, "open", "loop"),
+        (OPEN, motif, "open", "loop"),
         (FOLDED, folded, "hairpin", "none"),
-        (LOOP, word + folded, "hairpin", "loop"),
+        (LOOP, motif + folded, "hairpin", "loop"),
     ]
-    if fold.holds_word:
+    if fold.holds_motif:
         arms += [
-            (STEM, fold.with_word_inside(), "hairpin", "stem"),
-            (BESIDE, Embed(fold.word, at=fold.inside), "open", "stem"),
+            (STEM, fold.with_motif_inside(), "hairpin", "stem"),
+            (BESIDE, Embed(fold.motif, at=fold.inside), "open", "stem"),
             (
                 COMPLEMENT,
-                Embed(fold.word, at=fold.opposite, strand="-"),
+                Embed(fold.motif, at=fold.opposite, strand="-"),
                 "open",
                 "complement",
             ),
@@ -327,22 +331,22 @@ def _hairpin_arms(fold: _Fold) -> list[Arm]:
     ]
 
 
-_WORD = {place: f"word in the {place}" for place in (OPEN, LOOP, STEM, BESIDE)}
+_MOTIF = {place: f"motif in the {place}" for place in (OPEN, LOOP, STEM, BESIDE)}
 
 
 def _hairpin_contrasts(fold: _Fold) -> dict[str, dict[str, float]]:
     places = {OPEN: UNTREATED, LOOP: FOLDED} | (
-        {STEM: FOLDED, BESIDE: UNTREATED} if fold.holds_word else {}
+        {STEM: FOLDED, BESIDE: UNTREATED} if fold.holds_motif else {}
     )
     rows = {
-        _WORD[place]: {place: 1.0, without: -1.0} for place, without in places.items()
+        _MOTIF[place]: {place: 1.0, without: -1.0} for place, without in places.items()
     }
     rows[FOLDED] = {FOLDED: 1.0, UNTREATED: -1.0}
-    rows["word x loop"] = {LOOP: 1.0, FOLDED: -1.0, OPEN: -1.0, UNTREATED: 1.0}
+    rows["motif x loop"] = {LOOP: 1.0, FOLDED: -1.0, OPEN: -1.0, UNTREATED: 1.0}
     rows["loop - open"] = {LOOP: 1.0, OPEN: -1.0}
-    if fold.holds_word:
+    if fold.holds_motif:
         rows[COMPLEMENT] = {COMPLEMENT: 1.0, UNTREATED: -1.0}
-        rows["word x stem"] = {
+        rows["motif x stem"] = {
             STEM: 1.0,
             FOLDED: -1.0,
             BESIDE: -1.0,
@@ -359,13 +363,13 @@ def _draw_hairpin(answer: Answer) -> Axes:
     """
     from causalgia.plot import forest
 
-    order = [_WORD[OPEN], _WORD[LOOP], "loop - open", "word x loop"]
+    order = [_MOTIF[OPEN], _MOTIF[LOOP], "loop - open", "motif x loop"]
     order += [
-        _WORD[BESIDE],
+        _MOTIF[BESIDE],
         COMPLEMENT,
-        _WORD[STEM],
+        _MOTIF[STEM],
         "open - stem",
-        "word x stem",
+        "motif x stem",
         FOLDED,
     ]
     known = answer.decisions["contrast"].to_numpy().tolist()
@@ -375,8 +379,8 @@ def _draw_hairpin(answer: Answer) -> Axes:
     )
 
 
-# relation of loop to open by the verdict on word x loop, and of open to stem by that on
-# word x stem
+# relation of loop to open by the verdict on motif x loop, and of open to stem by that
+# on motif x stem
 _LOOP_TO_OPEN = {
     "increases": ">",
     "decreases": "<",
@@ -401,8 +405,8 @@ def _hairpin_text(rows: xr.Dataset) -> str:
     }
     verdict = {name: rows["verdict"].sel(contrast=name).item() for name in text}
     relations = {
-        ("loop", "open"): _LOOP_TO_OPEN[verdict["word x loop"]],
-        ("open", "stem"): _OPEN_TO_STEM.get(verdict.get("word x stem", ""), ""),
+        ("loop", "open"): _LOOP_TO_OPEN[verdict["motif x loop"]],
+        ("open", "stem"): _OPEN_TO_STEM.get(verdict.get("motif x stem", ""), ""),
     }
     if "?" in relations.values():
         order = "; ".join(
@@ -415,17 +419,17 @@ def _hairpin_text(rows: xr.Dataset) -> str:
             f" {sign} {right}" for (_, right), sign in relations.items() if sign
         )
     because = (
-        f"the word has an effect of {text[_WORD[LOOP]]} in the loop and "
-        f"{text[_WORD[OPEN]]} in the open at the same place (difference "
-        f"{text['word x loop']}, {verdict['word x loop']})"
+        f"the motif has an effect of {text[_MOTIF[LOOP]]} in the loop and "
+        f"{text[_MOTIF[OPEN]]} in the open at the same place (difference "
+        f"{text['motif x loop']}, {verdict['motif x loop']})"
     )
-    if "word x stem" not in text:
-        return f"{order}: {because}; the stem is too short to hold the word."
+    if "motif x stem" not in text:
+        return f"{order}: {because}; the stem is too short to hold the motif."
     return (
-        f"{order}: {because}; in the stem, word and complement have an effect of "
-        f"{text[_WORD[STEM]]}, and in the open at the same places the word has "
-        f"{text[_WORD[BESIDE]]} and the complement {text[COMPLEMENT]} (stem minus "
-        f"their sum {text['word x stem']}, {verdict['word x stem']})."
+        f"{order}: {because}; in the stem, motif and complement have an effect of "
+        f"{text[_MOTIF[STEM]]}, and in the open at the same places the motif has "
+        f"{text[_MOTIF[BESIDE]]} and the complement {text[COMPLEMENT]} (stem minus "
+        f"their sum {text['motif x stem']}, {verdict['motif x stem']})."
     )
 
 
@@ -433,8 +437,8 @@ HAIRPIN = Entry(
     name="hairpin",
     question="Does a site work in the open, in the loop of a hairpin, or in its stem?",
     estimand=(
-        "E[Y(fold, word) - Y(fold, no word)] in the open, the loop and the stem, and "
-        "the differences of these at the same place, the word's complement by itself "
+        "E[Y(fold, motif) - Y(fold, no motif)] in the open, the loop and the stem, and "
+        "the differences of these at the same place, the motif's complement by itself "
         "taken off, over the null model."
     ),
     doi="10.1101/418459",

@@ -17,7 +17,7 @@ from causalgia.design import Arm, Delete, Design, EmbedEach, Insert, Interventio
 from causalgia.design.intervention import Layout, steps_of
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments.kit.sites import as_word_or_motif
+from causalgia.experiments.kit.sites import as_string_or_motif
 from causalgia.sequences import Motif, find_instances
 from causalgia.streams import RNG, root_key
 from causalgia.trial.attributes import apply_arm
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from causalgia.trial.turns import DrawnUnits
 
-#: words or motifs, by name or not
+#: strings or motifs, by name or not
 Motifs: TypeAlias = "Sequence[str | Motif] | Mapping[str, str | Motif] | str | Motif"
 
 
@@ -53,12 +53,12 @@ def junctions(
     design
         An experiment of the catalogue, or any design.
     motifs
-        Words of IUPAC letters, or what `causalgia.motif` takes; by name in a mapping.
+        Strings of IUPAC letters, or what `causalgia.motif` takes; by name in a mapping.
     rng
         As in `causalgia.run`; the same value gives the units and draws of that trial.
     threshold
         p-value of the lowest score of an instance of a motif, by default 1e-4; not
-        allowed with words only.
+        allowed with strings only.
     n_units
         Number of units, the first ones of the trial; None: all.
 
@@ -79,7 +79,7 @@ def junctions(
         a user-defined intervention changes the length.
     SequenceError
         If there is no motif of a name, a motif is longer than the sequences, or a
-        threshold is given with words only.
+        threshold is given with strings only.
 
     Examples
     --------
@@ -141,7 +141,7 @@ def junctions(
 def motifs_with_thresholds(
     motifs: Motifs, threshold: float | None
 ) -> dict[str, tuple[str | Motif, float | None]]:
-    """Return each motif with its threshold, by name; the threshold of a word is
+    """Return each motif with its threshold, by name; the threshold of a string is
     None.
     """
     values = (
@@ -151,7 +151,7 @@ def motifs_with_thresholds(
         if isinstance(motifs, str | Motif)
         else motifs
     )
-    patterns = [as_word_or_motif(one, "motifs") for one in values]
+    patterns = [as_string_or_motif(one, "motifs") for one in values]
     names = (
         [str(name) for name in motifs]
         if isinstance(motifs, Mapping)
@@ -164,9 +164,9 @@ def motifs_with_thresholds(
             f"{f'{quoted(twice[0])} appears twice' if twice else 'there is none'}; "
             "give each once"
         )
-    words = all(isinstance(pattern, str) for pattern in patterns)
+    strings = all(isinstance(pattern, str) for pattern in patterns)
     thresholds = [
-        threshold if words or isinstance(pattern, Motif) else None
+        threshold if strings or isinstance(pattern, Motif) else None
         for pattern in patterns
     ]
     return {
@@ -265,7 +265,7 @@ def motif_changes(
     threshold: float | None = None,
     origin: Ints | None = None,
 ) -> MotifChanges:
-    """Compare the instances of a word or motif in sequences before and after an edit.
+    """Compare the instances of a string or motif in sequences before and after an edit.
 
     Parameters
     ----------

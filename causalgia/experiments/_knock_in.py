@@ -31,10 +31,11 @@ from causalgia.experiments.kit.experiment import (
 )
 from causalgia.experiments.kit.sites import (
     as_genomic,
-    as_word_or_motif,
+    as_string_or_motif,
     check_no_overlap,
 )
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.fasta import Source
 from causalgia.streams import derive
@@ -54,7 +55,7 @@ class Place:
     Attributes
     ----------
     pattern
-        A word or motif.
+        A string or motif.
     at
         0-based start.
     threshold
@@ -66,10 +67,11 @@ class Place:
     threshold: float | None
 
 
+@former_arguments
 def knock_in(
     negatives: Source | NullModel,
-    *,
     motif: str | Motif,
+    *,
     at: int | None = None,
     placebo: str | None = None,
     positives: Source | NullModel | None = None,
@@ -91,19 +93,19 @@ def knock_in(
         Real sequences of one length: a FASTA file, strings, tokens, or
         ``cg.Genomic(of=..., parent=..., n_draws=...)``.
     motif
-        A word of IUPAC letters, or what `causalgia.motif` takes: a name, a file, a
+        A string of IUPAC letters, or what `causalgia.motif` takes: a name, a file, a
         table (each unit then gets its own sampled instance).
     at
         0-based start; None: the center.
     placebo
-        Control word of the motif's width, such as the motif with a broken core; None: a
-        fresh rearrangement for each unit that does not carry the motif.
+        Control string of the motif's width, such as the motif with a broken core; None:
+        a fresh rearrangement for each unit that does not carry the motif.
     positives
         Sequences of the positive class; no negative may equal, contain or lie within
         one of them, on either strand.
     threshold
         p-value of the lowest score of an existing instance of a motif, by default 1e-4;
-        not allowed for a word.
+        not allowed for a string.
     n_units
         Number of sequences (times the null model's draws), a random subset; None: all.
     rope
@@ -140,7 +142,10 @@ def knock_in(
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task K562: AGATAAG at 96 changes the outcome by 1.0..., its placebo by ...; motif minus placebo 1.0...: increases.
     """
-    null, pattern = as_genomic(negatives, "negatives"), as_word_or_motif(motif, "motif")
+    null, pattern = (
+        as_genomic(negatives, "negatives"),
+        as_string_or_motif(motif, "motif"),
+    )
     if positives is not None:
         check_no_overlap(null, as_genomic(positives, "positives"))
     width = len(as_pattern(pattern))
@@ -176,7 +181,7 @@ def knock_in(
     if more["placebo"] == 1:
         raise DesignError(
             f"placebo={shown(placebo)} reads as {as_pattern(pattern).label} wherever "
-            "it is written; give a word without it"
+            "it is written; give a string without it"
         )
     return replace(
         experiment, entry=replace(KNOCK_IN, read=partial(_read_knock_in, place, more))
@@ -188,13 +193,13 @@ def _control_intervention(
 ) -> Intervention:
     if placebo is None:
         return Placebo(pattern, at=at)
-    word = as_pattern(placebo)
-    if len(word) != width:
+    letters = as_pattern(placebo)
+    if len(letters) != width:
         raise DesignError(
-            f"placebo={shown(placebo)} has {len(word)} bases and the motif {width}; "
-            "give a word of that width"
+            f"placebo={shown(placebo)} has {len(letters)} bases and the motif {width}; "
+            "give a string of that width"
         )
-    return Embed(word.source, at=at)
+    return Embed(letters.source, at=at)
 
 
 def _share_with_unintended_motif(

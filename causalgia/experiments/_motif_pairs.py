@@ -31,10 +31,11 @@ from causalgia.experiments.kit.pair_interactions import (
 from causalgia.experiments.kit.sites import (
     as_null_model,
     as_positions,
-    as_word_or_motif,
+    as_string_or_motif,
 )
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif
-from causalgia.sequences.alphabet import reverse_complement_word
+from causalgia.sequences.alphabet import reverse_complement_iupac
 
 CONTROL = "untreated"
 ORIENTATIONS = ("++", "+-", "-+", "--")
@@ -44,7 +45,7 @@ PLURIPOTENCY = {
     "Nanog": "AGCCATCA",
     "Klf4": "CCACGCCC",
 }
-"""Words of Avsec et al. (2021)."""
+"""Strings of Avsec et al. (2021)."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,12 @@ class _Cell:
         }
 
 
+@former_arguments
 def motif_pair(
     null: NullModel = Uniform(length=1_000),  # noqa: B008 - a frozen value
+    motif: str | Motif = "AGCCATCA",
+    other: str | Motif = "GAACAATGG",
     *,
-    first: str | Motif = "AGCCATCA",
-    second: str | Motif = "GAACAATGG",
     distances: Sequence[int] = range(11, 161),
     orientations: Sequence[str] = ORIENTATIONS,
     orders: Sequence[str] = ORDERS,
@@ -114,8 +116,8 @@ def motif_pair(
     ----------
     null
         The null model of backgrounds.
-    first, second
-        A word or a motif each, or what `causalgia.motif` takes: a name, a path, a PFM
+    motif, other
+        The first and the second: a string or a motif each, or what `causalgia.motif` takes: a name, a path, a PFM
         (defaults: Nanog and Sox2).
     distances
         Bases from the start of the upstream site to the start of the downstream one.
@@ -170,19 +172,20 @@ def motif_pair(
     ...     n_units=200,
     ... )
     >>> syntax = cg.zoo.Oracle(
-    ...     cg.zoo.Word("S", 0.1), cg.zoo.Pair("ATCAS", "SGAAC", bonus=4.0, decay=40.0)
+    ...     cg.zoo.MotifCount("S", 0.1),
+    ...     cg.zoo.Pair("ATCAS", "SGAAC", bonus=4.0, decay=40.0),
     ... )
     >>> answer = experiment.analyze(cg.run(experiment, syntax, rng=0), rng=0)
     >>> print(answer.sentences[0])
     Task outcome: together the two motifs increase the outcome in ++ downstream at 15 and 26; of 2 interactions, ...
     """
     as_null_model(null)
-    first, second = _as_pair_motif(first, "first"), _as_pair_motif(second, "second")
-    reach = _as_distances(distances, orders, (first, second))
+    motif, other = _as_pair_motif(motif, "motif"), _as_pair_motif(other, "other")
+    reach = _as_distances(distances, orders, (motif, other))
     strands = _as_choices(orientations, ORIENTATIONS, "orientations")
-    _check_palindromes(strands, (first, second))
+    _check_palindromes(strands, (motif, other))
     center = (
-        (null.length - len(as_pattern(first))) // 2
+        (null.length - len(as_pattern(motif))) // 2
         if at is None
         else as_position(at, "at")
     )
@@ -205,7 +208,7 @@ def motif_pair(
     )
     return Experiment(
         null=null,
-        arms=list(_pair_arms(cells, first, second, center)),
+        arms=list(_pair_arms(cells, motif, other, center)),
         n_units=n_units,
         contrasts=both
         | {cell.both: cell.row for cell in cells}
@@ -254,10 +257,11 @@ def _as_distances(
 
 
 def _check_palindromes(strands: Sequence[str], sites: Sequence[str | Motif]) -> None:
-    for index, (name, motif) in enumerate(zip(("first", "second"), sites, strict=True)):
+    for index, (name, motif) in enumerate(zip(("motif", "other"), sites, strict=True)):
         pattern = as_pattern(motif)
         palindrome = (
-            not pattern.random and reverse_complement_word(pattern.word) == pattern.word
+            not pattern.random
+            and reverse_complement_iupac(pattern.consensus) == pattern.consensus
         )
         if palindrome and len({strand[index] for strand in strands}) > 1:
             once = [strand for strand in strands if strand[index] == strands[0][index]]
@@ -343,10 +347,11 @@ def _orientation_contrasts(cells: Sequence[_Cell]) -> _NamedContrasts:
     return found
 
 
+@former_arguments
 def motif_pairs(
     null: NullModel = Uniform(length=1_000),  # noqa: B008 - a frozen value
-    *,
     motifs: Mapping[str, str | Motif] = PLURIPOTENCY,
+    *,
     distances: Sequence[int] = range(12, 162),
     at: int | None = None,
     n_units: int = 128,
@@ -367,7 +372,7 @@ def motif_pairs(
     null
         The null model of backgrounds.
     motifs
-        Name -> word or motif; two or more (default: four of the eleven of the paper).
+        Name -> string or motif; two or more (default: four of the eleven of the paper).
     distances
         Bases between starts. (Those of the paper begin at 11, where a site of 12 bases
         would overlap the next.)
@@ -474,7 +479,8 @@ def _motifs_on_strands(
         motif = _as_pair_motif(given, f"motifs: {name}")
         pattern = as_pattern(motif)
         palindrome = (
-            not pattern.random and reverse_complement_word(pattern.word) == pattern.word
+            not pattern.random
+            and reverse_complement_iupac(pattern.consensus) == pattern.consensus
         )
         found |= {
             f"{name}{strand}": (motif, strand)
@@ -485,7 +491,7 @@ def _motifs_on_strands(
 
 def _as_pair_motif(given: object, name: str) -> str | Motif:
     try:
-        return as_word_or_motif(given, name)
+        return as_string_or_motif(given, name)
     except SequenceError as error:
         raise DesignError(str(error)) from error
 

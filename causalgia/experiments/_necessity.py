@@ -98,9 +98,9 @@ def necessity(
     --------
     >>> import causalgia as cg
     >>> from causalgia.sequences import decode
-    >>> from causalgia.zoo import Gate, Oracle, Word
+    >>> from causalgia.zoo import Gate, Oracle, MotifCount
     >>> gate = Oracle(
-    ...     Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="and"), Word("CAC", 0.01)
+    ...     Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="and"), MotifCount("CAC", 0.01)
     ... )
     >>> random = decode(cg.Uniform(length=240).sample(60, rng=0)["sequence"].values)
     >>> sequences = [s[:70] + "GATAAG" + s[76:140] + "TATAAA" + s[146:] for s in random]
@@ -172,9 +172,9 @@ def sufficiency(
     --------
     >>> import causalgia as cg
     >>> from causalgia.sequences import decode
-    >>> from causalgia.zoo import Gate, Oracle, Word
+    >>> from causalgia.zoo import Gate, Oracle, MotifCount
     >>> gate = Oracle(
-    ...     Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="or"), Word("CAC", 0.01)
+    ...     Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="or"), MotifCount("CAC", 0.01)
     ... )
     >>> random = decode(cg.Uniform(length=240).sample(60, rng=0)["sequence"].values)
     >>> sequences = [s[:70] + "GATAAG" + s[76:140] + "TATAAA" + s[146:] for s in random]

@@ -138,8 +138,8 @@ def agreement(
     Parameters
     ----------
     found
-        Null model -> answer or estimates of the same contrasts. Contrasts of placebo
-        words, whose order is noise, are left out.
+        Null model -> answer or estimates of the same contrasts. Contrasts of placebos,
+        whose order is noise, are left out.
     min_tau
         Threshold of tau below which the order depends on the null model.
     ci_prob
@@ -163,7 +163,7 @@ def agreement(
     ContrastError
         If null models have other contrasts or tasks.
     EstimateError
-        If there are fewer than three contrasts (without placebo words), all effects are
+        If there are fewer than three contrasts (without placebos), all effects are
         equal, or there is no standard error.
 
     Warns
@@ -238,7 +238,7 @@ def _aligned_estimates(
     """
     from causalgia.estimation import as_estimates
     from causalgia.estimation._from_effects import check_has_errors
-    from causalgia.estimation.crossover_estimates import is_placebo_word
+    from causalgia.estimation.crossover_estimates import is_placebo
 
     if not isinstance(found, Mapping) or len(found) < 2:
         raise OutcomesError(
@@ -250,7 +250,7 @@ def _aligned_estimates(
         for k, v in found.items()
     }
     tables = {
-        name: table.isel(contrast=~is_placebo_word(table))
+        name: table.isel(contrast=~is_placebo(table))
         for name, table in estimates.items()
     }
     name, first = next(iter(tables.items()))
@@ -275,7 +275,7 @@ def _aligned_estimates(
         raise EstimateError(
             f"{first.sizes['contrast']} contrasts have no order to compare; Kendall's "
             "tau takes three or more"
-            + " beside placebo words"
+            + " beside placebos"
             * (first.sizes["contrast"] < estimates[name].sizes["contrast"])
         )
     rows = {dim: first[dim].to_numpy() for dim in ("contrast", "task")}

@@ -24,7 +24,7 @@ from causalgia.experiments.kit.experiment import (
 from causalgia.experiments.kit.sites import (
     Sites,
     as_genomic,
-    as_word_or_motif,
+    as_string_or_motif,
     motif_sites,
     share_with_motif,
 )
@@ -34,6 +34,7 @@ from causalgia.experiments.kit.variance import (
     rows_by_task,
     split_in_words,
 )
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif, Sequences
 from causalgia.sequences.fasta import Source
 
@@ -44,10 +45,11 @@ CONTROL = "untreated"
 _LEAST = 3  # least number of instances to describe their distribution
 
 
+@former_arguments
 def occlusion(
     sequences: Source | NullModel,
-    *,
     motif: str | Motif,
+    *,
     fills: Sequence[str] = ("uniform", "shuffle", "dinucleotide_shuffle"),
     n_draws: int = 5,
     threshold: float | None = None,
@@ -70,7 +72,7 @@ def occlusion(
         Real sequences of one length: a FASTA file, strings, tokens, or
         ``cg.Genomic(of=..., parent=...)`` where several descend from one.
     motif
-        A word of IUPAC letters (found exactly, on both strands), or what
+        A string of IUPAC letters (found exactly, on both strands), or what
         `causalgia.motif` takes: a name, a file, a table.
     fills
         Replacements of the instances, as in `causalgia.design.AblateEach`.
@@ -78,7 +80,7 @@ def occlusion(
         Fills of each instance in each arm, and placebo spans.
     threshold
         p-value of the lowest score of an instance of a motif, by default 1e-4; not
-        allowed for a word.
+        allowed for a string.
     rope
         Region of practical equivalence for every contrast, on the predictor's scale.
 
@@ -110,20 +112,23 @@ def occlusion(
     Examples
     --------
     >>> import causalgia as cg
-    >>> from causalgia.zoo import EndGC, Oracle, Word
+    >>> from causalgia.zoo import EndGC, Oracle, MotifCount
     >>> sampled = cg.Uniform(length=200).sample(400, rng=0)["sequence"].values
     >>> experiment = cg.experiments.occlusion(
     ...     sampled, motif="AGATAA", fills=["uniform"], n_draws=2
     ... )
     >>> outcomes = cg.run(
     ...     experiment,
-    ...     Oracle(Word("AGATAA", 0.9, "both"), EndGC(-1.0, last=150)),
+    ...     Oracle(MotifCount("AGATAA", 0.9, "both"), EndGC(-1.0, last=150)),
     ...     rng=0,
     ... )
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task outcome: AGATAA occluded (uniform) changes the outcome by -0.897 [...; motif minus placebo -0.897 [...
     """
-    null, pattern = as_genomic(sequences, "sequences"), as_word_or_motif(motif, "motif")
+    null, pattern = (
+        as_genomic(sequences, "sequences"),
+        as_string_or_motif(motif, "motif"),
+    )
     if null.n_draws > 1:
         raise DesignError(
             f"sequences: Genomic(n_draws={null.n_draws}); give n_draws={null.n_draws} "

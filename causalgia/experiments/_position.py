@@ -32,6 +32,7 @@ from causalgia.experiments.kit.variance import (
     per_unit,
     rows_by_task,
 )
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -42,10 +43,11 @@ CONTROL = "untreated"
 _PLACES = 6
 
 
+@former_arguments
 def position(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
+    motif: str | Motif = "UGCAUG",
     *,
-    word: str | Motif = "UGCAUG",
     at: Sequence[int] | None = None,
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
@@ -69,8 +71,8 @@ def position(
     ----------
     null
         The null model of backgrounds.
-    word
-        The site: a word of IUPAC letters, or a motif (anything that `causalgia.motif`
+    motif
+        The site: a string of IUPAC letters, or a motif (anything that `causalgia.motif`
         accepts).
     at
         Two or more 0-based starts; None: six, spread evenly over the background.
@@ -102,10 +104,10 @@ def position(
     >>> experiment = cg.experiments.position(n_units=1_000, rope=(-0.1, 0.1))
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task outcome: the effect of UGCAUG at 2 to 32 is flat: the word increases the outcome at every place; ...
+    Task outcome: the effect of UGCAUG at 2 to 32 is flat: the motif increases the outcome at every place; ...
     """
     as_null_model(null)
-    site = as_site(word, "word")
+    site = as_site(motif, "motif")
     even = evenly_spaced_starts(null.length, len(as_pattern(site)), _PLACES)
     places = tuple(sorted(as_positions(even if at is None else at, "at", least=2)))
     named = {f"at {place}": place for place in places}
@@ -197,7 +199,7 @@ def _position_sentence(rows: xr.Dataset, ends: tuple[int, int]) -> str:
     )
     where = str(far["contrast"].item()).removesuffix(" minus mean")
     return (
-        f"{shape}: the word {_verdicts_by_place(rows)}; over these {reach} bases its "
+        f"{shape}: the motif {_verdicts_by_place(rows)}; over these {reach} bases its "
         f"effect changes by {effect_in_words(rise)} "
         f"({per_unit(rise, reach, 'per base')}); {where} it differs most from the mean "
         f"over all places, by {effect_in_words(far)}."

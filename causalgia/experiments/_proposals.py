@@ -1,4 +1,4 @@
-"""Trial of proposed words on fresh units, compared with placebo words."""
+"""Trial of proposed motifs on fresh units, compared with random sequences."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalgia.analysis import Rope
+<<<<<<< branch
 from causalgia.choices import DIRECTIONS, SIDES
-from causalgia.design import Arm, Embed, Genomic, NullModel, PlaceboWord, Untreated
+from causalgia.design import Arm, Embed, Genomic, NullModel, FixedPlacebo, Untreated
+=======
+from causalgia.choices import DIRECTIONS
+from causalgia.design import Arm, Embed, FixedPlacebo, Genomic, NullModel, Untreated
+>>>>>>> nouns
 from causalgia.design.null_model import FromParents
 from causalgia.errors import DesignError, OutcomesError, quoted
-from causalgia.experiments._word_screen import (
+from causalgia.experiments._kmer_screen import (
     CONTROL,
     PLACEBO,
-    draw_word_screen,
+    draw_kmer_screen,
     random_placebos,
-    read_word_screen,
+    read_kmer_screen,
 )
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import (
@@ -29,7 +34,7 @@ from causalgia.experiments.kit.experiment import (
 )
 from causalgia.experiments.kit.sites import as_null_model, as_start
 from causalgia.schema import validate
-from causalgia.sequences.alphabet import reverse_complement_word
+from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.sequences.fasta import sequence_fingerprints
 from causalgia.streams import derive, root_key
 
@@ -49,23 +54,24 @@ def proposals(
     n_units: int | None = None,
     rope: Rope = "placebo outliers",
 ) -> Experiment:
-    """Return the experiment that tests proposed words on other units.
+    """Return the experiment that tests proposed motifs on other units.
 
-    Every proposed word is embedded at one place of the same backgrounds, and compared
-    with the untreated arm and with placebo words. Proposals are the extremes of a
+    Every proposed motif is embedded at one place of the same backgrounds, and compared
+    with the untreated arm and with random sequences. Proposals are the extremes of a
     search, which exist in random networks as well, so the verdicts "higher" and "lower"
-    require more than a rank beyond most placebo words: the effect must lie beyond five
-    of their standard deviations. The false discovery rate over the proposals is a tenth
-    (Benjamini-Hochberg). Words differ in width after trimming, and wide placebo words
-    have larger effects than narrow ones; each word is compared with placebo words of
-    its own width, or one base wider: 6, 8, 10 or 12. No placebo word contains a
-    proposed word of five bases or more, on either strand if the predictor reads both.
+    require more than a rank beyond most random sequences: the effect must lie beyond
+    five of their standard deviations. The false discovery rate over the proposals is a
+    tenth (Benjamini-Hochberg). Motifs differ in width after trimming, and wide random
+    sequences have larger effects than narrow ones; each motif is compared with random
+    sequences of its own width, or one base wider: 6, 8, 10 or 12. No random sequence
+    contains a proposed motif of five bases or more, on either strand if the predictor
+    reads both.
 
-    Directions are relative to the placebo words. Where these lower the outcome, as on
-    natural sequences with sites in the middle, a word with no effect is "higher"; the
-    answer names such words.
+    Directions are relative to the random sequences. Where these lower the outcome, as
+    on natural sequences with sites in the middle, a motif with no effect is "higher";
+    the answer names such motifs.
 
-    The sequences that proposed the words would confirm them for the reason that they
+    The sequences that proposed the motifs would confirm them for the reason that they
     were chosen. They are refused, by fingerprints of both strands: as parents of the
     null model here, and as drawn backgrounds when the trial is analyzed.
 
@@ -76,7 +82,7 @@ def proposals(
     null
         The null model of backgrounds, not from sequences that proposed.
     n_placebos
-        Placebo words of each width, 40 or more.
+        Random sequences of each width, 40 or more.
     at
         0-based start; None: the center.
     n_units
@@ -84,22 +90,22 @@ def proposals(
         models.
     rope
         Region of practical equivalence: ``"placebo outliers"``, five standard
-        deviations about the placebo words (`causalgia.multiplicity.placebo_fences`); or
-        as for `causalgia.experiments.word_screen`.
+        deviations about the random sequences (`causalgia.multiplicity.placebo_fences`);
+        or as for `causalgia.experiments.kmer_screen`.
 
     Returns
     -------
     Experiment
-        Arms named after their words, ``"placebo ..."`` and ``"untreated"``; a contrast
-        of each with the last; coordinates ``placebo_word``, ``placebo_class``, the
-        width of the placebo words that a word is compared with, and ``strength``, the
-        mean contribution (of the task where it is largest) with which a word was
+        Arms named after their motifs, ``"placebo ..."`` and ``"untreated"``; a contrast
+        of each with the last; coordinates ``is_placebo``, ``placebo_class``, the width
+        of the random sequences that a motif is compared with, and ``strength``, the
+        mean contribution (of the task where it is largest) with which a motif was
         proposed.
 
     Raises
     ------
     DesignError
-        If there is no proposal, the null model has sequences that proposed, or a word
+        If there is no proposal, the null model has sequences that proposed, or a motif
         leaves the sequence.
     OutcomesError
         If they are no proposals; or, from ``analyze``, if the trial has drawn
@@ -125,8 +131,8 @@ def proposals(
     """
     as_null_model(null)
     table = validate(proposals, "proposals")
-    words = list(dict.fromkeys(map(str, table["consensus"].to_numpy())))
-    if not words:
+    motifs = list(dict.fromkeys(map(str, table["consensus"].to_numpy())))
+    if not motifs:
         raise DesignError(
             "the proposals have no pattern, and there is nothing to test; propose with "
             "a larger null_share="
@@ -134,14 +140,14 @@ def proposals(
     looked_at = frozenset(table["sequence_fingerprint"].to_numpy().tolist())
     check_fresh_parents(null, looked_at)
     classes = {
-        word: min(max(_NARROWEST, len(word) + len(word) % 2), null.length)
-        for word in words
+        motif: min(max(_NARROWEST, len(motif) + len(motif) % 2), null.length)
+        for motif in motifs
     }
-    width = max(*classes.values(), *map(len, words))
+    width = max(*classes.values(), *map(len, motifs))
     start = as_start(at, "at", null.length, width)
     if start + width > null.length:
         raise DesignError(
-            f"a word of {width} bases at {start} does not fit into the "
+            f"a motif of {width} bases at {start} does not fit into the "
             f"{null.length:,}-bp background; move at=, or take longer backgrounds"
         )
     if n_units is None:
@@ -149,22 +155,24 @@ def proposals(
     arms = [
         Arm(CONTROL, Untreated()),
         *(
-            Arm(word, Embed(word, at=start + (width - len(word)) // 2))
-            for word in words
+            Arm(motif, Embed(motif, at=start + (width - len(motif)) // 2))
+            for motif in motifs
         ),
     ]
     strands = (
-        [*words, *map(reverse_complement_word, words)]
+        [*motifs, *map(reverse_complement_iupac, motifs)]
         if table.attrs.get("both_strands")
-        else words
+        else motifs
     )
     for wide in sorted(set(classes.values())):
-        others = [word for word in strands if len(word) >= min(_LEAST_HELD, wide)]
-        for word in random_placebos(wide, n_placebos, "ACGT", other_than=others):
+        others = [motif for motif in strands if len(motif) >= min(_LEAST_HELD, wide)]
+        for motif in random_placebos(wide, n_placebos, "ACGT", other_than=others):
             arms.append(
-                Arm(PLACEBO + word, PlaceboWord(word, at=start + (width - wide) // 2))
+                Arm(
+                    PLACEBO + motif, FixedPlacebo(motif, at=start + (width - wide) // 2)
+                )
             )
-            classes[PLACEBO + word] = wide
+            classes[PLACEBO + motif] = wide
     strength = table["strength"].to_numpy()
     largest = strength[np.arange(len(strength)), np.abs(strength).argmax(axis=1)]
     return Experiment(
@@ -173,12 +181,12 @@ def proposals(
         n_units=n_units,
         contrasts=CONTROL,
         entry=replace(PROPOSALS, read=partial(_read_proposals, looked_at=looked_at)),
-        # words that maps chose are no draws from one law of effects: tests, whatever
+        # motifs that maps chose are no draws from one law of effects: tests, whatever
         # their number
         analysis=analysis_for("screening", rope=rope, level=_LEVEL),
         labels={
-            "placebo_word": {
-                arm.name: isinstance(arm.intervention, PlaceboWord) for arm in arms[1:]
+            "is_placebo": {
+                arm.name: isinstance(arm.intervention, FixedPlacebo) for arm in arms[1:]
             },
             "placebo_class": classes,
             "strength": dict(
@@ -208,7 +216,7 @@ def check_fresh_parents(null: NullModel, looked_at: frozenset[str]) -> None:
     ]
     if same:
         raise DesignError(
-            f"null=: {len(same):,} of {len(given):,} sequences proposed the words, "
+            f"null=: {len(same):,} of {len(given):,} sequences proposed the motifs, "
             f"such as {quoted(same[0])}, and a trial is on fresh ones; propose on one "
             "part of the sequences and test on the other, as cg.discover does"
         )
@@ -233,7 +241,7 @@ def check_fresh_draws(found: TrialResults, looked_at: frozenset[str]) -> None:
         if same:
             raise OutcomesError(
                 f"{same:,} of {design.n_units:,} backgrounds of this trial proposed "
-                "the words: the same null model with the same seed draws the same "
+                "the motifs: the same null model with the same seed draws the same "
                 f"sequences; run it with another one, rng={int(seed) + 1}"
             )
 
@@ -243,7 +251,7 @@ def _read_proposals(found: TrialResults, *, looked_at: frozenset[str]) -> Findin
     proposed.
     """
     check_fresh_draws(found, looked_at)
-    finding = read_word_screen(found)
+    finding = read_kmer_screen(found)
     return replace(
         finding,
         sentences=(*finding.sentences, *_relative_directions(found.steps.decisions)),
@@ -251,33 +259,33 @@ def _read_proposals(found: TrialResults, *, looked_at: frozenset[str]) -> Findin
 
 
 def _relative_directions(decisions: xr.Dataset) -> list[str]:
-    """Return a sentence on words whose verdict is not the sign of their effect; none if
-    there are none.
+    """Return a sentence on motifs whose verdict is not the sign of their effect; none
+    if there are none.
     """
-    words = decisions.sel(contrast=~decisions["placebo_word"])
-    verdict, ace = words["verdict"], words["ace"]
-    up, down = (verdict.isin(words) for words in SIDES)
+    motifs = decisions.sel(contrast=~decisions["is_placebo"])
+    verdict, ace = motifs["verdict"], motifs["ace"]
+    up, down = (verdict.isin(motifs) for motifs in SIDES)
     relative = (up & (ace <= 0)) | (down & (ace >= 0))
     named = (
-        words["contrast"]
+        motifs["contrast"]
         .to_numpy()[relative.any([dim for dim in relative.dims if dim != "contrast"])]
         .tolist()
     )
     if not named:
         return []
-    which = "this word is" if len(named) == 1 else f"these {len(named):,} words are"
+    which = "this motif is" if len(named) == 1 else f"these {len(named):,} motifs are"
     return [
-        f"The verdict on {which} relative to placebo words, which have effects on "
+        f"The verdict on {which} relative to random sequences, which have effects on "
         "these backgrounds themselves; the effect itself is 0 or has the opposite "
         f"sign: {', '.join(named[:_NAMED])}{', ...' * (len(named) > _NAMED)}."
     ]
 
 
 def placebo_sentences(decisions: xr.Dataset) -> list[str]:
-    """Return a sentence on the placebo words that would hold in some task; none if none
-    would.
+    """Return a sentence on the random sequences that would hold in some task; none if
+    none would.
     """
-    verdict = decisions["verdict"].sel(contrast=decisions["placebo_word"])
+    verdict = decisions["verdict"].sel(contrast=decisions["is_placebo"])
     held = np.zeros(verdict.sizes["contrast"], dtype=bool)
     for one in DIRECTIONS:
         so = verdict == one
@@ -287,21 +295,21 @@ def placebo_sentences(decisions: xr.Dataset) -> list[str]:
     if not n:
         return []
     return [
-        f"By the same rule {n:,} of {len(held):,} placebo words "
-        f"{'holds' if n == 1 else 'hold'}: in this network some random words lie "
+        f"By the same rule {n:,} of {len(held):,} random sequences "
+        f"{'holds' if n == 1 else 'hold'}: in this network some random sequences lie "
         "beyond the fences as well."
     ]
 
 
 PROPOSALS = Entry(
     name="proposals",
-    question="Which proposed words have an effect on fresh units?",
+    question="Which proposed motifs have an effect on fresh units?",
     estimand=(
-        "E[Y(word at a place) - Y(untreated)] of each word, over the null model, "
-        "against the placebo words'."
+        "E[Y(motif at a place) - Y(untreated)] of each motif, over the null model, "
+        "against the random sequences'."
     ),
     doi="10.1371/journal.pcbi.1008925",
-    read=read_word_screen,
-    draw=draw_word_screen,
+    read=read_kmer_screen,
+    draw=draw_kmer_screen,
     claims="screening",
 )

@@ -54,7 +54,7 @@ def site_pairs(
 
     Pair mutagenesis proposes: the strongest pair of positions, with the positions
     around both that interact at a fifth of its strength or more, is a pair of sites.
-    Each pair is a 2 x 2 factorial of the two words, as far apart as in the sequences,
+    Each pair is a 2 x 2 factorial of the two motifs, as far apart as in the sequences,
     embedded in the same backgrounds: neither, first, second, both. The interaction is
     positive for sites that need each other (AND), negative for sites of which one is
     enough (OR), and negligible for sites that add up, with one false discovery rate
@@ -84,7 +84,7 @@ def site_pairs(
     Returns
     -------
     Experiment
-        For the words A and B, contrasts ``"A 20 B"`` (20 bp from start to start), the
+        For the motifs A and B, contrasts ``"A 20 B"`` (20 bp from start to start), the
         interaction, ``"both, A 20 B"``, ``"first, A 20 B"`` and ``"second, A 20 B"``,
         against the untreated arm. Coordinates: ``asks`` (``"interaction"``, ``"both"``,
         ``"first"``, ``"second"``), ``distance`` and ``proposed``, the mean interaction
@@ -101,8 +101,8 @@ def site_pairs(
 
     Notes
     -----
-    Sites closer than 3 bp to each other are one site, as are the bases of one word,
-    which interact wherever the word acts as a whole. Words are the most frequent
+    Sites closer than 3 bp to each other are one site, as are the bases of one motif,
+    which interact wherever the motif acts as a whole. Motifs are the most frequent
     letters at those positions.
 
     References
@@ -191,7 +191,7 @@ def site_pairs(
 
 @dataclass(frozen=True)
 class _Pair:
-    """Two words, the distance of their starts, and the mean interaction that proposed
+    """Two motifs, the distance of their starts, and the mean interaction that proposed
     them.
     """
 
@@ -254,7 +254,7 @@ def _proposed(table: xr.Dataset, n_pairs: int, task: str | None) -> list[_Pair]:
         raise DesignError(
             "no two sites interact: all interactions are 0, or are between bases of "
             "one site (3 bp or less apart), so that there is nothing to test; give "
-            "sequences that have both sites, or test given words: "
+            "sequences that have both sites, or test given motifs: "
             "cg.experiments.motif_pair"
         )
     return pairs
@@ -334,7 +334,7 @@ def _read_pairs(found: TrialResults, *, looked_at: frozenset[str]) -> Finding:
                 f"{begins}: {name} {gate}: interaction {effect_in_words(row)}, both "
                 f"{effect_in_words(both)}."
             )
-    sentences.append("Pairs: two words, and the bases from start to start.")
+    sentences.append("Pairs: two motifs, and the bases from start to start.")
     return Finding(sentences=tuple(sentences))
 
 
@@ -381,7 +381,7 @@ SITE_PAIRS = Entry(
         "or add up?"
     ),
     estimand=(
-        "E[Y(both) - Y(first) - Y(second) + Y(neither)] of each pair of words, over "
+        "E[Y(both) - Y(first) - Y(second) + Y(neither)] of each pair of motifs, over "
         "the null model."
     ),
     doi="10.1093/bioinformatics/bty575",

@@ -20,7 +20,7 @@ from causalgia.design import (
     Sequential,
     Uniform,
     Untreated,
-    merged_word,
+    merged_motif,
 )
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
@@ -37,7 +37,7 @@ from causalgia.experiments.kit.sites import (
     as_null_model,
     as_positions,
     as_site,
-    as_words,
+    as_strings,
     further_sites_in_words,
 )
 from causalgia.experiments.kit.variance import (
@@ -48,6 +48,7 @@ from causalgia.experiments.kit.variance import (
     rows_by_task,
     trend_in_words,
 )
+from causalgia.former_names import former_arguments
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -60,11 +61,12 @@ CONTROL, ONE, RISE = "untreated", "one site", "rise"
 _PAIR, _INTERACTION = "pair", "interaction"
 
 
+@former_arguments
 def spacing(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
-    *,
-    word: str | Motif = "UGCAUG",
+    motif: str | Motif = "UGCAUG",
     other: str | Motif | None = None,
+    *,
     distances: Sequence[int] = (4, 6, 9),
     center: int | None = None,
     single: int | None = None,
@@ -86,7 +88,7 @@ def spacing(
     with the sum of both sites alone: two sites that each lower the outcome are above
     their sum wherever together they lower it less.
 
-    Overlapping sites are allowed where their letters agree: they form one longer word.
+    Overlapping sites are allowed where their letters agree: they form one longer motif.
     Sites so close that the bases between them can complete a further one (UGCAUG 8
     apart: ``UG CA UG`` in one background of 16) have an interaction for that reason;
     the answer gives its frequency if above 1 % of backgrounds.
@@ -95,11 +97,11 @@ def spacing(
     ----------
     null
         The null model of backgrounds.
-    word
-        The first site: a word, or a motif (anything that `causalgia.motif` accepts) for
-        its consensus.
+    motif
+        The first site: a motif, or a motif (anything that `causalgia.motif` accepts)
+        for its consensus.
     other
-        The second site, in the form of `word`; None: the same.
+        The second site, in the form of `motif`; None: the same.
     distances
         Bases from the start of the first site to that of the second.
     center
@@ -142,8 +144,8 @@ def spacing(
     as_null_model(null)
     apart = tuple(sorted(as_positions(distances, "distances")))
     first, second = (
-        _as_fixed_word(word, "word"),
-        _as_fixed_word(word if other is None else other, "other"),
+        _as_fixed_string(motif, "motif"),
+        _as_fixed_string(motif if other is None else other, "other"),
     )
     middle = (
         (null.length - len(second) + 1) // 2
@@ -190,10 +192,10 @@ def spacing(
     )
 
 
-def _as_fixed_word(site: str | Motif, name: str) -> str:
+def _as_fixed_string(site: str | Motif, name: str) -> str:
     """Return the fixed letters of a site."""
-    (word,) = as_words([as_pattern(as_site(site, name)).word], name)
-    return word
+    (motif,) = as_strings([as_pattern(as_site(site, name)).consensus], name)
+    return motif
 
 
 @dataclass(frozen=True)
@@ -228,17 +230,17 @@ class _SitePair:
 
     def _check_merged(self, distance: int) -> None:
         try:
-            merged = merged_word(self.first, self.second, distance)
+            merged = merged_motif(self.first, self.second, distance)
         except DesignError as error:
             why = str(error).removeprefix("sites collide: ")
             raise DesignError(f"sites collide at distance {distance}: {why}") from error
-        for word in {self.first, self.second}:
+        for motif in {self.first, self.second}:
             expected = {
                 start
                 for start, site in ((0, self.first), (distance, self.second))
-                if site == word
+                if site == motif
             }
-            fixed, letters = word.replace("U", "T"), merged.replace("U", "T")
+            fixed, letters = motif.replace("U", "T"), merged.replace("U", "T")
             starts = {
                 i
                 for i in range(len(letters) - len(fixed) + 1)
@@ -248,8 +250,8 @@ class _SitePair:
             if made:
                 raise DesignError(
                     f"sites collide at distance {distance}: together they read "
-                    f"{merged}, which has {word} at base {made[0]} too; choose another "
-                    "distance"
+                    f"{merged}, which has {motif} at base {made[0]} too; choose "
+                    "another distance"
                 )
 
     def name(self, distance: int) -> str:
@@ -269,12 +271,12 @@ class _SitePair:
         return {self.name(distance): 1.0, **dict.fromkeys(alone, -1.0), CONTROL: 1.0}
 
     def embedded(self, distance: int) -> Intervention:
-        """Return the intervention that embeds both sites, as one word where they
+        """Return the intervention that embeds both sites, as one motif where they
         overlap.
         """
         left, right = self.starts(distance)
         if distance < len(self.first):
-            return Embed(merged_word(self.first, self.second, distance), at=left)
+            return Embed(merged_motif(self.first, self.second, distance), at=left)
         return Embed(self.first, at=left) + Embed(self.second, at=right)
 
 

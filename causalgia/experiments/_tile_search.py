@@ -214,7 +214,7 @@ def _check_search_arguments(
         raise DesignError(f"alpha={quoted(alpha)} must be a number between 0 and 1")
     if is_placebo_rope(rope):
         raise DesignError(
-            f"rope={quoted(rope)} needs placebo words, and a search has none; give "
+            f"rope={quoted(rope)} needs placebos, and a search has none; give "
             "rope=(-0.1, 0.1)"
         )
 

@@ -262,7 +262,7 @@ def variants(
     check_flag(tail, "tail", error=DesignError)
     if matched and is_placebo_rope(rope):
         raise DesignError(
-            f"rope={quoted(rope)} is of placebo words, which variants have none of: "
+            f"rope={quoted(rope)} is of placebos, which variants have none of: "
             "give rope='matched', the central 95 % of matched null variants, two "
             "numbers or '0.2 sd'"
         )
@@ -318,10 +318,13 @@ def _own_context_experiment(
 ) -> Experiment:
     _check_own_contexts(windows, rope)
     loci = window_loci(windows)
-    words, starts = replaced_words(windows)
+    strings, starts = replaced_strings(windows)
     return Experiment(
         null=Genomic(of=Sequences(windows.reference, windows.names), parent=loci),
-        arms=[Arm(REFERENCE, Untreated()), Arm(ALTERNATE, EmbedEach(words, at=starts))],
+        arms=[
+            Arm(REFERENCE, Untreated()),
+            Arm(ALTERNATE, EmbedEach(strings, at=starts)),
+        ],
         n_units=len(windows),
         contrasts={MEAN: {ALTERNATE: 1.0, REFERENCE: -1.0}},
         entry=replace(
@@ -378,7 +381,7 @@ def _matched_experiment(
     strata = match_strata(keys, names, nulls.matched, least=null.min_nulls)
     reference = np.concatenate([windows.reference, nulls.reference])
     alternate = np.concatenate([windows.alternate, nulls.alternate])
-    words, starts = replaced_letters(reference, alternate)
+    strings, starts = replaced_letters(reference, alternate)
     labels = [*windows.names, *(f"null variant {i + 1}" for i in range(n_null))]
     return MatchedTrial(
         null=Genomic(
@@ -388,7 +391,10 @@ def _matched_experiment(
                 *(f"of null variants: {source}" for source in nulls.source),
             ],
         ),
-        arms=[Arm(REFERENCE, Untreated()), Arm(ALTERNATE, EmbedEach(words, at=starts))],
+        arms=[
+            Arm(REFERENCE, Untreated()),
+            Arm(ALTERNATE, EmbedEach(strings, at=starts)),
+        ],
         n_units=len(labels),
         contrasts={MEAN: {ALTERNATE: 1.0, REFERENCE: -1.0}},
         entry=VARIANTS,
@@ -435,7 +441,7 @@ def window_loci(windows: VariantWindows) -> list[str]:
     return loci
 
 
-def replaced_words(windows: VariantWindows) -> tuple[list[str], list[int]]:
+def replaced_strings(windows: VariantWindows) -> tuple[list[str], list[int]]:
     """Return the alternate letters, from the allele (or the first base that differs) to
     the last one, and starts.
     """
@@ -444,7 +450,7 @@ def replaced_words(windows: VariantWindows) -> tuple[list[str], list[int]]:
     differs = windows.reference != windows.alternate
     last = windows.reference.shape[1] - np.argmax(differs[:, ::-1], axis=1)
     stops = np.where(differs.any(axis=1), last, windows.start + 1)
-    return _words_between(windows.alternate, windows.start, stops)
+    return _strings_between(windows.alternate, windows.start, stops)
 
 
 def replaced_letters(
@@ -456,12 +462,12 @@ def replaced_letters(
     differs = reference != alternate
     starts = np.argmax(differs, axis=1)
     last = reference.shape[1] - np.argmax(differs[:, ::-1], axis=1)
-    return _words_between(
+    return _strings_between(
         alternate, starts, np.where(differs.any(axis=1), last, starts + 1)
     )
 
 
-def _words_between(
+def _strings_between(
     alternate: Tokens, starts: NDArray[np.int64], stops: NDArray[np.int64]
 ) -> tuple[list[str], list[int]]:
     first, letters = starts.tolist(), decode(alternate)
@@ -477,19 +483,19 @@ def _sampled_context_experiment(
     n_units: int | None,
     rope: Rope,
 ) -> Experiment:
-    references, alternates = _allele_words(chosen, fasta, flank)
+    references, alternates = _allele_strings(chosen, fasta, flank)
     _check_alleles_fit(chosen, references, alternates, null.length)
     named: dict[str, str] = {}  # variants of one place share their reference arm
-    for kind, words in ((REFERENCE, references), (ALTERNATE, alternates)):
-        for variant, word in zip(chosen, words, strict=True):
-            named.setdefault(word, f"{variant.name} {kind}")
+    for kind, strings in ((REFERENCE, references), (ALTERNATE, alternates)):
+        for variant, letters in zip(chosen, strings, strict=True):
+            named.setdefault(letters, f"{variant.name} {kind}")
     pairs = zip(chosen, references, alternates, strict=True)
     n = null.available if isinstance(null, Genomic) else _N_UNITS
     return Experiment(
         null=null,
         arms=[
-            Arm(name, Embed(word, at=(null.length - len(word)) // 2))
-            for word, name in named.items()
+            Arm(name, Embed(letters, at=(null.length - len(letters)) // 2))
+            for letters, name in named.items()
         ],
         n_units=n if n_units is None else n_units,
         contrasts={
@@ -502,7 +508,7 @@ def _sampled_context_experiment(
     )
 
 
-def _allele_words(
+def _allele_strings(
     chosen: tuple[Variant, ...], fasta: str | PathLike[str], flank: int
 ) -> tuple[list[str], list[str]]:
     """Return the reference and alternate alleles with `flank` bases on both sides of

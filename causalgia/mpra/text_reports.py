@@ -18,7 +18,7 @@ from causalgia.notes import notes_of
 from causalgia.reporting import format_share, p_clause
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
-from causalgia.sequences.composition import word_hits
+from causalgia.sequences.composition import iupac_hits
 
 _FIT_FDR = 0.05
 _NOISE = {
@@ -525,13 +525,13 @@ def _uncounted_sites(library: xr.Dataset) -> list[str]:
         if library.attrs[part]
     ]
     found = {}
-    for enzyme, word in data_table("sites")["words"].items():
+    for enzyme, recognized in data_table("sites")["sites"].items():
         n = sum(
-            int(word_hits(part, word)[0][0])
+            int(iupac_hits(part, recognized)[0][0])
             for part in parts
-            if part.shape[1] >= len(word)
+            if part.shape[1] >= len(recognized)
         )
-        if n and not rules & {f"site {enzyme}", f"site {word}"}:
+        if n and not rules & {f"site {enzyme}", f"site {recognized}"}:
             found[enzyme] = n
     return [
         f"the adapters carry {', '.join(found)}, and inserts may too: where the "

@@ -1,7 +1,8 @@
-"""Placebo words as the null distribution of a screen: ranks among them, and regions.
+"""Placebos as the null distribution of a screen: ranks among them, and regions.
 
-On a real network most random words have an effect, so that a point null of 0 is false
-for all of them. A screen asks whether a word has a larger effect than random words.
+On a real network most random sequences have an effect, so that a point null of 0 is
+false for all of them. A screen asks whether a placebo has a larger effect than random
+sequences.
 """
 
 from __future__ import annotations
@@ -17,51 +18,51 @@ from scipy.special import ndtri
 from causalgia.checks import is_real
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._from_effects import check_has_errors
-from causalgia.estimation.crossover_estimates import is_placebo_word
+from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.multiplicity.families import estimates_of
 from causalgia.types import Array, EstimateTable, Mask
 
-LEAST_WORDS = 40
+LEAST_IN_A_REGION = 40
 _FENCES = 5.0
 _SHARE = 0.95
 _AT_90 = float(ndtri(0.9))
-# of the effect of the outermost word; rounding of float32 outcomes is less
+# of the effect of the outermost placebo; rounding of float32 outcomes is less
 _ONE_EFFECT = 1e-4
 _CURE = (
-    "add arms with cg.placebos(pattern, at=, n_words=40), or mark contrasts by a bool "
-    "coordinate placebo_word"
+    "add arms with cg.placebos(pattern, at=, n_placebos=40), or mark contrasts by a "
+    "bool coordinate is_placebo"
 )
 _WIDER = "use more units, or give a rope in numbers"
 
 
 def placebo_rank(estimates: EstimateTable) -> xr.Dataset:
-    """Rank each effect among the placebo words: a p-value against "no larger than a
-    placebo word".
+    """Rank each effect among the placebos: a p-value against "no larger than a
+    placebo".
 
-    One side is ``(1 + #{words at least as extreme}) / (M + 1)``, exact if the contrast
-    is exchangeable with the M words (as precise as they are, and of their class). The
-    two-sided p is twice the smaller side, at most 1: no symmetry of the words' effects
-    is assumed. A placebo word is ranked among the others.
+    One side is ``(1 + #{placebos at least as extreme}) / (M + 1)``, exact if the
+    contrast is exchangeable with the M placebos (as precise as they are, and of their
+    class). The two-sided p is twice the smaller side, at most 1: no symmetry of the
+    placebos' effects is assumed. A placebo is ranked among the others.
 
     Parameters
     ----------
     estimates
-        From `causalgia.estimate`, with contrasts of placebo words; a table with a bool
-        column ``placebo_word``; or the effects from `causalgia.contrast`, which are
+        From `causalgia.estimate`, with contrasts of placebos; a table with a bool
+        column ``is_placebo``; or the effects from `causalgia.contrast`, which are
         estimated first. With a coordinate ``placebo_class`` a contrast is ranked among
-        the placebo words of its class.
+        the placebos of its class.
 
     Returns
     -------
     Dataset
         The same with ``p_placebo`` (two-sided), ``p_placebo_above`` (small where the
-        effect lies above the words') and ``p_placebo_below``, on the dims of ``ace``;
-        and attrs ``n_placebos``, of the class that has the fewest.
+        effect lies above the placebos') and ``p_placebo_below``, on the dims of
+        ``ace``; and attrs ``n_placebos``, of the class that has the fewest.
 
     Raises
     ------
     EstimateError
-        If there are fewer than two placebo words.
+        If there are fewer than two placebos.
 
     References
     ----------
@@ -69,25 +70,25 @@ def placebo_rank(estimates: EstimateTable) -> xr.Dataset:
 
     Examples
     --------
-    >>> effect, word = [5.0, 0.3, -0.1, 0.2, 0.4], [False, True, True, True, True]
+    >>> effect, placebo = [5.0, 0.3, -0.1, 0.2, 0.4], [False, True, True, True, True]
     >>> table = xr.Dataset({"ace": (("contrast", "task"), np.array(effect)[:, None])})
-    >>> placebo_rank(table.assign_coords(placebo_word=("contrast", word)))[
+    >>> placebo_rank(table.assign_coords(is_placebo=("contrast", placebo)))[
     ...     "p_placebo"
     ... ].values.ravel()
     array([0.4, 1. , 0.5, 1. , 0.5])
     """
     table = estimates_of(estimates)
-    ace, words = table["ace"].to_numpy(), is_placebo_word(table)
-    above, below, fewest = np.empty(ace.shape), np.empty(ace.shape), len(words)
+    ace, marked = table["ace"].to_numpy(), is_placebo(table)
+    above, below, fewest = np.empty(ace.shape), np.empty(ace.shape), len(marked)
     for rows in placebo_classes(table):
-        fewest = min(fewest, int(words[rows].sum()))
+        fewest = min(fewest, int(marked[rows].sum()))
         if fewest < 2:
             raise EstimateError(
-                "a rank among placebo words needs two or more, and there are "
+                "a rank among placebos needs two or more, and there are "
                 f"{fewest}; {_CURE}"
             )
         above[rows], below[rows] = (
-            _rank_p_values(sign * ace[rows], words[rows]) for sign in (1, -1)
+            _rank_p_values(sign * ace[rows], marked[rows]) for sign in (1, -1)
         )
     columns = {"p_placebo": np.minimum(1.0, 2 * np.minimum(above, below))}
     columns |= {"p_placebo_above": above, "p_placebo_below": below}
@@ -96,10 +97,10 @@ def placebo_rank(estimates: EstimateTable) -> xr.Dataset:
 
 
 def placebo_classes(estimates: xr.Dataset) -> list[npt.NDArray[np.int64]]:
-    """Return the rows of contrasts that are compared with placebo words of their own
+    """Return the rows of contrasts that are compared with placebos of their own
     class, class by class.
 
-    Words of different widths are of different classes, for wider ones change more
+    Placebos of different widths are of different classes, for wider ones change more
     bases. The class is the coordinate or variable ``placebo_class (contrast)``; without
     it all contrasts are of one.
 
@@ -122,50 +123,51 @@ def placebo_classes(estimates: xr.Dataset) -> list[npt.NDArray[np.int64]]:
 
 
 def placebo_region(estimates: EstimateTable, *, share: float = _SHARE) -> xr.Dataset:
-    """Estimate the region of the central share of the placebo words' true effects.
+    """Estimate the region of the central share of the placebos' true effects.
 
-    Estimates vary more than true effects, so each word is shrunk towards their mean by
-    the share of its own error; the limits are quantiles of the shrunken effects. Use it
-    as a region of practical equivalence where no effect is exactly 0:
+    Estimates vary more than true effects, so each placebo is shrunk towards their mean
+    by the share of its own error; the limits are quantiles of the shrunken effects. Use
+    it as a region of practical equivalence where no effect is exactly 0:
     ``cg.decide(..., rope="placebo")``.
 
     Parameters
     ----------
     estimates
         From `causalgia.estimate`: ``ace``, ``se`` and the covariance; a table with a
-        bool column ``placebo_word``; or the effects from `causalgia.contrast`, which
+        bool column ``is_placebo``; or the effects from `causalgia.contrast`, which
         are estimated first.
     share
-        Share of placebo words inside.
+        Share of placebos inside.
 
     Returns
     -------
     Dataset
-        ``lower, upper, mean, sd (task[, model])`` of the words' true effects, on
+        ``lower, upper, mean, sd (task[, model])`` of the placebos' true effects, on
         attrs["contrast_scale"], and ``n_placebos``.
 
     Raises
     ------
     EstimateError
-        If there are fewer than 40 placebo words, or fewer than the share needs; if they
+        If there are fewer than 40 placebos, or fewer than the share needs; if they
         have no standard error or are of several classes; if they spread no more than
         their errors do; or if the central share of them are one value.
 
     Notes
     -----
-    ``E[S^2] = Var(true) + mean v_j``, where ``v_j`` is the variance of word j's own
-    error: its variance minus its mean covariance with the other words. The covariance
-    is the error that words share through their control; it moves all contrasts against
-    that control together, and is no part of their spread. The factor of shrinkage is
-    ``sqrt(Var(true) / (Var(true) + v_j))``, and the limits are the words at rank ``r =
-    floor((M + 1) (1 - share) / 2)`` from either side: no shape and no symmetry about 0
-    is assumed, the expected share of new words beyond each limit is ``r / (M + 1)``,
-    and effects known exactly lie beyond them where their two-sided rank p, ``2
-    min(ranks) / (M + 1)``, is at most ``1 - share``: one ordering gives p and region.
-    Where only rare words have an effect, most words have one value in few units, and
-    that value is in the region. The region is exact for normal true effects; for skewed
-    ones the limit on the long side stays right, and the one on the short side is
-    generous (5 % outside becomes 4 to 5 %; 3 % for exponential effects).
+    ``E[S^2] = Var(true) + mean v_j``, where ``v_j`` is the variance of placebo j's own
+    error: its variance minus its mean covariance with the other placebos. The
+    covariance is the error that placebos share through their control; it moves all
+    contrasts against that control together, and is no part of their spread. The factor
+    of shrinkage is ``sqrt(Var(true) / (Var(true) + v_j))``, and the limits are the
+    placebos at rank ``r = floor((M + 1) (1 - share) / 2)`` from either side: no shape
+    and no symmetry about 0 is assumed, the expected share of new placebos beyond each
+    limit is ``r / (M + 1)``, and effects known exactly lie beyond them where their
+    two-sided rank p, ``2 min(ranks) / (M + 1)``, is at most ``1 - share``: one ordering
+    gives p and region. Where only rare placebos have an effect, most placebos have one
+    value in few units, and that value is in the region. The region is exact for normal
+    true effects; for skewed ones the limit on the long side stays right, and the one on
+    the short side is generous (5 % outside becomes 4 to 5 %; 3 % for exponential
+    effects).
 
     References
     ----------
@@ -179,28 +181,28 @@ def placebo_region(estimates: EstimateTable, *, share: float = _SHARE) -> xr.Dat
     ...     {"effect": ("contrast", effect), "se": ("contrast", np.full(100, 0.3))}
     ... )
     >>> region = placebo_region(
-    ...     table.assign_coords(placebo_word=("contrast", np.full(100, True)))
+    ...     table.assign_coords(is_placebo=("contrast", np.full(100, True)))
     ... )
     >>> region["lower"].values.round(2), region["upper"].values.round(2)
     (array([-2.09]), array([1.87]))
     """
     table = estimates_of(estimates)
-    found = _region_limits(table, _words_of_one_class(table, share), share)
+    found = _region_limits(table, _placebos_of_one_class(table, share), share)
     _check_spread(found.true, found.spread, table)
     _check_width(found.lower, found.upper, table)
     return _region_dataset(table, found)
 
 
 def placebo_fences(estimates: EstimateTable) -> xr.Dataset:
-    """Estimate the range of effects of random words: five sd of a normal law fitted to
-    their central 80 %.
+    """Estimate the range of effects of random sequences: five sd of a normal law fitted
+    to their central 80 %.
 
-    Words selected by a search are extreme among random words for any network, and 5 %
-    of all words lie outside `placebo_region`. Under the normal law, .04 of the 65,536
-    words of eight letters are expected beyond the fences. The standard deviation of
-    each side is that of the quantile at 10 or 90 %, so that neither skewed effects nor
-    a few placebo words that the network reads widen the fences as they widen the
-    variance. Use it for words that were chosen:
+    Placebos selected by a search are extreme among random sequences for any network,
+    and 5 % of all placebos lie outside `placebo_region`. Under the normal law, .04 of
+    the 65,536 k-mers of eight letters are expected beyond the fences. The standard
+    deviation of each side is that of the quantile at 10 or 90 %, so that neither skewed
+    effects nor a few placebos that the network reads widen the fences as they widen the
+    variance. Use it for placebos that were chosen:
     ``cg.decide(..., rope="placebo outliers")``.
 
     Parameters
@@ -212,25 +214,25 @@ def placebo_fences(estimates: EstimateTable) -> xr.Dataset:
     -------
     Dataset
         As of `placebo_region`. The fences never lie within the central 95 % of the
-        words.
+        placebos.
 
     Raises
     ------
     EstimateError
-        If there are fewer than 40 placebo words, or if they have no standard error or
+        If there are fewer than 40 placebos, or if they have no standard error or
         are of several classes.
 
     Notes
     -----
-    Where words spread no more than their errors, as where one of them completes a word
-    that the network reads in a unit or two, they are not shrunken: the fences are then
-    too wide by those errors, and never too narrow for want of them. On a side where
-    most words have one effect (to a ten-thousandth of the outermost word's, for answers
-    are rounded), as those of a network that reads whole words alone, there is no law to
-    fit, and the fence is the outermost word: a new random word lies beyond it with
-    probability 1 / (M + 1). That words beyond the fences are more than the extremes of
-    a search rests on a model: effects of random words whose tails are no heavier than a
-    normal law's.
+    Where placebos spread no more than their errors, as where one of them completes a
+    placebo that the network reads in a unit or two, they are not shrunken: the fences
+    are then too wide by those errors, and never too narrow for want of them. On a side
+    where most placebos have one effect (to a ten-thousandth of the outermost placebo's,
+    for answers are rounded), as those of a network that reads whole placebos alone,
+    there is no law to fit, and the fence is the outermost placebo: a new random
+    sequence lies beyond it with probability 1 / (M + 1). That placebos beyond the
+    fences are more than the extremes of a search rests on a model: effects of random
+    sequences whose tails are no heavier than a normal law's.
 
     References
     ----------
@@ -246,15 +248,18 @@ def placebo_fences(estimates: EstimateTable) -> xr.Dataset:
     ...     {"effect": ("contrast", effect), "se": ("contrast", np.full(102, 0.1))}
     ... )
     >>> fences = placebo_fences(
-    ...     table.assign_coords(placebo_word=("contrast", np.full(102, True)))
+    ...     table.assign_coords(is_placebo=("contrast", np.full(102, True)))
     ... )
     >>> fences["lower"].values.round(1), fences["upper"].values.round(1)
     (array([-5.]), array([5.6]))
     """
     table = estimates_of(estimates)
-    words = _words_of_one_class(table, _SHARE)
-    found = _region_limits(table, words, _SHARE)
-    ace, narrow = table["ace"].to_numpy()[words], _is_narrow(found.true, found.spread)
+    placebos = _placebos_of_one_class(table, _SHARE)
+    found = _region_limits(table, placebos, _SHARE)
+    ace, narrow = (
+        table["ace"].to_numpy()[placebos],
+        _is_narrow(found.true, found.spread),
+    )
     near = np.where(narrow, ace, found.near)
     low, middle, high = np.quantile(near, [0.1, 0.5, 0.9], axis=0)
     center = np.where(narrow, middle, found.center)
@@ -274,26 +279,26 @@ def placebo_fences(estimates: EstimateTable) -> xr.Dataset:
     )
 
 
-def _words_of_one_class(table: xr.Dataset, share: float) -> Mask:
-    """Return the placebo words, enough for a region and of one class."""
+def _placebos_of_one_class(table: xr.Dataset, share: float) -> Mask:
+    """Return the placebos, enough for a region and of one class."""
     check_has_errors(table)
-    words = is_placebo_word(table)
+    placebos = is_placebo(table)
     if len(classes := placebo_classes(table)) > 1:
         raise EstimateError(
-            f"the contrasts are of {len(classes)} classes of placebo words, and each "
+            f"the contrasts are of {len(classes)} classes of placebos, and each "
             "has a region of its own; select those of one, "
             "estimates.sel(contrast=estimates['placebo_class'] == ...)"
         )
-    _check_n_words(int(words.sum()), share)
-    return words
+    _check_n_placebos(int(placebos.sum()), share)
+    return placebos
 
 
 def tasks_without_scale(estimates: xr.Dataset, share: float = _SHARE) -> Mask:
-    """Return the tasks in which the placebo words set no scale, shape ``(task,)``:
+    """Return the tasks in which the placebos set no scale, shape ``(task,)``:
     `placebo_region` refuses those.
 
-    There the words vary no more than their errors explain, or nearly all have one
-    effect. Too few words in all raise an error whatever the task.
+    There the placebos vary no more than their errors explain, or nearly all have one
+    effect. Too few placebos in all raise an error whatever the task.
 
     Examples
     --------
@@ -307,7 +312,7 @@ def tasks_without_scale(estimates: xr.Dataset, share: float = _SHARE) -> Mask:
     ...     }
     ... )
     >>> tasks_without_scale(
-    ...     table.assign_coords(placebo_word=("contrast", np.full(40, True)))
+    ...     table.assign_coords(is_placebo=("contrast", np.full(40, True)))
     ... )
     array([False,  True])
     """
@@ -315,17 +320,17 @@ def tasks_without_scale(estimates: xr.Dataset, share: float = _SHARE) -> Mask:
     none = np.zeros(estimates["ace"].shape[1:], dtype=bool)
     for rows in placebo_classes(estimates):
         own = estimates.isel(contrast=rows)
-        words = is_placebo_word(own)
-        _check_n_words(int(words.sum()), share)
-        found = _region_limits(own, words, share)
+        placebos = is_placebo(own)
+        _check_n_placebos(int(placebos.sum()), share)
+        found = _region_limits(own, placebos, share)
         none |= _is_narrow(found.true, found.spread) | ~(found.lower < found.upper)
     of_task = np.moveaxis(none, estimates["ace"].dims[1:].index("task"), 0)
     return np.asarray(of_task.reshape(len(of_task), -1).any(axis=1))
 
 
 class _RegionLimits(NamedTuple):
-    """Limits of the region, mean of the words, variances of true and estimated effects,
-    and shrunken effects.
+    """Limits of the region, mean of the placebos, variances of true and estimated
+    effects, and shrunken effects.
     """
 
     lower: Array
@@ -336,10 +341,12 @@ class _RegionLimits(NamedTuple):
     near: Array
 
 
-def _region_limits(estimates: xr.Dataset, words: Mask, share: float) -> _RegionLimits:
-    ace = estimates["ace"].to_numpy()[words]
+def _region_limits(
+    estimates: xr.Dataset, placebos: Mask, share: float
+) -> _RegionLimits:
+    ace = estimates["ace"].to_numpy()[placebos]
     center, spread = ace.mean(axis=0), ace.var(axis=0, ddof=1)
-    own = _own_variances(estimates, words)
+    own = _own_variances(estimates, placebos)
     true = spread - own.mean(axis=0)
     # shrunken towards the center by their own errors; exact ones are unchanged to the
     # bit
@@ -351,11 +358,11 @@ def _region_limits(estimates: xr.Dataset, words: Mask, share: float) -> _RegionL
 
 
 def _central_limits(near: Array, share: float) -> tuple[Array, Array]:
-    """Return the outermost words but ``floor((M + 1) (1 - share) / 2) - 1`` on each
+    """Return the outermost placebos but ``floor((M + 1) (1 - share) / 2) - 1`` on each
     side.
 
     An effect lies strictly beyond them exactly where its doubled rank p among these
-    words is at most 1 - share.
+    placebos is at most 1 - share.
     """
     ordered = np.sort(near, axis=0)
     at = int(round((len(near) + 1) * (1 - share) / 2, 9))
@@ -377,57 +384,57 @@ def _region_dataset(table: xr.Dataset, found: _RegionLimits) -> xr.Dataset:
     return region.assign(n_placebos=len(found.near)).assign_attrs(table.attrs)
 
 
-def _rank_p_values(values: Array, words: Mask) -> Array:
-    """Return (1 + #{words >= value}) / (M + 1) for each column; a word is not counted
-    among its own M.
+def _rank_p_values(values: Array, placebos: Mask) -> Array:
+    """Return (1 + #{placebos >= value}) / (M + 1) for each column; a placebo is not
+    counted among its own M.
     """
     flat = values.reshape(len(values), -1)
     ranks = np.empty(flat.shape)
     for column, out in zip(flat.T, ranks.T, strict=True):
-        ordered = np.sort(column[words])
+        ordered = np.sort(column[placebos])
         out[:] = len(ordered) - np.searchsorted(ordered, column, side="left")
-    others = words.sum() - words[:, None]
+    others = placebos.sum() - placebos[:, None]
     return np.asarray(
-        ((1 + ranks - words[:, None]) / (others + 1)).reshape(values.shape)
+        ((1 + ranks - placebos[:, None]) / (others + 1)).reshape(values.shape)
     )
 
 
-def _check_n_words(n: int, share: Any) -> None:
+def _check_n_placebos(n: int, share: Any) -> None:
     if not is_real(share) or not 0 < float(share) < 1:
         raise EstimateError(
             f"share={quoted(share)} is not between 0 and 1; for example share=0.95"
         )
-    needed = max(LEAST_WORDS, math.ceil(round(2 / (1 - float(share)), 9)) - 1)
+    needed = max(LEAST_IN_A_REGION, math.ceil(round(2 / (1 - float(share)), 9)) - 1)
     if n < needed:
         raise EstimateError(
-            f"a region of placebo words needs {needed} of them for "
+            f"a region of placebos needs {needed} of them for "
             f"share={float(share):g}, and there are {n}; {_CURE}, or rank each effect "
             "among them with causalgia.multiplicity.placebo_rank"
         )
 
 
-def _own_variances(estimates: xr.Dataset, words: Mask) -> Array:
-    """Return each word's variance minus its mean covariance with the others, (W, task[,
-    model]).
+def _own_variances(estimates: xr.Dataset, placebos: Mask) -> Array:
+    """Return each placebo's variance minus its mean covariance with the others, (W,
+    task[, model]).
     """
-    variance, n = estimates["se"].to_numpy()[words] ** 2, int(words.sum())
+    variance, n = estimates["se"].to_numpy()[placebos] ** 2, int(placebos.sum())
     if "covariance" in estimates:
-        with_all = _words_covariance(estimates, words).sum(axis=1)
+        with_all = _placebo_covariance(estimates, placebos).sum(axis=1)
     elif "factor" in estimates:
-        factor = np.ascontiguousarray(estimates["factor"].to_numpy())[:, words]
+        factor = np.ascontiguousarray(estimates["factor"].to_numpy())[:, placebos]
         with_all = (factor * factor.sum(axis=1, keepdims=True)).sum(axis=0)
     else:
         return np.asarray(variance)
     return np.asarray(variance - (with_all - variance) / (n - 1))
 
 
-def _words_covariance(estimates: xr.Dataset, words: Mask) -> Array:
-    """Return the covariance of the words, (W, W, task[, model]), also after contrasts
-    were selected.
+def _placebo_covariance(estimates: xr.Dataset, placebos: Mask) -> Array:
+    """Return the covariance of the placebos, (W, W, task[, model]), also after
+    contrasts were selected.
     """
-    rows = estimates["covariance"].isel(contrast=np.flatnonzero(words))
+    rows = estimates["covariance"].isel(contrast=np.flatnonzero(placebos))
     if "contrast_" not in estimates.coords:
-        return np.asarray(rows.isel(contrast_=np.flatnonzero(words)).to_numpy())
+        return np.asarray(rows.isel(contrast_=np.flatnonzero(placebos)).to_numpy())
     return np.asarray(rows.sel(contrast_=rows["contrast"].to_numpy()).to_numpy())
 
 
@@ -440,7 +447,7 @@ def _check_spread(true: Array, spread: Array, estimates: xr.Dataset) -> None:
     if narrow.any():
         where = tuple(np.argwhere(narrow)[0])
         raise EstimateError(
-            f"{_task_label(estimates, where)}: the placebo words spread (variance "
+            f"{_task_label(estimates, where)}: the placebos spread (variance "
             f"{spread[where]:.3g}) no more than their errors explain, so that they set "
             f"no scale; {_WIDER}"
         )
@@ -451,7 +458,7 @@ def _check_width(lower: Array, upper: Array, estimates: xr.Dataset) -> None:
     if tied.any():
         where = tuple(np.argwhere(tied)[0])
         raise EstimateError(
-            f"{_task_label(estimates, where)}: nearly all placebo words have one "
+            f"{_task_label(estimates, where)}: nearly all placebos have one "
             f"effect in these units ({lower[where]:.3g}), so that they set no scale; "
             f"{_WIDER}"
         )
@@ -469,13 +476,13 @@ def _task_label(estimates: xr.Dataset, where: tuple[Any, ...]) -> str:
 
 
 def rank_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
-    """Return twice the conformal p of "above the words" and of "below them", each of
+    """Return twice the conformal p of "above the placebos" and of "below them", each of
     the shape of ``ace``.
 
-    ``p = (1 + #{words at least as far}) / (M + 1)`` is super-uniform for a word
+    ``p = (1 + #{placebos at least as far}) / (M + 1)`` is super-uniform for a placebo
     exchangeable with the placebos, so that Benjamini-Hochberg over many of them bounds
-    the false discoveries. A region alone does not: by construction 5 % of the words lie
-    outside it.
+    the false discoveries. A region alone does not: by construction 5 % of the placebos
+    lie outside it.
 
     References
     ----------
@@ -483,9 +490,11 @@ def rank_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
 
     Examples
     --------
-    >>> effect, word = [5.0, 0.3, -0.1, 0.2, 0.4], [False, True, True, True, True]
+    >>> effect, placebo = [5.0, 0.3, -0.1, 0.2, 0.4], [False, True, True, True, True]
     >>> table = xr.Dataset({"ace": (("contrast", "task"), np.array(effect)[:, None])})
-    >>> above, below = rank_errors(table.assign_coords(placebo_word=("contrast", word)))
+    >>> above, below = rank_errors(
+    ...     table.assign_coords(is_placebo=("contrast", placebo))
+    ... )
     >>> above.ravel()[0], below.ravel()[0]
     (np.float64(0.4), np.float64(1.0))
     """
@@ -497,16 +506,20 @@ def rank_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
     return np.minimum(2 * above, 1.0), np.minimum(2 * below, 1.0)
 
 
-def words_needed(n_effects: int, n_beyond: int, alpha: float) -> int:
-    """Return the number of placebo words needed to distinguish R of K effects that lie
-    beyond every word.
+def placebos_needed(n_effects: int, n_beyond: int, alpha: float) -> int:
+    """Return the number of placebos needed to distinguish R of K effects that lie
+    beyond every placebo.
 
-    The least doubled p among M words is ``2 / (M + 1)``, and R of K effects have to be
-    at ``alpha R / K``.
+    The least doubled p among M placebos is ``2 / (M + 1)``, and R of K effects have to
+    be at ``alpha R / K``.
 
     Examples
     --------
-    >>> words_needed(1, 1, 0.05), words_needed(10, 1, 0.05), words_needed(10, 5, 0.05)
+    >>> (
+    ...     placebos_needed(1, 1, 0.05),
+    ...     placebos_needed(10, 1, 0.05),
+    ...     placebos_needed(10, 5, 0.05),
+    ... )
     (39, 399, 79)
     """
     return math.ceil(round(2 * n_effects / (alpha * n_beyond), 6)) - 1
@@ -515,28 +528,31 @@ def words_needed(n_effects: int, n_beyond: int, alpha: float) -> int:
 def resolution_note(
     estimates: xr.Dataset, could_be: npt.NDArray[np.bool_], alpha: float
 ) -> str | None:
-    """Return a note where effects lie beyond the region but the words are too few to
+    """Return a note where effects lie beyond the region but the placebos are too few to
     distinguish them.
 
     Parameters
     ----------
     estimates
-        Estimates with placebo words.
+        Estimates with placebos.
     could_be
         Which effects lie beyond the region by tests and have no verdict, of the shape
         of ``ace``.
     alpha
         Error rate of the directions.
     """
-    classes, word = placebo_classes(estimates), is_placebo_word(estimates)
-    m = min(int(word[rows].sum()) for rows in classes)
-    k, beyond = int((~word).sum()), int(could_be[~word].sum(axis=0).max(initial=0))
-    needed = words_needed(k, beyond, alpha) if beyond else 0
+    classes, placebo = placebo_classes(estimates), is_placebo(estimates)
+    m = min(int(placebo[rows].sum()) for rows in classes)
+    k, beyond = (
+        int((~placebo).sum()),
+        int(could_be[~placebo].sum(axis=0).max(initial=0)),
+    )
+    needed = placebos_needed(k, beyond, alpha) if beyond else 0
     if m >= needed:
         return None
     return (
-        f"{beyond} of {k:,} effects lie beyond the region of placebo words and are "
-        f"undecided: with {m} words no p-value of a direction is below "
-        f"{2 / (m + 1):.2g}; {needed:,} words are needed to find {beyond} of {k:,} "
+        f"{beyond} of {k:,} effects lie beyond the region of placebos and are "
+        f"undecided: with {m} placebos no p-value of a direction is below "
+        f"{2 / (m + 1):.2g}; {needed:,} placebos are needed to find {beyond} of {k:,} "
         "effects"
     )

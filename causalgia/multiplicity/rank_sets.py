@@ -37,7 +37,7 @@ def rank_intervals(band: xr.Dataset) -> xr.Dataset:
     -------
     Dataset
         The same with ``rank_lower`` and ``rank_upper``, the first and last rank, among
-        the contrasts of one task (and model); placebo words are neither ranked nor
+        the contrasts of one task (and model); placebos are neither ranked nor
         counted (0).
 
     Raises
@@ -78,8 +78,8 @@ def rank_intervals(band: xr.Dataset) -> xr.Dataset:
             "upper one; take the band as cg.multiplicity.simultaneous returned it"
         )
     ranked = np.ones(len(lower), bool)
-    if "placebo_word" in band.variables:
-        ranked = ~band["placebo_word"].to_numpy().astype(bool)
+    if "is_placebo" in band.variables:
+        ranked = ~band["is_placebo"].to_numpy().astype(bool)
     first, last = np.zeros(lower.shape, np.int64), np.zeros(lower.shape, np.int64)
     for j in range(lower.shape[1]):
         first[ranked, j], last[ranked, j] = possible_ranks(

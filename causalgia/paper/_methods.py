@@ -307,17 +307,17 @@ def _design(effects: xr.Dataset) -> list[str]:
         ),
         "parallel": "Each background was randomized to one arm (parallel groups).",
     }.get(str(attrs.get("assignment")), "")
-    words = sum(row["placebo_word"] for row in rows_of(effects.isel(task=slice(1))))
+    n_placebos = sum(row["is_placebo"] for row in rows_of(effects.isel(task=slice(1))))
     return [
         f"Background sequences were {attrs['null']}{f' ({counts})' if counts else ''}.",
         *([each] if each else []),
         *_interventions(effects),
         *(
             [
-                f"{words} fixed placebo words, rearrangements of the letters, show the "
+                f"{n_placebos} fixed placebos, rearrangements of the letters, show the "
                 "size of chance effects."
             ]
-            if words
+            if n_placebos
             else []
         ),
         *_predictors(effects),
@@ -367,7 +367,7 @@ def _interventions(effects: xr.Dataset) -> list[str]:
     do = {
         row["contrast"]: row["do"]
         for row in rows_of(effects)
-        if row["do"] and not row["placebo_word"]
+        if row["do"] and not row["is_placebo"]
     }
     if not do:
         return []
@@ -393,7 +393,7 @@ def _interventions(effects: xr.Dataset) -> list[str]:
 
 
 def _predictors(effects: xr.Dataset) -> list[str]:
-    """Return a sentence on the predictors of an ensemble, or on words that are
+    """Return a sentence on the predictors of an ensemble, or on placebos that are
     averaged.
     """
     if effects.sizes.get("model", 1) > 1:
@@ -599,7 +599,7 @@ def _software(attrs: Mapping[Any, Any]) -> list[str]:
 
 
 def _results_paragraph(effects: xr.Dataset) -> str:
-    table = [row for row in rows_of(effects) if not row["placebo_word"]]
+    table = [row for row in rows_of(effects) if not row["is_placebo"]]
     null = null_value(effects)
     shown = (
         table

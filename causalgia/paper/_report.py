@@ -14,7 +14,7 @@ import xarray as xr
 from causalgia.choices import vocabulary
 from causalgia.effect_table import has_positions, select_tasks
 from causalgia.errors import OutcomesError, printable, quoted
-from causalgia.estimation.crossover_estimates import is_placebo_word
+from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.reporting import Rows, curve_report, trial_report
 from causalgia.reporting._trial_report import count_clause
 from causalgia.reporting.effect_rows import as_reportable, check_not_draws
@@ -56,7 +56,7 @@ _INSTEAD = {
     ),
     "str": "read the file first: cg.open(path), or cg.store.load(path, 'outcomes')",
     "Discovery": (
-        "it reports itself: print(found); its words are effects: "
+        "it reports itself: print(found); its motifs are effects: "
         "cg.report(found.decisions)"
     ),
     "Results": "report one of its parts: cg.report(results.outcomes)",
@@ -104,7 +104,7 @@ def report(
     analysis. Estimates and decisions have the estimand, a table of effects, and
     sentences: one for each decision, with estimand, size, interval, verdict and number
     of units, and for an undecided effect the approximate number of units of a new trial
-    that would decide it; for estimates if they are few. Fixed placebo words are
+    that would decide it; for estimates if they are few. Fixed placebos are
     summarized in one line. A profile has a line for each curve: where its band excludes
     no effect, the largest change, the total.
 
@@ -125,7 +125,7 @@ def report(
         hits, and the elements off the line).
     rows
         ``"summary"``, or ``"all"``: of estimates and outcomes also a line for each
-        placebo word, of more than 30 tasks a line for each (else the 20 with the
+        placebo, of more than 30 tasks a line for each (else the 20 with the
         largest effects), of a fit also the table of its elements.
     task
         The tasks to report, for a trial: a name, a pattern such as ``"DNASE:*"``, or a
@@ -161,8 +161,8 @@ def report(
     Notes
     -----
     The first line names what was measured: ``attrs["effect_on"]``, or the predictor of
-    a trial; it is "Effect" alone for tables from elsewhere. The line of placebo words
-    has their number, the mean and range of their estimates, and from 40 words the
+    a trial; it is "Effect" alone for tables from elsewhere. The line of placebos
+    has their number, the mean and range of their estimates, and from 40 placebos the
     central 95 %, which is wider than that of their true effects
     (`causalgia.multiplicity.placebo_region`).
 
@@ -241,7 +241,7 @@ def _text(dataset: Any, rows: Rows, task: str | Sequence[str] | None) -> str:
         )
     if rows != "summary" and name != "describe_fit":
         raise OutcomesError(
-            f"rows={quoted(rows)} is for placebo words and elements, and this Dataset "
+            f"rows={quoted(rows)} is for placebos and elements, and this Dataset "
             "has none"
         )
     from causalgia.mpra import text_reports
@@ -356,9 +356,7 @@ def _interventions(effects: xr.Dataset) -> str:
         return ""
     shown = [
         str(do)
-        for do, word in zip(
-            effects["do"].to_numpy(), is_placebo_word(effects), strict=True
-        )
+        for do, word in zip(effects["do"].to_numpy(), is_placebo(effects), strict=True)
         if not word
     ]
     more = len(shown) - 3
@@ -398,7 +396,7 @@ def _multiplicity(effects: xr.Dataset) -> str:
 
 def _sizes(effects: xr.Dataset) -> str:
     n = (
-        int((~is_placebo_word(effects)).sum())
+        int((~is_placebo(effects)).sum())
         * effects["ace"].size
         // effects.sizes["contrast"]
     )
@@ -412,7 +410,7 @@ def _sizes(effects: xr.Dataset) -> str:
 def _verdicts(effects: xr.Dataset) -> str:
     if not is_decided(effects):
         return ""
-    found = effects["verdict"].isel(contrast=~is_placebo_word(effects)).to_numpy()
+    found = effects["verdict"].isel(contrast=~is_placebo(effects)).to_numpy()
     return ", ".join(
         f"{int((found == word).sum()):,} {word}" for word in vocabulary(found.ravel())
     )
@@ -435,8 +433,8 @@ def _rare(effects: xr.Dataset) -> str:
 
 
 def _placebo(effects: xr.Dataset) -> str:
-    n = int(is_placebo_word(effects).sum())
-    return f"{n} fixed placebo words" if n else ""
+    n = int(is_placebo(effects).sum())
+    return f"{n} fixed placebos" if n else ""
 
 
 def _software(effects: xr.Dataset) -> str:
@@ -551,7 +549,7 @@ ITEMS = (
     ),
     Item(
         "Refutation",
-        "placebo words: how large the effects of rearranged letters are",
+        "placebos: how large the effects of rearranged letters are",
         "`cg.placebos`",
         _placebo,
     ),

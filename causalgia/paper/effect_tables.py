@@ -305,7 +305,7 @@ def table(
     estimand and notes.
 
     Effects are rounded to the second digit of their standard error, p below 1e-4 is
-    "<1e-4", and fixed placebo words are one line. Every name is escaped for the format.
+    "<1e-4", and fixed placebos are one line. Every name is escaped for the format.
 
     Parameters
     ----------
@@ -318,7 +318,7 @@ def table(
         `causalgia.tidy`, with every digit; ``"great_tables"`` is a ``great_tables.GT``
         to be styled further (the extra ``tables``).
     rows
-        ``"summary"``, or ``"all"`` for a row for each placebo word, and for each of
+        ``"summary"``, or ``"all"`` for a row for each placebo, and for each of
         more than 30 tasks (else the 20 with the largest effects, which a note says).
     task
         Tasks to show: a name, a pattern such as ``"DNASE:*"``, or several. None: all.

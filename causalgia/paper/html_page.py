@@ -20,7 +20,7 @@ import xarray as xr
 from causalgia.choices import VERDICTS
 from causalgia.effect_table import has_positions, select_tasks, tasks_in_table
 from causalgia.errors import OutcomesError, printable, quoted, reason_of
-from causalgia.estimation.crossover_estimates import is_placebo_word
+from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import check_no_pipe, parse_json
 from causalgia.notes import notes_of
 from causalgia.paper._methods import methods
@@ -312,8 +312,8 @@ def _facts(result: xr.Dataset) -> str:
 
 
 def _named(effects: xr.Dataset) -> xr.Dataset:
-    """Return the effects without those of fixed placebo words."""
-    return effects.isel(contrast=np.flatnonzero(~is_placebo_word(effects)))
+    """Return the effects without those of fixed placebos."""
+    return effects.isel(contrast=np.flatnonzero(~is_placebo(effects)))
 
 
 def _finding(effects: xr.Dataset, parts: PageParts, results: str) -> list[str]:

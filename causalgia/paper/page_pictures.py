@@ -17,7 +17,7 @@ import xarray as xr
 from causalgia import plot
 from causalgia.effect_table import has_positions, tasks_in_table
 from causalgia.errors import printable
-from causalgia.estimation.crossover_estimates import is_placebo_word
+from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.request import null_value
 from causalgia.plot.style import UNNAMED_TASK, image_of
 from causalgia.reporting.effect_rows import largest_tasks
@@ -140,7 +140,7 @@ def _of_task(effects: xr.Dataset) -> Iterator[tuple[Axes, str]]:
     )
     if of_models:
         return
-    named = effects.isel(contrast=np.flatnonzero(~is_placebo_word(effects)))
+    named = effects.isel(contrast=np.flatnonzero(~is_placebo(effects)))
     region = {"rope_lower", "lower"} <= set(effects.variables) and (
         effects["rope_lower"] < effects["rope_upper"]
     ).all()
@@ -166,18 +166,20 @@ def _of_task(effects: xr.Dataset) -> Iterator[tuple[Axes, str]]:
 
 
 def _largest(effects: xr.Dataset) -> tuple[xr.Dataset, str]:
-    """Return the placebo words and up to 40 other contrasts with the largest effects,
+    """Return the placebos and up to 40 other contrasts with the largest effects,
     and what was left out.
     """
-    words = is_placebo_word(effects)
-    n = int((~words).sum())
+    placebos = is_placebo(effects)
+    n = int((~placebos).sum())
     if n <= _MOST_ROWS:
         return effects, ""
     size = np.abs(
         effects["ace"].transpose("contrast", ...).to_numpy() - null_value(effects)
     )
-    size = np.where(words, np.inf, size.reshape(len(words), -1).max(axis=1))
-    shown = np.sort(np.argsort(-size, kind="stable")[: int(words.sum()) + _MOST_ROWS])
+    size = np.where(placebos, np.inf, size.reshape(len(placebos), -1).max(axis=1))
+    shown = np.sort(
+        np.argsort(-size, kind="stable")[: int(placebos.sum()) + _MOST_ROWS]
+    )
     pairs = [
         name
         for name, variable in effects.variables.items()
@@ -191,7 +193,7 @@ def _largest(effects: xr.Dataset) -> tuple[xr.Dataset, str]:
 def _coordinates(effects: xr.Dataset) -> dict[str, list[Any]]:
     """Return the coordinates of the contrasts by which an experiment names them."""
     names = [str(name) for name, c in effects.coords.items() if c.dims == ("contrast",)]
-    left_out = {"contrast", "do", "placebo_word", "asks"}
+    left_out = {"contrast", "do", "is_placebo", "asks"}
     return {
         name: effects[name].to_numpy().tolist()
         for name in names
@@ -329,7 +331,7 @@ def outcome_pictures(
     )
     some += f"; the first {_MOST_UNITS:,} of {n:,} units" if n > _MOST_UNITS else ""
     each = outcomes if name == "ice" else _units(outcomes, effects)
-    of_all = int((~is_placebo_word(effects)).sum()) if effects is not None else 0
+    of_all = int((~is_placebo(effects)).sum()) if effects is not None else 0
     few = (
         f"; the first {_MOST_CLOUDS} of {of_all:,} contrasts"
         if each is not None and of_all > _MOST_CLOUDS
@@ -363,9 +365,7 @@ def _units(outcomes: xr.Dataset, effects: xr.Dataset | None) -> xr.Dataset | Non
         or effects.attrs.get("transform") != "identity"
     ):
         return None
-    shown = effects.isel(
-        contrast=np.flatnonzero(~is_placebo_word(effects))[:_MOST_CLOUDS]
-    )
+    shown = effects.isel(contrast=np.flatnonzero(~is_placebo(effects))[:_MOST_CLOUDS])
     shown = shown.isel(
         arm=np.flatnonzero((shown["weight"] != 0).any("contrast").to_numpy())
     )

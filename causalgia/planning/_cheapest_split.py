@@ -1,5 +1,5 @@
 """Cheapest allocation of a trial to parents, shuffles of each, and predictors (or
-placebo words).
+placebos).
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ import xarray as xr
 from causalgia.checks import is_whole
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import variance_components
-from causalgia.estimation.crossover_estimates import LEAST_WORDS, words_as_levels
+from causalgia.estimation.crossover_estimates import (
+    LEAST_CROSSED_PLACEBOS,
+    placebos_as_levels,
+)
 from causalgia.numerics.moments import satterthwaite
 from causalgia.numerics.row_blocks import weights_of
 from causalgia.planning._sample_size import effects_if_outcomes
@@ -27,7 +30,7 @@ from causalgia.planning.power_functions import (
 from causalgia.schema import check_dataset
 from causalgia.types import Array
 
-_WORDS = "population x words"
+_WORDS = "population x placebos"
 
 
 def cheapest_split(
@@ -68,18 +71,18 @@ def cheapest_split(
         Price of one more parent, and of training one more predictor.
     max_parents, max_units_per_parent, max_predictors
         Largest available number of each; None: no limit. `max_predictors` limits the
-        words if these are drawn.
+        placebos if these are drawn.
     target
-        ``"population x words"``: the contrasts of placebo words are draws, and the
-        number of words is part of the result; a unit then costs one prediction for each
-        word and one for the control.
+        ``"population x placebos"``: the contrasts of placebos are draws, and the number
+        of placebos is part of the result; a unit then costs one prediction for each
+        placebo and one for the control.
     ci_prob
         Probability of the interval.
 
     Returns
     -------
     Dataset
-        ``n_parents, units_per_parent, n_units, n_predictors (or n_words),
+        ``n_parents, units_per_parent, n_units, n_predictors (or n_placebos),
         n_predictions, price, half_width (contrast, task)``. Exact effects need 2 units.
         attrs ``at_zero`` and ``caution`` name variances that the pilot estimates as 0,
         so that few draws are taken.
@@ -125,25 +128,25 @@ def cheapest_split(
         as_probability(ci_prob, "ci_prob"),
     )
     pilot = effects_if_outcomes(pilot)
-    components, words = _pilot_components(pilot, target)
+    components, placebos = _pilot_components(pilot, target)
     prices = Prices(
         prediction=as_positive(price_per_prediction, "price_per_prediction"),
         parent=_as_price(price_per_parent, "price_per_parent"),
         member=_as_price(price_per_predictor, "price_per_predictor"),
-        arms_per_member=1.0 if words else 2.0,
-        shared=1.0 if words else 0.0,
+        arms_per_member=1.0 if placebos else 2.0,
+        shared=1.0 if placebos else 0.0,
         max_parents=_as_limit(max_parents, "max_parents", 2),
         max_units=_as_limit(max_units_per_parent, "max_units_per_parent", 1),
         max_members=_as_limit(
-            max_predictors, "max_predictors", LEAST_WORDS if words else 2
+            max_predictors, "max_predictors", LEAST_CROSSED_PLACEBOS if placebos else 2
         ),
     )
     names = set(components["component"].to_numpy().astype(str))
-    least = 1 if "predictor" not in names else LEAST_WORDS if words else 2
+    least = 1 if "predictor" not in names else LEAST_CROSSED_PLACEBOS if placebos else 2
     shape = components["variance"].shape[1:]
     # predictions of a unit for each contrast
-    arms = np.full(shape[0], 1.0 if words else 2.0)
-    if not words and "weight" in pilot:
+    arms = np.full(shape[0], 1.0 if placebos else 2.0)
+    if not placebos and "weight" in pilot:
         arms = np.diff(weights_of(pilot).indptr).astype(np.float64)
     rows = {}
     for where in np.ndindex(shape):
@@ -152,7 +155,12 @@ def cheapest_split(
     return _splits_dataset(
         components,
         rows,
-        {"words": words, "least": least, "ci_prob": ci_prob, "half_width": wanted},
+        {
+            "placebos": placebos,
+            "least": least,
+            "ci_prob": ci_prob,
+            "half_width": wanted,
+        },
     )
 
 
@@ -176,7 +184,7 @@ def _pilot_components(pilot: Any, target: str | None) -> tuple[xr.Dataset, bool]
             "its components"
         )
     return variance_components(
-        words_as_levels(pilot) if target == _WORDS else pilot
+        placebos_as_levels(pilot) if target == _WORDS else pilot
     ), target == _WORDS
 
 
@@ -260,8 +268,8 @@ def _split_of_cell(
         cure = f"raise {' or '.join(finite)}" if finite else "ask for a wider one"
         if least > 1 and np.isfinite(prices.max_members):
             cure = (
-                f"{prices.max_members:g} predictors (or words) leave too much between "
-                "them; raise max_predictors"
+                f"{prices.max_members:g} predictors (or placebos) leave too much "
+                "between them; raise max_predictors"
             )
         raise EstimateError(
             f"{_cell_name(components, where)}: no split reaches a half width of "
@@ -308,12 +316,12 @@ def _splits_dataset(
     for key in ("n_parents", "units_per_parent", "n_units", "n_predictions"):
         columns[key] = columns[key].astype(np.int64)
     if settings["least"] > 1:
-        columns["n_words" if settings["words"] else "n_predictors"] = members
+        columns["n_placebos" if settings["placebos"] else "n_predictors"] = members
     target = (
         "population"
         if settings["least"] == 1
         else _WORDS
-        if settings["words"]
+        if settings["placebos"]
         else "population x predictors"
     )
     coords = {d: components[d] for d in ("contrast", "task") if d in components.coords}
@@ -354,14 +362,14 @@ EACH_MEMBER, EACH_UNIT = 64, 512
 @dataclass(frozen=True)
 class Sources:
     """Variance components of an ICE: parents, backgrounds in them, members (predictors
-    or words), and interactions.
+    or placebos), and interactions.
 
     Attributes
     ----------
     parent, background
         Variance between parents, and between the shuffles of one.
     member
-        Variance between predictors (or words); 0 with one member.
+        Variance between predictors (or placebos); 0 with one member.
     parent_by_member, rest
         Variance of a parent's own effect in a member, and of the rest.
     """
@@ -410,11 +418,11 @@ class Prices:
     Attributes
     ----------
     prediction, parent, member
-        Price of one prediction, of one parent, of one more predictor (or word).
+        Price of one prediction, of one parent, of one more predictor (or placebo).
     arms_per_member
         Predictions of one unit by one member.
     shared
-        Predictions of one unit that all members share (the control of words).
+        Predictions of one unit that all members share (the control of placebos).
     max_parents, max_units, max_members
         Most parents, units of each, and members.
     """

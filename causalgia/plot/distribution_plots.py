@@ -170,7 +170,7 @@ def boxes(
         From `causalgia.run` or `causalgia.from_frame`: ``outcome (unit, arm, task)``,
         or ``outcome (unit, task)`` of a parallel trial.
     arm
-        One or several; None: all but fixed placebo words, of more than 24 the first 24,
+        One or several; None: all but fixed placebos, of more than 24 the first 24,
         which the heading says.
     task
         The task; required if there are several.
@@ -216,7 +216,7 @@ def boxes(
     of_each = one["assigned" if parallel else "arm"].to_numpy().astype(str)
     known = dict.fromkeys(one["arm"].to_numpy().astype(str).tolist())
     if arm is None and not parallel and "kind" in one.coords:
-        fixed = one["kind"].to_numpy().astype(str) == "placebo_word"
+        fixed = one["kind"].to_numpy().astype(str) == "fixed_placebo"
         known = dict.fromkeys(one["arm"].to_numpy().astype(str)[~fixed].tolist())
     names = _chosen(list(known), arm, "boxes", "arm")
     values = []
@@ -467,8 +467,8 @@ _NAMED, _MOST_BINS, _FEWEST = 4, 20, 20
 
 
 def null_shift(samples: xr.Dataset, *, task: str | None = None) -> Axes:
-    """Compare the null model with real sequences: frequencies of words, and predictions
-    before any edit.
+    """Compare the null model with real sequences: frequencies of k-mers, and
+    predictions before any edit.
 
     Use it to see at a glance whether a trial was run on sequences like those the
     network was trained on.
@@ -483,11 +483,12 @@ def null_shift(samples: xr.Dataset, *, task: str | None = None) -> Axes:
     Returns
     -------
     Axes
-        The left panel: a point for each word of three letters, its share of backgrounds
-        against that of real sequences; the four farthest off are named where there is
-        room. The right panel of the same figure: predictions on both as empirical
-        distributions. The heading has the divergence of the words and the area under
-        the ROC curve of a classifier with its 95 % interval, .5 where both are alike.
+        The left panel: a point for each k-mer of three letters, its share of
+        backgrounds against that of real sequences; the four farthest off are named
+        where there is room. The right panel of the same figure: predictions on both as
+        empirical distributions. The heading has the divergence of the k-mers and the
+        area under the ROC curve of a classifier with its 95 % interval, .5 where both
+        are alike.
 
     Raises
     ------
@@ -518,7 +519,7 @@ def null_shift(samples: xr.Dataset, *, task: str | None = None) -> Axes:
     ('share in real sequences', 'prediction on log intensity')
     """
     if not isinstance(samples, xr.Dataset) or not {
-        "word_share",
+        "kmer_share",
         "prediction",
         "auc",
     } <= set(samples.variables):
@@ -528,13 +529,13 @@ def null_shift(samples: xr.Dataset, *, task: str | None = None) -> Axes:
         )
     task = as_task(samples, task, "null_shift")
     figure = new_figure(8.6, 4.2)
-    words, answers = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
+    kmers, answers = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
     null, real = (
-        samples["word_share"].sel(sample=name).to_numpy() for name in ("null", "real")
+        samples["kmer_share"].sel(sample=name).to_numpy() for name in ("null", "real")
     )
     ends = [0.0, 1.05 * float(max(null.max(), real.max()))]
-    words.plot(ends, ends, color=GRAY, lw=0.8, zorder=2, label="equal")
-    words.scatter(
+    kmers.plot(ends, ends, color=GRAY, lw=0.8, zorder=2, label="equal")
+    kmers.scatter(
         real,
         null,
         s=12,
@@ -542,11 +543,11 @@ def null_shift(samples: xr.Dataset, *, task: str | None = None) -> Axes:
         lw=0,
         alpha=0.8,
         zorder=3,
-        label="word of three letters",
+        label="k-mer of three letters",
     )
-    words.set(xlim=ends, ylim=ends)
-    words.set_xlabel("share in real sequences", fontsize=9.5)
-    words.set_ylabel("share in backgrounds", fontsize=9.5)
+    kmers.set(xlim=ends, ylim=ends)
+    kmers.set_xlabel("share in real sequences", fontsize=9.5)
+    kmers.set_ylabel("share in backgrounds", fontsize=9.5)
     one = samples["prediction"].isel(task=tasks_in_table(samples).index(task))
     for name, label, color in (
         ("null", "background", MODELS[1]),
@@ -561,33 +562,33 @@ def null_shift(samples: xr.Dataset, *, task: str | None = None) -> Axes:
         **AS_IT_IS,
     )
     answers.set_ylabel("share at or below", fontsize=9.5)
-    for axes in (words, answers):
+    for axes in (kmers, answers):
         strip(axes, "top", "right")
         axes.tick_params(labelsize=9)
         axes.grid(color=GRID, lw=0.5, zorder=1)
         axes.legend(
             frameon=False,
             fontsize=8,
-            loc="upper left" if axes is words else "lower right",
+            loc="upper left" if axes is kmers else "lower right",
         )
     auc, low, high = (
         float(samples[name]) for name in ("auc", "auc_lower", "auc_upper")
     )
     figure.suptitle(
         f"{heading(samples, task)}\n"
-        f"words diverge by {float(samples['divergence']):.2g} bits; a classifier tells "
-        f"both apart with AUC {auc:.2f} [{low:.2f}, {high:.2f}]",
+        f"k-mers diverge by {float(samples['divergence']):.2g} bits; a classifier "
+        f"tells both apart with AUC {auc:.2f} [{low:.2f}, {high:.2f}]",
         fontsize=10.5, x=0.01, ha="left", color=INK, **AS_IT_IS,
     )  # fmt: skip
-    fit_to_page(words, answers)
+    fit_to_page(kmers, answers)
     farthest = np.argsort(-np.abs(null - real), kind="stable")[:_NAMED]
     name_points(
-        words,
+        kmers,
         real,
         null,
-        {int(i): str(samples["word"].to_numpy()[i]) for i in farthest},
+        {int(i): str(samples["kmer"].to_numpy()[i]) for i in farthest},
     )
-    return words
+    return kmers
 
 
 def ranks(

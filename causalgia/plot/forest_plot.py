@@ -66,7 +66,7 @@ def forest(
     ax: Axes | None = None,
 ) -> Axes:
     """Draw effects with intervals, largest first, with the line of no effect, the ROPE
-    and the placebo words.
+    and the placebos.
 
     The line of no effect is at 0, for ratios at 1. Unbounded intervals end in an arrow.
 
@@ -75,9 +75,9 @@ def forest(
     drawn above them in gray, with intervals of the same probability; the legend says
     that the posterior decides.
 
-    Fixed placebo words share the lowest row, a point for each. The gray band behind the
+    Fixed placebos share the lowest row, a point for each. The gray band behind the
     effects is their central 95 % (their range, if there are fewer than 40): effects of
-    meaningless words on this predictor.
+    meaningless placebos on this predictor.
 
     Parameters
     ----------
@@ -157,8 +157,8 @@ def _rows_of_tasks(
         If they are too many.
     """
     table = rows(estimates, truth=truth)
-    several = len({row["contrast"] for row in table if not row["placebo_word"]}) > 1
-    drawn = sum(not row["placebo_word"] for row in table)
+    several = len({row["contrast"] for row in table if not row["is_placebo"]}) > 1
+    drawn = sum(not row["is_placebo"] for row in table)
     if drawn > _MOST_ROWS:
         raise ContrastError(
             f"forest: {estimates.sizes['task']:,} tasks and "
@@ -168,14 +168,14 @@ def _rows_of_tasks(
         )
     if not several and drawn:
         heading = (
-            f"{next(row['contrast'] for row in table if not row['placebo_word'])}, "
+            f"{next(row['contrast'] for row in table if not row['is_placebo'])}, "
             f"{heading}"
         )
     return [
         {
             **row,
             "contrast": f"{row['contrast']}, {row['task']}"
-            if several or row["placebo_word"]
+            if several or row["is_placebo"]
             else row["task"],
         }
         | {"task": heading, "do": None}
@@ -247,8 +247,8 @@ def save_forest(
 
 
 def _figure_height(table: Sequence[Row]) -> float:
-    n = len({row["contrast"] for row in table if not row["placebo_word"]}) + any(
-        r["placebo_word"] for r in table
+    n = len({row["contrast"] for row in table if not row["is_placebo"]}) + any(
+        r["is_placebo"] for r in table
     )
     per_row = 0.4 if n <= _ROOMY + 1 else 0.2
     return min(1.3 + per_row * n, _TALLEST)
@@ -257,12 +257,12 @@ def _figure_height(table: Sequence[Row]) -> float:
 def _draw_forest(
     table: list[Row], estimates: xr.Dataset, axes: Axes, places: dict[str, int]
 ) -> Axes:
-    words = [row for row in table if row["placebo_word"]]
-    effects = [row for row in table if not row["placebo_word"]]
+    placebos = [row for row in table if row["is_placebo"]]
+    effects = [row for row in table if not row["is_placebo"]]
     rope = _draw_rope(axes, effects, places)
     _draw_placebos(
         axes,
-        words,
+        placebos,
         len(places),
         banded="placebo" not in str(estimates.attrs.get("rope")),
         rope=rope,
@@ -291,7 +291,7 @@ def _draw_forest(
             zorder=6,
             label="truth",
         )
-    _label_rows(axes, table, places, words)
+    _label_rows(axes, table, places, placebos)
     axes.axvline(null_value(estimates), color=INK, lw=0.8, zorder=2)
     levels = interval_label(estimates)
     axes.set_xlabel(
@@ -314,7 +314,7 @@ def _row_of_contrasts(table: list[Row], *, by_size: bool = True) -> dict[str, in
     """
     totals: dict[str, list[float]] = {}
     for row in table:
-        if not row["placebo_word"]:
+        if not row["is_placebo"]:
             totals.setdefault(row["contrast"], []).append(row["ace"])
     largest_first = sorted(
         totals, key=lambda name: -sum(totals[name]) / len(totals[name])
@@ -395,25 +395,25 @@ def _draw_raw(
 
 def _draw_placebos(
     axes: Axes,
-    words: list[Row],
+    placebos: list[Row],
     place: int,
     *,
     banded: bool,
     rope: tuple[float, float] = (0.0, 0.0),
 ) -> None:
-    """Draw a point for each placebo word, and their band behind the effects, in front
+    """Draw a point for each placebo, and their band behind the effects, in front
     of the ROPE if inside it.
     """
-    if not words:
+    if not placebos:
         return
-    aces = np.array([row["ace"] for row in words])
-    found = placebo_summary(words)
+    aces = np.array([row["ace"] for row in placebos])
+    found = placebo_summary(placebos)
     low, high = found["central"] or (found["lowest"], found["highest"])
     share = "central 95 %" if found["central"] else "range"
     if banded:
         order = 0.6 if rope[0] <= low and high <= rope[1] else 0.0
         axes.axvspan(
-            low, high, color=BAND, lw=0, zorder=order, label=f"{share} of placebo words"
+            low, high, color=BAND, lw=0, zorder=order, label=f"{share} of placebos"
         )
     spread = 0.5 * (np.arange(len(aces)) * 0.618034 % 1 - 0.5)
     axes.scatter(
@@ -424,7 +424,7 @@ def _draw_placebos(
         alpha=0.65,
         lw=0,
         zorder=3,
-        label="_placebo words",
+        label="_placebo placebos",
     )
 
 
@@ -485,18 +485,18 @@ def _draw_effects(
 
 
 def _label_rows(
-    axes: Axes, table: list[Row], places: dict[str, int], words: list[Row]
+    axes: Axes, table: list[Row], places: dict[str, int], placebos: list[Row]
 ) -> None:
     every = math.ceil(len(places) / _FULL_SIZE)
     ticks = list(range(0, len(places), every))
     labels = [shortened(name) for name in places][::every]
-    if words:
+    if placebos:
         ticks.append(len(places))
-        labels.append(f"{len({row['contrast'] for row in words})} placebo words")
+        labels.append(f"{len({row['contrast'] for row in placebos})} placebos")
     axes.set_yticks(
         ticks, labels, fontsize=9.5 if len(places) <= _ROOMY else 7, **AS_IT_IS
     )
-    axes.set_ylim(len(places) - 0.4 + bool(words), -0.6)
+    axes.set_ylim(len(places) - 0.4 + bool(placebos), -0.6)
     if every > 1:
         axes.set_ylabel(
             f"{len(places):,} contrasts, every {ordinal(every)} labeled",

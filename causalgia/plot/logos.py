@@ -70,7 +70,7 @@ def logo(
         The task; required if there are several.
     centered
         Whether the mean of each position is subtracted, so that heights show
-        differences between bases and not the effect of the whole word. Bars then have
+        differences between bases and not the effect of the whole motif. Bars then have
         the largest half-width that the errors of the bases allow, whatever their
         correlation: 3/4 of its own and 1/4 of each other one.
     ax
@@ -102,7 +102,7 @@ def logo(
     >>> axes = logo(heights.assign_coords(base=list("ACGU"), position=[4, 5]))
     >>> len(axes.patches), [round(float(y), 3) for y in axes.get_ylim()]
     (4, [-0.272, 1.072])
-    >>> words = xr.Dataset(
+    >>> mutants = xr.Dataset(
     ...     {
     ...         "ace": (
     ...             ("position", "base"),
@@ -111,7 +111,7 @@ def logo(
     ...     }
     ... )
     >>> axes = logo(
-    ...     words.assign_coords(base=list("ACGU"), position=[0, 1]), centered=True
+    ...     mutants.assign_coords(base=list("ACGU"), position=[0, 1]), centered=True
     ... )
     >>> [
     ...     round(float(y), 3) for y in axes.get_ylim()
@@ -239,7 +239,7 @@ def _one_task(ace: xr.Dataset, task: str | None) -> xr.Dataset:
     ):
         raise OutcomesError(
             "logo: give a Dataset with 'ace' (position, base), such as the logo of a "
-            "word's mutants"
+            "motif's mutants"
         )
     if "task" in ace["ace"].dims:
         ace = ace.isel(task=tasks_in_table(ace).index(as_task(ace, task, "logo")))

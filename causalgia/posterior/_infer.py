@@ -307,7 +307,7 @@ def _check_estimates(estimates: EstimateTable, prior: object, family: object) ->
         raise InferenceError(
             "these are distances between shapes (shape_change), never negative, and a "
             "law of effects about a mean does not hold for them; rank them among "
-            "placebo words: cg.multiplicity.placebo_rank(estimates)"
+            "placebos: cg.multiplicity.placebo_rank(estimates)"
         )
     if not isinstance(prior, Prior):
         raise InferenceError(

@@ -17,7 +17,7 @@ from causalgia.analysis_values import Prior
 from causalgia.checks import nearest
 from causalgia.errors import InferenceError, quoted
 from causalgia.estimation._from_effects import as_estimates
-from causalgia.estimation.crossover_estimates import placebo_words
+from causalgia.estimation.crossover_estimates import placebo_contrasts
 from causalgia.posterior.error_covariance import Noise, noises_of
 from causalgia.posterior.exact import rescale_prior
 from causalgia.posterior.mixture import LEAST_FOR_DEPENDENCE
@@ -300,9 +300,9 @@ def as_labeled_estimates(table: Any, names: Sequence[str]) -> xr.Dataset:
     Examples
     --------
     >>> table = pd.DataFrame(
-    ...     {"effect": [1.0, 2.0], "se": [0.5, 0.5], "word": ["a", "b"]}
+    ...     {"effect": [1.0, 2.0], "se": [0.5, 0.5], "motif": ["a", "b"]}
     ... )
-    >>> as_labeled_estimates(table, ["word"])["word"].values
+    >>> as_labeled_estimates(table, ["motif"])["motif"].values
     array(['a', 'b'], dtype='<U1')
     """
     estimates = as_estimates(table)
@@ -348,9 +348,9 @@ def group_rows(
     Examples
     --------
     >>> estimates = xr.Dataset(
-    ...     coords={"contrast": ["x", "y", "z"], "word": ("contrast", ["b", "a", "b"])}
+    ...     coords={"contrast": ["x", "y", "z"], "motif": ("contrast", ["b", "a", "b"])}
     ... )
-    >>> labels, rows = group_rows(estimates, "word")
+    >>> labels, rows = group_rows(estimates, "motif")
     >>> labels.tolist(), [r.tolist() for r in rows]
     (['a', 'b'], [[1], [0, 2]])
     """
@@ -433,7 +433,7 @@ def shared_patterns(noise: Noise, covariates: Array | None = None) -> Array | No
     """Return the patterns of the loadings as covariates of the effects, (K, p); None
     where there are none.
 
-    Similar words have correlated errors, since they create and destroy the same sites
+    Similar motifs have correlated errors, since they create and destroy the same sites
     in the same units, and similar effects for the same reason: effects are not
     exchangeable along the loadings L of ``Sigma = L L' + D``. If they were treated so,
     a pattern of the effects would be explained by a large factor score f and removed
@@ -667,7 +667,7 @@ def constant_group(
         [(q, np.sqrt(q.noise.marginal)) for q in families], coords
     )
     out["prior_unit"] = _by_contrast_and_task([(q, q.unit) for q in families], coords)
-    out["placebo_word"] = ("contrast", placebo_words(table))
+    out["is_placebo"] = ("contrast", placebo_contrasts(table))
     # `covariance (contrast, contrast_, task)` of the errors; empty for many contrasts
     names = coords["contrast"].to_numpy()
     if (

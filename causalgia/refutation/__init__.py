@@ -1,4 +1,4 @@
-"""Checks that can refute a claim: placebo words, controls, null models, units, and the
+"""Checks that can refute a claim: placebos, controls, null models, units, and the
 predictor itself.
 
 `causalgia.refute` runs all of them; each takes a `Claim` and returns its rows of the
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from causalgia.refutation.null_shift import (
         classifier,
         kernel_distance,
+        kmer_composition,
         prediction_range,
         reweighted_effect,
-        word_composition,
     )
     from causalgia.refutation.placebo_controls import (
         another_control,
+        beyond_placebos,
         identical_arms,
-        placebo_words,
         positive_control,
     )
     from causalgia.refutation.predictor_faults import (
@@ -51,16 +51,17 @@ __all__ = [
     "Claim",
     "another_control",
     "balance",
+    "beyond_placebos",
     "classifier",
     "degenerate_draws",
     "dose_reversal",
     "identical_arms",
     "junction_sites",
     "kernel_distance",
+    "kmer_composition",
     "null_and_real",
     "numerical_floor",
     "other_null_models",
-    "placebo_words",
     "positive_control",
     "prediction_range",
     "predictions_needed",
@@ -71,5 +72,4 @@ __all__ = [
     "strand",
     "subset_of_units",
     "tipping_shift",
-    "word_composition",
 ]

@@ -31,17 +31,17 @@ from causalgia.refutation.null_shift import (
     classifier,
     classifier_auc,
     kernel_distance,
+    kmer_composition,
+    kmer_frequencies,
     prediction_range,
     reweighted_effect,
     two_samples,
     untreated_predictions,
-    word_composition,
-    word_frequencies,
 )
 from causalgia.refutation.placebo_controls import (
     another_control,
+    beyond_placebos,
     identical_arms,
-    placebo_words,
     positive_control,
 )
 from causalgia.refutation.predictor_faults import (
@@ -66,11 +66,11 @@ if TYPE_CHECKING:
 
 CHECKS: dict[str, Callable[[Claim], xr.Dataset]] = {
     "positive_control": positive_control,
-    "placebo_words": placebo_words,
+    "beyond_placebos": beyond_placebos,
     "another_control": another_control,
     "identical_arms": identical_arms,
     "other_null_models": other_null_models,
-    "word_composition": word_composition,
+    "kmer_composition": kmer_composition,
     "classifier": classifier,
     "kernel_distance": kernel_distance,
     "prediction_range": prediction_range,
@@ -90,7 +90,7 @@ CHECKS: dict[str, Callable[[Claim], xr.Dataset]] = {
 
 _PREDICT = [
     "positive_control",
-    "placebo_words",
+    "beyond_placebos",
     "another_control",
     "identical_arms",
     "other_null_models",
@@ -103,7 +103,7 @@ def predictions_needed(claim: Claim) -> dict[str, int]:
     check; nothing is predicted.
 
     Checks that predict nothing, that do not apply, or that the budget of a frugal claim
-    leaves out have 0. The checks of placebo words share predictions, so together they
+    leaves out have 0. The checks of placebos share predictions, so together they
     need fewer than the sum.
 
     Parameters
@@ -124,7 +124,7 @@ def predictions_needed(claim: Claim) -> dict[str, int]:
     >>> oracle = cg.zoo.oracle("additive")
     >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
     >>> needed = predictions_needed(claim)
-    >>> needed["placebo_words"], needed["strand"], needed["degenerate_draws"]
+    >>> needed["beyond_placebos"], needed["strand"], needed["degenerate_draws"]
     (231, 28, 0)
     """
     needed = dict.fromkeys(CHECKS, 0)
@@ -156,7 +156,7 @@ def refute(
     its reason and cure.
 
     A claim is a contrast whose effect differs from none (Bonferroni, .05). Each check
-    examines one way in which it could be wrong: the word, the control, the null model,
+    examines one way in which it could be wrong: the motif, the control, the null model,
     the units, the network, its arithmetic. Use it before a claim is published;
     `causalgia.report` prints the result.
 
@@ -169,12 +169,12 @@ def refute(
         The predictor of the trial; None for outcomes alone, with the checks that
         predict nothing.
     rng
-        Seed of fresh units, placebo words and permutations.
+        Seed of fresh units, placebos and permutations.
     checks
         Names of functions of `causalgia.refutation`, such as
-        ``["placebo_words", "strand"]``. They take the predictions that they need. None:
-        all, with at most as many predictions as the trial itself; those that do not fit
-        are listed.
+        ``["beyond_placebos", "strand"]``. They take the predictions that they need.
+        None: all, with at most as many predictions as the trial itself; those that do
+        not fit are listed.
     control, contrasts
         As in `causalgia.contrast`. None: those of the stored analysis or of the design.
     real
@@ -182,10 +182,10 @@ def refute(
         null model was made of.
     motifs
         Sites that the predictor reads, which must not arise at a junction. None: the
-        words that the arms write.
+        motifs that the arms write.
     positive
-        A word or motif that the predictor must recognize. None: the clearest effect of
-        the trial.
+        A string or motif that the predictor must recognize. None: the clearest effect
+        of the trial.
 
     Returns
     -------
@@ -277,7 +277,7 @@ def _as_checks(checks: Iterable[str] | str | None) -> list[str]:
     if not isinstance(checks, Iterable):
         raise DesignError(
             f"checks={quoted(checks)} is not a list of names; give one, such as "
-            "['placebo_words']"
+            "['beyond_placebos']"
         )
     names = [checks] if isinstance(checks, str) else list(dict.fromkeys(checks))
     for name in names:
@@ -311,10 +311,10 @@ _ABOUT = ("name", "predictor", "predictor_fingerprint", "scale", "null")
 
 
 def null_and_real(claim: Claim) -> xr.Dataset:
-    """Return word frequencies and predictions of backgrounds and of real sequences, for
-    `causalgia.plot.null_shift`.
+    """Return motif frequencies and predictions of backgrounds and of real sequences,
+    for `causalgia.plot.null_shift`.
 
-    Use it where `word_composition`, `classifier` or `prediction_range` warns, to see
+    Use it where `kmer_composition`, `classifier` or `prediction_range` warns, to see
     what differs.
 
     Parameters
@@ -325,7 +325,7 @@ def null_and_real(claim: Claim) -> xr.Dataset:
     Returns
     -------
     Dataset
-        ``word_share (sample, word)``, ``prediction (sample, sequence, task)`` of as
+        ``kmer_share (sample, motif)``, ``prediction (sample, sequence, task)`` of as
         many sequences of either sample, ``divergence`` in bits, and
         ``auc, auc_lower, auc_upper`` (95 %), as the checks compute them; `sample` is
         ``"null"`` and ``"real"``.
@@ -354,8 +354,8 @@ def null_and_real(claim: Claim) -> xr.Dataset:
     ...     cg.run(design, oracle, rng=0), oracle, rng=1, real=real
     ... )
     >>> found = null_and_real(claim)
-    >>> dict(found["word_share"].sizes), round(float(found["word_share"].sum()), 6)
-    ({'sample': 2, 'word': 64}, 2.0)
+    >>> dict(found["kmer_share"].sizes), round(float(found["kmer_share"].sum()), 6)
+    ({'sample': 2, 'motif': 64}, 2.0)
     """
     try:
         samples, answers = two_samples(claim), untreated_predictions(claim)
@@ -364,12 +364,12 @@ def null_and_real(claim: Claim) -> xr.Dataset:
     auc, n, m = classifier_auc(claim, samples)
     low, high = auc_limits(auc, n, m, alpha=0.05)
     shares = np.stack(
-        [word_frequencies(rows).mean(axis=0) for rows in (samples.units, samples.real)]
+        [kmer_frequencies(rows).mean(axis=0) for rows in (samples.units, samples.real)]
     )
     divergence = float(
         spatial.distance.jensenshannon(shares[0], shares[1], base=2) ** 2
     )
-    words = ["".join(letters) for letters in product("ACGT", repeat=K)]
+    motifs = ["".join(letters) for letters in product("ACGT", repeat=K)]
     predictor = claim.check_predictor()
     about = {
         name: claim.outcomes.attrs[name]
@@ -378,7 +378,7 @@ def null_and_real(claim: Claim) -> xr.Dataset:
     }
     return xr.Dataset(
         {
-            "word_share": (("sample", "word"), shares),
+            "kmer_share": (("sample", "motif"), shares),
             "prediction": (("sample", "sequence", "task"), np.stack(answers)),
             "divergence": divergence,
             "auc": auc,
@@ -387,7 +387,7 @@ def null_and_real(claim: Claim) -> xr.Dataset:
         },
         {
             "sample": ["null", "real"],
-            "word": words,
+            "motif": motifs,
             "task": [str(task) for task in predictor.tasks],
         },
         about,

@@ -49,8 +49,8 @@ FAIL_LEVEL = 0.0025
 """Probability with which a check may fail where nothing is wrong: a twentieth of .05,
 for about twenty checks.
 """
-N_WORDS = 19
-"""Placebo words of a contrast: the fewest whose smallest rank p-value is .05."""
+N_PLACEBOS = 19
+"""Placebos of a contrast: the fewest whose smallest rank p-value is .05."""
 CLAIM_LEVEL = 0.05
 """Family-wise level of the test by which a contrast is a claim: its effect differs from
 none.
@@ -90,7 +90,7 @@ class Claim:
     """A claim to be refuted: outcomes of a trial with their predictor, and other inputs
     of the checks.
 
-    Checks of one claim share their predictions: fresh units for placebo words also
+    Checks of one claim share their predictions: fresh units for placebos also
     serve the controls.
 
     Parameters
@@ -101,7 +101,7 @@ class Claim:
     predictor
         The predictor of the trial. None: only checks that predict nothing.
     rng
-        Seed of fresh units, placebo words and permutations.
+        Seed of fresh units, placebos and permutations.
     control, contrasts
         As in `causalgia.contrast`; None: those of the stored analysis, or of the
         design.
@@ -109,11 +109,11 @@ class Claim:
         Natural sequences of the length of the backgrounds. None: the sequences that the
         null model was made of.
     motifs
-        Words or motifs that must not arise at a junction, as
-        `causalgia.experiments.junctions` takes them. None: the words that the arms
+        Strings or motifs that must not arise at a junction, as
+        `causalgia.experiments.junctions` takes them. None: the motifs that the arms
         write.
     positive
-        A word or motif that the predictor must know.
+        A string or motif that the predictor must know.
     frugal
         Whether checks take fewer units, or are left out, so that all together predict
         at most as many sequences as the trial did.
@@ -128,7 +128,7 @@ class Claim:
         If the predictor is none, or not the one of the trial.
     DesignError
         If the real sequences have another length than the backgrounds, or a motif or
-        the word of `positive` cannot be searched for.
+        the motif of `positive` cannot be searched for.
 
     Examples
     --------
@@ -187,8 +187,8 @@ class Claim:
         _ = self.effects, self.real_sequences  # bad choices are refused here
 
     def _check_sites(self) -> None:
-        """Raise DesignError for a word or motif that there is not, or that has no
-        placebo words.
+        """Raise DesignError for a string or motif that there is not, or that has no
+        placebos.
         """
         try:
             if self.motifs is not None:
@@ -204,9 +204,9 @@ class Claim:
                     f"it has {len(known)} bases, more than the "
                     f"{self.design.null.length}-bp backgrounds"
                 )
-            check_rearrangeable(known, n=N_WORDS)
+            check_rearrangeable(known, n=N_PLACEBOS)
         except CausalgiaError as error:
-            cure = f"name a word with {N_WORDS} other orders of its letters"
+            cure = f"name a motif with {N_PLACEBOS} other orders of its letters"
             raise DesignError(
                 f"positive={quoted(self.positive)}: {error}; {cure}"
             ) from error
@@ -277,7 +277,7 @@ class Claim:
         """Contrasts and tasks whose effect differs from none at `CLAIM_LEVEL` by
         Bonferroni, the clearest first.
 
-        Placebo words are no claims.
+        Placebos are no claims.
         """
         found = self.estimates
         p, size = (
@@ -285,7 +285,7 @@ class Claim:
             for name in ("p", "ace")
         )
         se = found["se"].transpose("contrast", "task").to_numpy()
-        words = {arm for arm, kind in self.kinds.items() if kind == "placebo_word"}
+        placebos = {arm for arm, kind in self.kinds.items() if kind == "fixed_placebo"}
         names = list(map(str, found["contrast"].to_numpy()))
         clear = np.abs(size) / np.maximum(se, 1e-12 * np.maximum(np.abs(size), 1e-300))
         order = np.dstack(
@@ -296,7 +296,8 @@ class Claim:
         return [
             (names[i], str(tasks[j]))
             for i, j in places
-            if not {arm for arm, w in self.weights[names[i]].items() if w > 0} & words
+            if not {arm for arm, w in self.weights[names[i]].items() if w > 0}
+            & placebos
         ]
 
     @cached_property

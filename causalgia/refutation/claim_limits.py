@@ -286,7 +286,7 @@ def other_null_models(claim: Claim) -> xr.Dataset:
     range, and the sd between.
 
     An effect is an average over the backgrounds of one null model. Use it before
-    claiming that a word acts in general, not only in these backgrounds.
+    claiming that a motif acts in general, not only in these backgrounds.
 
     Three rows, over the trial and the other null models. *Other null models*: the
     smallest effect under another null model over that of the trial; passes from .5.

@@ -28,7 +28,7 @@ from causalgia.trial.turns import draw_backgrounds
 from causalgia.types import Array, Tokens
 
 K = 3
-"""Length of the words whose frequencies describe a sequence."""
+"""Length of the k-mers whose frequencies describe a sequence."""
 AUC_WARN, AUC_FAIL = 0.7, 0.9
 OUTSIDE_WARN, OUTSIDE_FAIL = 0.2, 0.5
 LEAST_EFFECTIVE = 50
@@ -38,13 +38,13 @@ _FOLDS = 5
 _CLEAR = 0.05
 
 
-def word_frequencies(tokens: Tokens, k: int = K) -> Array:
-    """Return the share of each word of k letters in each sequence, (n, 4^k).
+def kmer_frequencies(tokens: Tokens, k: int = K) -> Array:
+    """Return the share of each k-mer of k letters in each sequence, (n, 4^k).
 
     Examples
     --------
     >>> from causalgia.sequences import encode
-    >>> word_frequencies(encode(["AAAC"]), k=1)[0].tolist()
+    >>> kmer_frequencies(encode(["AAAC"]), k=1)[0].tolist()
     [0.75, 0.25, 0.0, 0.0]
     """
     n, length = tokens.shape
@@ -68,9 +68,9 @@ class TwoSamples:
 
     @property
     def features(self) -> Array:
-        """Word frequencies of the units and, below, of the real sequences."""
+        """MotifCount frequencies of the units and, below, of the real sequences."""
         return np.concatenate(
-            [word_frequencies(self.units), word_frequencies(self.real)]
+            [kmer_frequencies(self.units), kmer_frequencies(self.real)]
         )
 
     @property
@@ -134,15 +134,15 @@ def _draw_samples(claim: Claim, *, least: int, apart: bool) -> TwoSamples:
     )
 
 
-def word_composition(claim: Claim) -> xr.Dataset:
-    r"""Compare the word frequencies of backgrounds and real sequences by their
+def kmer_composition(claim: Claim) -> xr.Dataset:
+    r"""Compare the k-mer frequencies of backgrounds and real sequences by their
     Jensen-Shannon divergence.
 
     Effects on backgrounds unlike real sequences may not hold for real ones. This check
     measures the difference in composition, `classifier` how easily it is detected, and
     `prediction_range` whether the network responds to it.
 
-    The value is the divergence in bits of the pooled frequencies of words of three
+    The value is the divergence in bits of the pooled frequencies of k-mers of three
     letters; it passes below its 95 % quantile when sequences are exchanged between both
     samples (999 permutations).
 
@@ -182,10 +182,10 @@ def word_composition(claim: Claim) -> xr.Dataset:
     >>> claim = cg.refutation.Claim(
     ...     cg.run(design, oracle, rng=0), oracle, rng=1, real=real
     ... )
-    >>> bool(cg.refutation.word_composition(claim)["value"] < 0.02)
+    >>> bool(cg.refutation.kmer_composition(claim)["value"] < 0.02)
     True
     """
-    return refutation(claim, "word composition", _divergence)
+    return refutation(claim, "k-mer composition", _divergence)
 
 
 def _divergence(claim: Claim) -> list[Finding]:
@@ -203,8 +203,8 @@ def _divergence(claim: Claim) -> list[Finding]:
     status: Status = "warn" if p <= _CLEAR else "pass"
     return [
         Finding(
-            check="word composition",
-            figure=f"Jensen-Shannon divergence of words of {K} letters, in bits",
+            check="k-mer composition",
+            figure=f"Jensen-Shannon divergence of k-mers of {K} letters, in bits",
             value=value,
             threshold=float(np.quantile(chance, 0.95)),
             status=status,
@@ -318,7 +318,7 @@ def classifier(claim: Claim) -> xr.Dataset:
     two-sample test with a size.
 
     The value is the area under the ROC curve of a logistic regression on the
-    frequencies of words of three letters, averaged over five folds, each scored by a
+    frequencies of k-mers of three letters, averaged over five folds, each scored by a
     classifier of the others; .5 where both are alike, 1 where they do not overlap.
     Passes up to .7.
 
@@ -380,7 +380,7 @@ def _area(claim: Claim) -> list[Finding]:
             threshold=AUC_WARN,
             status=status,
             reason=(
-                f"{auc:.2f} [{low:.2f}, {high:.2f}] by words of {K} letters, {n:,} "
+                f"{auc:.2f} [{low:.2f}, {high:.2f}] by k-mers of {K} letters, {n:,} "
                 f"backgrounds and {m:,} real sequences"
             ),
             cure="" if status == "pass" else _cure(claim),
@@ -412,7 +412,7 @@ def kernel_distance(claim: Claim) -> xr.Dataset:
     maximum mean discrepancy.
 
     ``MMD^2 = E k(u, u') + E k(r, r') - 2 E k(u, r)``, with a Gaussian kernel on the
-    frequencies of words of three letters whose squared width is the median squared
+    frequencies of k-mers of three letters whose squared width is the median squared
     distance. The value is its permutation p-value (999 permutations); passes above .05.
 
     Parameters
@@ -428,7 +428,7 @@ def kernel_distance(claim: Claim) -> xr.Dataset:
     Notes
     -----
     *Level*: exact; warns in 5 % of null models with the distribution of the real
-    sequences; never fails, as `word_composition`.
+    sequences; never fails, as `kmer_composition`.
 
     References
     ----------
@@ -689,7 +689,7 @@ def _weighted(claim: Claim) -> list[Finding]:
         folds_of_parent[parents] % _FOLDS,
     )
     x, x_real = (
-        word_frequencies(tokens, k=2) for tokens in (units.tokens, samples.real)
+        kmer_frequencies(tokens, k=2) for tokens in (units.tokens, samples.real)
     )
     odds = np.empty(len(x))
     for fold in np.unique(of_unit):

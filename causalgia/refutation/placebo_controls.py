@@ -1,4 +1,4 @@
-"""Checks against placebo words: of the claimed effects, of the control, of a positive
+"""Checks against placebos: of the claimed effects, of the control, of a positive
 control, and of fresh units.
 """
 
@@ -12,11 +12,11 @@ import xarray as xr
 
 from causalgia.design import Arm, Embed, Genomic, Insert
 from causalgia.design.intervention import Intervention, steps_of
-from causalgia.design.pattern_interventions import Placebo, PlaceboWord, placebos
+from causalgia.design.pattern_interventions import FixedPlacebo, Placebo, placebos
 from causalgia.errors import DesignError
 from causalgia.refutation.claim import (
     FAIL_LEVEL,
-    N_WORDS,
+    N_PLACEBOS,
     Claim,
     Finding,
     NotApplicableError,
@@ -37,34 +37,34 @@ _CLEAR = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class WordTrial:
-    """Fresh units under the arms and the control of some contrasts, and under placebo
-    words of each arm.
+class PlaceboTrial:
+    """Fresh units under the arms and the control of some contrasts, and under placebos
+    of each arm.
 
-    `pairs` has contrast -> (arm, control), `words` arm -> names of its placebo words,
+    `pairs` has contrast -> (arm, control), `motifs` arm -> names of its placebos,
     `n_predictions` the sequences that it took.
     """
 
     outcomes: xr.Dataset
     pairs: dict[str, tuple[str, str]]
-    words: dict[str, list[str]]
+    placebos: dict[str, list[str]]
     n_units: int
     n_predictions: int
     n_left_out: int
 
 
-def word_trial(claim: Claim) -> WordTrial:
-    """Return the trial of placebo words that the checks of a claim share.
+def placebo_trial(claim: Claim) -> PlaceboTrial:
+    """Return the trial of placebos that the checks of a claim share.
 
     Raises
     ------
     NotApplicableError
-        If no contrast is one written word minus a control, or the budget does not allow
-        the trial.
+        If no contrast is one written motif minus a control, or the budget does not
+        allow the trial.
     """
-    if "word trial" not in claim.shared:
-        claim.shared["word trial"] = _run_word_trial(claim)
-    found: WordTrial = claim.shared["word trial"]
+    if "motif trial" not in claim.shared:
+        claim.shared["motif trial"] = _run_placebo_trial(claim)
+    found: PlaceboTrial = claim.shared["motif trial"]
     return found
 
 
@@ -72,12 +72,12 @@ def _first_count(claim: Claim) -> int:
     """Return the predictions of the shared trial where no row has counted them yet,
     else 0.
     """
-    counted = claim.shared.get("words counted", False)
-    claim.shared["words counted"] = True
-    return 0 if counted else word_trial(claim).n_predictions
+    counted = claim.shared.get("motifs counted", False)
+    claim.shared["motifs counted"] = True
+    return 0 if counted else placebo_trial(claim).n_predictions
 
 
-def _run_word_trial(claim: Claim) -> WordTrial:
+def _run_placebo_trial(claim: Claim) -> PlaceboTrial:
     design = claim.check_design()
     claim.check_predictor()
     steps = {arm.name: arm.intervention for arm in design.named_arms}
@@ -101,13 +101,13 @@ def _run_word_trial(claim: Claim) -> WordTrial:
         pairs[name] = treated, control
     if not pairs:
         raise NotApplicableError(
-            f"no contrast is a written word minus a control ({why})"
+            f"no contrast is a written motif minus a control ({why})"
         )
     there = design.drawn.available if isinstance(design.drawn, Genomic) else _MOST
     for n_pairs in range(min(len(pairs), 3), 0, -1):
         chosen = dict(list(pairs.items())[:n_pairs])
         own = dict.fromkeys(arm for pair in chosen.values() for arm in pair)
-        a_unit = len(own) + N_WORDS * n_pairs
+        a_unit = len(own) + N_PLACEBOS * n_pairs
         try:
             share = _SHARE if claim.positive is None else _BESIDE
             least = min(_FEWEST if n_pairs == 1 else 24, there)
@@ -116,14 +116,14 @@ def _run_word_trial(claim: Claim) -> WordTrial:
         except NotApplicableError:
             if n_pairs == 1:
                 raise
-    arms, words = arms_of(claim, own), {}
+    arms, of_arm = arms_of(claim, own), {}
     for name, (arm, _) in chosen.items():
-        words[arm] = [f"{arm}: {word}" for word in made[name]]
-        arms += [Arm(f"{arm}: {word}", one) for word, one in made[name].items()]
-    return WordTrial(
+        of_arm[arm] = [f"{arm}: {placebo}" for placebo in made[name]]
+        arms += [Arm(f"{arm}: {placebo}", one) for placebo, one in made[name].items()]
+    return PlaceboTrial(
         claim.fresh(arms, n, "placebo words"),
         chosen,
-        words,
+        of_arm,
         n,
         n * a_unit,
         len(pairs) - n_pairs,
@@ -131,70 +131,72 @@ def _run_word_trial(claim: Claim) -> WordTrial:
 
 
 def _placebo_arms(treated: Intervention) -> dict[str, Intervention]:
-    """Return placebo words written as an arm writes its own word.
+    """Return placebos written as an arm writes its own motif.
 
     Raises
     ------
     DesignError
-        If the arm does not write one word or motif, or that has too few rearrangements.
+        If the arm does not write one string or motif, or that has too few
+        rearrangements.
     """
     steps = steps_of(treated)
     if (
         len(steps) != 1
         or not isinstance(steps[0], Embed | Insert)
-        or isinstance(steps[0], PlaceboWord | Placebo)
+        or isinstance(steps[0], FixedPlacebo | Placebo)
     ):
-        raise DesignError(f"{treated} does not write one word")
+        raise DesignError(f"{treated} does not write one motif")
     step: Any = steps[0]
     made = placebos(
-        step.written.source, at=step.at, n_words=N_WORDS, strand=step.strand
+        step.written.source, at=step.at, n_placebos=N_PLACEBOS, strand=step.strand
     )
     if isinstance(step, Insert):
         return {
-            name: Insert(word.written.source, at=step.at, strand=step.strand)  # type: ignore[attr-defined]
-            for name, word in made.items()
+            name: Insert(placebo.written.source, at=step.at, strand=step.strand)  # type: ignore[attr-defined]
+            for name, placebo in made.items()
         }
     return made
 
 
 def _compared(
-    claim: Claim, trial: WordTrial, rows: dict[str, dict[str, float]]
+    claim: Claim, trial: PlaceboTrial, rows: dict[str, dict[str, float]]
 ) -> xr.Dataset:
     """Return estimates of contrasts of the fresh units."""
     return claim.estimated(claim.contrasted(trial.outcomes, contrasts=rows))
 
 
-def _minus_words(
-    trial: WordTrial, arm: str, weights: dict[str, float]
+def _minus_placebos(
+    trial: PlaceboTrial, arm: str, weights: dict[str, float]
 ) -> dict[str, float]:
-    """Return a contrast of weights minus the mean over an arm's placebo words, times
+    """Return a contrast of weights minus the mean over an arm's placebos, times
     the sum of the weights.
     """
     total = sum(weights.values())
-    return weights | dict.fromkeys(trial.words[arm], -total / N_WORDS)
+    return weights | dict.fromkeys(trial.placebos[arm], -total / N_PLACEBOS)
 
 
-def _word_spread(claim: Claim, trial: WordTrial, arm: str, task: str) -> float:
-    """Return the sd between the estimates of an arm's placebo words."""
+def _placebo_spread(claim: Claim, trial: PlaceboTrial, arm: str, task: str) -> float:
+    """Return the sd between the estimates of an arm's placebos."""
     rows = {
-        word: {word: 1.0, trial.words[arm][0]: -1.0} for word in trial.words[arm][1:]
+        placebo: {placebo: 1.0, trial.placebos[arm][0]: -1.0}
+        for placebo in trial.placebos[arm][1:]
     }
     ace = _compared(claim, trial, rows)["ace"].sel(task=task).to_numpy()
     return float(np.r_[0.0, ace].std(ddof=1))
 
 
-def placebo_words(claim: Claim) -> xr.Dataset:
-    r"""Compare the claimed effects with those of fixed placebo words, on fresh units:
+def beyond_placebos(claim: Claim) -> xr.Dataset:
+    r"""Compare the claimed effects with those of fixed placebos, on fresh units:
     by rank, and by share.
 
-    80 % of random words of six letters have a "significant" effect on a real network,
-    so an effect other than 0 means little. Use it for every claim that a network reads
-    a word.
+    80 % of random sequences of six letters have a "significant" effect on a real
+    network, so an effect other than 0 means little. Use it for every claim that a
+    network reads a motif.
 
-    Two rows. *Placebo words*: the rank p-value
-    ``(1 + #{words with the arm's effect or more}) / (M + 1)`` in the direction of the
-    claim, M = 19; passes at .05 (no word). *Specific share*:
-    ``(Y(arm) - mean over words) / (Y(arm) - Y(control))``, the part of the effect that
+    Two rows. *Placebos*: the rank p-value
+    ``(1 + #{motifs with the arm's effect or more}) / (M + 1)`` in the direction of the
+    claim, M = 19; passes at .05 (no motif). *Specific share*:
+    ``(Y(arm) - mean over motifs) / (Y(arm) - Y(control))``, the part of the effect that
     depends on the order of the letters; passes where it is .5 or more.
 
     Parameters
@@ -210,16 +212,16 @@ def placebo_words(claim: Claim) -> xr.Dataset:
 
     Notes
     -----
-    *Level*: the rank fails where so many words lie clearly beyond the arm (one-sided t
-    test at .05 each) that the arm cannot lie beyond 95 % of all words: at most .0025 of
-    claims that do. The share fails where a one-sided t test at .0025 (Bonferroni over
-    effects) rejects that it is .5 or more; its error counts units, and words as draws,
-    with 18 degrees of freedom.
+    *Level*: the rank fails where so many motifs lie clearly beyond the arm (one-sided t
+    test at .05 each) that the arm cannot lie beyond 95 % of all motifs: at most .0025
+    of claims that do. The share fails where a one-sided t test at .0025 (Bonferroni
+    over effects) rejects that it is .5 or more; its error counts units, and motifs as
+    draws, with 18 degrees of freedom.
 
     References
     ----------
     Phipson & Smyth (2010), doi:10.2202/1544-6115.1585: rank p-values. Clark (1973),
-    doi:10.1016/S0022-5371(73)80014-3: words are draws.
+    doi:10.1016/S0022-5371(73)80014-3: motifs are draws.
 
     Examples
     --------
@@ -233,36 +235,36 @@ def placebo_words(claim: Claim) -> xr.Dataset:
     ... )
     >>> oracle = cg.zoo.oracle("additive")
     >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
-    >>> found = cg.refutation.placebo_words(claim)
+    >>> found = cg.refutation.beyond_placebos(claim)
     >>> (
     ...     found["status"].values.tolist(),
-    ...     float(found["value"].sel(check="placebo words")),
+    ...     float(found["value"].sel(check="beyond placebos")),
     ... )
     (['pass', 'pass'], 0.05)
     """
-    return refutation(claim, "placebo words", _rank_and_share)
+    return refutation(claim, "beyond placebos", _rank_and_share)
 
 
 def _rank_and_share(claim: Claim) -> list[Finding]:
     claimed = claim.check_claimed()
-    trial = word_trial(claim)
+    trial = placebo_trial(claim)
     tested = [(name, task) for name, task in claimed if name in trial.pairs]
     if not tested:
         raise NotApplicableError(
-            "no claimed contrast is a written word minus a control"
+            "no claimed contrast is a written motif minus a control"
         )
     ranks, shares, m = [], [], len(tested)
     for name, task in tested:
         arm, control = trial.pairs[name]
         sign = np.sign(claim.ace(name, task))
-        rows = {word: {arm: sign, word: -sign} for word in trial.words[arm]}
+        rows = {placebo: {arm: sign, placebo: -sign} for placebo in trial.placebos[arm]}
         over = _compared(claim, trial, rows)
-        ahead = [row_of(over, word, task) for word in trial.words[arm]]
+        ahead = [row_of(over, placebo, task) for placebo in trial.placebos[arm]]
         n_beyond = sum(ace <= 0 for ace, _, _ in ahead)
         n_clear = sum(
             ace < 0 and upper_tail(-ace, se, df) <= _CLEAR for ace, se, df in ahead
         )
-        ranks.append(((1 + n_beyond) / (N_WORDS + 1), n_beyond, n_clear, name, task))
+        ranks.append(((1 + n_beyond) / (N_PLACEBOS + 1), n_beyond, n_clear, name, task))
         shares.append(
             (*_specific(claim, trial, arm, control, float(sign), task), name, task)
         )
@@ -274,7 +276,7 @@ def _rank_and_share(claim: Claim) -> list[Finding]:
 
 def _rank_finding(
     ranks: list[tuple[float, int, int, str, str]],
-    trial: WordTrial,
+    trial: PlaceboTrial,
     m: int,
     n_predictions: int,
 ) -> Finding:
@@ -282,8 +284,8 @@ def _rank_finding(
 
     most = next(
         k
-        for k in range(N_WORDS + 1)
-        if stats.binom.sf(k - 1, N_WORDS, 2 * _CLEAR) <= FAIL_LEVEL / m
+        for k in range(N_PLACEBOS + 1)
+        if stats.binom.sf(k - 1, N_PLACEBOS, 2 * _CLEAR) <= FAIL_LEVEL / m
     )
     p, n_beyond, n_clear, name, task = max(ranks, key=lambda row: (row[2], row[0]))
     status: Status = (
@@ -297,34 +299,31 @@ def _rank_finding(
         p, n_beyond, n_clear, name, task = max(ranks)
     left = f"; contrasts not tested: {trial.n_left_out}" if trial.n_left_out else ""
     return Finding(
-        check="placebo words",
-        figure="rank p-value of the effect among 19 placebo words",
+        check="beyond placebos",
+        figure="rank p-value of the effect among 19 placebos",
         value=p,
         threshold=_CLEAR,
         status=status,
         reason=(
-            f"{n_beyond} of {N_WORDS} placebo words have the effect of '{name}' on "
+            f"{n_beyond} of {N_PLACEBOS} placebos have the effect of '{name}' on "
             f"{task} or more, {n_clear} of them clearly ({trial.n_units:,} fresh "
             f"units){left}"
         ),
         cure=""
         if status == "pass"
-        else (
-            "claim no more than placebo words show: rope='placebo' with 40 placebo "
-            "words"
-        ),
+        else ("claim no more than placebos show: rope='placebo' with 40 placebos"),
         n_predictions=n_predictions,
     )
 
 
 def _specific(
-    claim: Claim, trial: WordTrial, arm: str, control: str, sign: float, task: str
+    claim: Claim, trial: PlaceboTrial, arm: str, control: str, sign: float, task: str
 ) -> tuple[float, float]:
     """Return the specific share, and the p-value of a share of `SPECIFIC` or more."""
     rows = {
-        "specific": _minus_words(trial, arm, {arm: sign}),
+        "specific": _minus_placebos(trial, arm, {arm: sign}),
         "whole": {arm: sign, control: -sign},
-        "short": _minus_words(
+        "short": _minus_placebos(
             trial, arm, {arm: (1 - SPECIFIC) * sign, control: SPECIFIC * sign}
         ),
     }
@@ -332,10 +331,10 @@ def _specific(
     specific, whole = (row_of(found, name, task)[0] for name in ("specific", "whole"))
     short, se, df = row_of(found, "short", task)
     error = float(
-        np.hypot(se, _word_spread(claim, trial, arm, task) / np.sqrt(N_WORDS))
+        np.hypot(se, _placebo_spread(claim, trial, arm, task) / np.sqrt(N_PLACEBOS))
     )
     share = specific / whole if whole > 0 else 0.0
-    return share, upper_tail(-short, error, min(df, N_WORDS - 1))
+    return share, upper_tail(-short, error, min(df, N_PLACEBOS - 1))
 
 
 def _share_finding(shares: list[tuple[float, float, str, str]], m: int) -> Finding:
@@ -344,7 +343,7 @@ def _share_finding(shares: list[tuple[float, float, str, str]], m: int) -> Findi
     status: Status = "fail" if failed else "pass" if share >= SPECIFIC else "warn"
     return Finding(
         check="specific share",
-        figure="share of the effect beyond the mean of placebo words",
+        figure="share of the effect beyond the mean of placebos",
         value=share,
         threshold=SPECIFIC,
         status=status,
@@ -359,14 +358,14 @@ def _share_finding(shares: list[tuple[float, float, str, str]], m: int) -> Findi
 
 
 def another_control(claim: Claim) -> xr.Dataset:
-    """Compare the control with placebo words of the arm, to find whether it has part of
+    """Compare the control with placebos of the arm, to find whether it has part of
     the effect itself.
 
     A control that contains the pattern, or a weaker one, hides the effect; one that
-    differs from the arm in more than the word (GC, length) creates one. Use it where
+    differs from the arm in more than the motif (GC, length) creates one. Use it where
     the control is not a `causalgia.Placebo`.
 
-    The value is ``|Y(control) - mean over words| / |Y(arm) - mean over words|``; it
+    The value is ``|Y(control) - mean over motifs| / |Y(arm) - mean over motifs|``; it
     passes below .25.
 
     Parameters
@@ -385,7 +384,7 @@ def another_control(claim: Claim) -> xr.Dataset:
     -----
     *Level*: fails where a one-sided t test at .0025 (Bonferroni over contrasts and both
     directions) rejects that the value is .25 or less. An arm that does not itself
-    differ from its words (two-sided p above .05) is not tested.
+    differ from its motifs (two-sided p above .05) is not tested.
 
     Examples
     --------
@@ -402,42 +401,44 @@ def another_control(claim: Claim) -> xr.Dataset:
     >>> cg.refutation.another_control(claim)["status"].values.tolist()
     ['fail']
     """
-    return refutation(claim, "another control", _control_among_words)
+    return refutation(claim, "another control", _control_among_placebos)
 
 
-def _control_among_words(claim: Claim) -> list[Finding]:
-    trial = word_trial(claim)
+def _control_among_placebos(claim: Claim) -> list[Finding]:
+    trial = placebo_trial(claim)
     tasks = [str(task) for task in trial.outcomes["task"].to_numpy()]
     rows = []
     for name, (arm, control) in trial.pairs.items():
         basic = {
-            "arm": _minus_words(trial, arm, {arm: 1.0}),
-            "control": _minus_words(trial, arm, {control: 1.0}),
+            "arm": _minus_placebos(trial, arm, {arm: 1.0}),
+            "control": _minus_placebos(trial, arm, {control: 1.0}),
         }
         found = _compared(claim, trial, basic)
         task = max(tasks, key=lambda one: abs(row_of(found, "arm", one)[0]))
         of_arm, se, df = row_of(found, "arm", task)
-        spread = _word_spread(claim, trial, arm, task) / np.sqrt(N_WORDS)
+        spread = _placebo_spread(claim, trial, arm, task) / np.sqrt(N_PLACEBOS)
         if (
             2
-            * upper_tail(abs(of_arm), float(np.hypot(se, spread)), min(df, N_WORDS - 1))
+            * upper_tail(
+                abs(of_arm), float(np.hypot(se, spread)), min(df, N_PLACEBOS - 1)
+            )
             > _CLEAR
         ):
             continue
         side, way = np.sign(of_arm), np.sign(row_of(found, "control", task)[0]) or 1.0
-        excess = _minus_words(
+        excess = _minus_placebos(
             trial, arm, {control: float(way), arm: float(-LEAKS * side)}
         )
         beyond, se, df = row_of(
             _compared(claim, trial, {"excess": excess}), "excess", task
         )
-        p = upper_tail(beyond, float(np.hypot(se, spread)), min(df, N_WORDS - 1))
+        p = upper_tail(beyond, float(np.hypot(se, spread)), min(df, N_PLACEBOS - 1))
         rows.append(
             (p, abs(row_of(found, "control", task)[0] / of_arm), name, control, task)
         )
     if not rows:
         raise NotApplicableError(
-            "no arm differs from its own placebo words, so that there is nothing to "
+            "no arm differs from its own placebos, so that there is nothing to "
             "compare with"
         )
     failed = [row for row in rows if row[0] <= FAIL_LEVEL / (2 * len(rows))]
@@ -448,37 +449,37 @@ def _control_among_words(claim: Claim) -> list[Finding]:
             check="another control",
             figure=(
                 "effect of the control beside that of the arm, both from the mean of "
-                "placebo words"
+                "beyond placebos"
             ),
             value=share,
             threshold=LEAKS,
             status=status,
             reason=(
                 f"'{control}', the control of '{name}', lies {share:.0%} of the arm's "
-                f"effect on {task} away from placebo words (p of {LEAKS:.0%} or less: "
+                f"effect on {task} away from placebos (p of {LEAKS:.0%} or less: "
                 f"{format_p(p)})"
             ),
             cure=""
             if status == "pass"
-            else "take cg.Placebo of the arm's word at the arm's place as control",
+            else "take cg.Placebo of the arm's motif at the arm's place as control",
             n_predictions=_first_count(claim),
         )
     ]
 
 
 def positive_control(claim: Claim) -> xr.Dataset:
-    """Test whether the predictor recognizes a word or motif that is known to act, by
-    rank among placebo words.
+    """Test whether the predictor recognizes a string or motif that is known to act, by
+    rank among placebos.
 
     A network with input rows in the wrong order, or with the wrong weights, gives
     plausible predictions; only a known effect reveals the fault. Use it before anything
     else. Without ``positive=`` in the claim it is the clearest effect of the trial, on
     fresh units.
 
-    With ``positive=`` the value is the rank p-value of ``|effect|`` among 19 placebo
-    words, all embedded in the middle of the backgrounds, in the task where it is
-    smallest; passes at .05. Without, it is the effect on fresh units over that of the
-    trial; passes from .5.
+    With ``positive=`` the value is the rank p-value of ``|effect|`` among 19 placebos,
+    all embedded in the middle of the backgrounds, in the task where it is smallest;
+    passes at .05. Without, it is the effect on fresh units over that of the trial;
+    passes from .5.
 
     Parameters
     ----------
@@ -492,8 +493,8 @@ def positive_control(claim: Claim) -> xr.Dataset:
 
     Notes
     -----
-    *Level*: a positive control is a word whose effect lies beyond that of 99.99 % of
-    placebo words by 3.5 standard errors or more; such a word fails with probability
+    *Level*: a positive control is a motif whose effect lies beyond that of 99.99 % of
+    placebos by 3.5 standard errors or more; such a motif fails with probability
     .0025 at most. Without ``positive=`` it fails where a one-sided t test at .0025
     rejects that half of the effect is there.
 
@@ -517,71 +518,71 @@ def positive_control(claim: Claim) -> xr.Dataset:
     return refutation(
         claim,
         "positive control",
-        _known_word if claim.positive is not None else _clearest_again,
+        _known_motif if claim.positive is not None else _clearest_again,
     )
 
 
-def _known_word(claim: Claim) -> list[Finding]:
+def _known_motif(claim: Claim) -> list[Finding]:
     design = claim.check_design()
     claim.check_predictor()
     given: Any = claim.positive
     known = Embed(
         given, at=max(0, (design.null.length - len(Embed(given, at=0).written)) // 2)
     )
-    words = _placebo_arms(known)
+    arms = _placebo_arms(known)
     there = design.drawn.available if isinstance(design.drawn, Genomic) else _MOST
     n = claim.n_units(
-        _KNOWN, a_unit=len(words) + 1, least=min(_FEWEST, there), most=min(_MOST, there)
+        _KNOWN, a_unit=len(arms) + 1, least=min(_FEWEST, there), most=min(_MOST, there)
     )
-    outcomes = claim.fresh({"known": known, **words}, n, "positive control")
-    center = dict.fromkeys(words, -1.0 / N_WORDS)
+    outcomes = claim.fresh({"known": known, **arms}, n, "positive control")
+    center = dict.fromkeys(arms, -1.0 / N_PLACEBOS)
     rows = {
-        name: center | {name: center.get(name, 0.0) + 1.0} for name in ("known", *words)
+        name: center | {name: center.get(name, 0.0) + 1.0} for name in ("known", *arms)
     }
     over = claim.estimated(claim.contrasted(outcomes, contrasts=rows))
     size = abs(over["ace"])
     of_known = size.sel(contrast="known")
-    beside = (size.sel(contrast=list(words)) >= of_known).sum("contrast").to_numpy()
+    beside = (size.sel(contrast=list(arms)) >= of_known).sum("contrast").to_numpy()
     clear = (over["p"].sel(contrast="known") <= _CLEAR / size.sizes["task"]).to_numpy()
-    n_beyond = np.where(clear, beside, N_WORDS)
+    n_beyond = np.where(clear, beside, N_PLACEBOS)
     task, n_least = str(size["task"].to_numpy()[n_beyond.argmin()]), int(n_beyond.min())
     found = n_least == 0
     label = known.written.label
     return [
         Finding(
             check="positive control",
-            figure="rank p-value of the known word among 19 placebo words",
-            value=(1 + n_least) / (N_WORDS + 1),
+            figure="rank p-value of the known motif among 19 placebos",
+            value=(1 + n_least) / (N_PLACEBOS + 1),
             threshold=_CLEAR,
             status="pass" if found else "fail",
             reason=(
-                f"{n_least} of {N_WORDS} placebo words have the effect of '{label}' or "
+                f"{n_least} of {N_PLACEBOS} placebos have the effect of '{label}' or "
                 f"more, in {task} where they are fewest ({n:,} units)"
             )
             if clear.any()
             else (
-                f"'{label}' has no clear effect compared with its placebo words in any "
+                f"'{label}' has no clear effect compared with its placebos in any "
                 f"task ({n:,} units)"
             ),
             cure=""
             if found
             else (
-                "the predictor does not recognize the word: check the order of its "
+                "the predictor does not recognize the motif: check the order of its "
                 "channels (alphabet=), its weights, its tasks, and at cg.check(design, "
                 "predictor)"
             ),
-            n_predictions=n * (N_WORDS + 1),
+            n_predictions=n * (N_PLACEBOS + 1),
         )
     ]
 
 
 def _clearest_again(claim: Claim) -> list[Finding]:
     claimed = claim.check_claimed()
-    trial = word_trial(claim)
+    trial = placebo_trial(claim)
     name, task = next((one for one in claimed if one[0] in trial.pairs), ("", ""))
     if not name:
         raise NotApplicableError(
-            "no claimed contrast is a written word minus a control; name a word: "
+            "no claimed contrast is a written motif minus a control; name a motif: "
             "positive="
         )
     arm, control = trial.pairs[name]
@@ -725,12 +726,12 @@ def _control(claim: Claim) -> str:
 
 
 def _fresh_control(claim: Claim) -> tuple[xr.Dataset, int]:
-    """Return fresh units under the control: those of the placebo words, where there are
+    """Return fresh units under the control: those of the placebos, where there are
     some.
     """
     control = _control(claim)
     try:
-        trial = word_trial(claim)
+        trial = placebo_trial(claim)
         if control in trial.outcomes["arm"].values:
             return trial.outcomes, _first_count(claim)
     except NotApplicableError:

@@ -453,8 +453,8 @@ def junction_sites(claim: Claim) -> xr.Dataset:
     a site at its junctions.
 
     The letters that an arm writes and the adjacent bases may form a site that neither
-    contains: the effect is then that of another word. Use it with ``motifs=``, the
-    sites that the predictor reads; without, those that the arms write, placebo words
+    contains: the effect is then that of another motif. Use it with ``motifs=``, the
+    sites that the predictor reads; without, those that the arms write, placebos
     apart.
 
     The value is the share of the effect that goes without these units:
@@ -536,7 +536,7 @@ def _without_sites(claim: Claim) -> list[Finding]:
             cure=""
             if status == "pass"
             else (
-                "move the word, change its flanks, or claim the site that arises: "
+                "move the motif, change its flanks, or claim the site that arises: "
                 "cg.experiments.junctions names it"
             ),
         )
@@ -550,18 +550,18 @@ def _touched_units(claim: Claim) -> dict[str, Mask]:
     units, design, key = claim.check_units(), claim.check_design(), claim.trial_key
     motifs = claim.motifs
     if motifs is None:
-        words = dict.fromkeys(
+        written = dict.fromkeys(
             step.written.reads
             for arm in design.named_arms
             for step in steps_of(arm.intervention)
             if isinstance(step, Embed | Insert)
             and len(step.written) >= 4
-            and claim.kinds.get(arm.name) != "placebo_word"
+            and claim.kinds.get(arm.name) != "fixed_placebo"
         )
-        motifs = list(words)
+        motifs = list(written)
         if not motifs:
             raise NotApplicableError(
-                "the arms write no word, and no motifs were given; name them: "
+                "the arms write no motif, and no motifs were given; name them: "
                 "motifs=[...]"
             )
     searched = motifs_with_thresholds(motifs, None)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.estimation.crossover_estimates import placebo_words
+    from causalgia.estimation.crossover_estimates import placebo_contrasts
     from causalgia.reporting._curve_report import curve_report, write_bigwig, write_npz
     from causalgia.reporting._trial_report import (
         sentence,
@@ -43,8 +43,8 @@ __all__ = [
     "format_se",
     "format_share",
     "p_clause",
+    "placebo_contrasts",
     "placebo_summary",
-    "placebo_words",
     "rows",
     "sentence",
     "sentences",

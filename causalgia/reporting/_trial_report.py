@@ -87,7 +87,7 @@ def trial_report(
     dataset
         Outcomes, estimates or decisions.
     rows
-        ``"summary"``, or ``"all"`` for a line for each placebo word, and for each of
+        ``"summary"``, or ``"all"`` for a line for each placebo, and for each of
         more than 30 tasks.
     task
         The tasks to report: a name, a pattern or several.
@@ -246,7 +246,7 @@ def estimand(estimates: xr.Dataset) -> str:
     do = {
         row["contrast"]: row["do"]
         for row in rows_of(estimates)
-        if row["do"] and not row["placebo_word"]
+        if row["do"] and not row["is_placebo"]
     }
     sentences = [
         first,
@@ -283,11 +283,11 @@ def estimand(estimates: xr.Dataset) -> str:
 
 def sentences(estimates: xr.Dataset, *, rows: Rows = "summary") -> list[str]:
     """Return a sentence for each effect (more than six only with verdicts), and for the
-    placebo words of each task.
+    placebos of each task.
     """
     table = rows_of(estimates)
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
-    effects = [row for row in table if rows == "all" or not row["placebo_word"]]
+    effects = [row for row in table if rows == "all" or not row["is_placebo"]]
     each, large = (
         len(effects) <= _FEW or is_decided(estimates),
         any(map(is_large, effects)),
@@ -612,7 +612,7 @@ def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
         From `causalgia.run` (or the effects or moments that it stored) or
         `causalgia.from_frame`.
     every_arm
-        Whether each placebo word gets its own line.
+        Whether each placebo gets its own line.
 
     Returns
     -------
@@ -733,14 +733,14 @@ def _arm_lines(outcomes: xr.Dataset, of_effects: bool, every_arm: bool) -> list[
     kinds = (
         outcomes["kind"].to_numpy() if "kind" in outcomes.coords else [""] * len(arms)
     )
-    shown = [i for i, kind in enumerate(kinds) if every_arm or kind != "placebo_word"]
+    shown = [i for i, kind in enumerate(kinds) if every_arm or kind != "fixed_placebo"]
     width = max((len(arms[i]) for i in shown), default=0)
     lines = [f"  {arms[i]:<{width}}  {do[i]}".rstrip() for i in shown]
     left = len(arms) - len(shown)
     return [
         f"{len(arms)} arms:",
         *lines,
-        *([f"  and {left} placebo words"] if left else []),
+        *([f"  and {left} placebos"] if left else []),
     ]
 
 

@@ -1,5 +1,5 @@
 """Tables of estimates and decisions: rows for programs, cells for text, summaries of
-placebo words.
+placebos.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import xarray as xr
 from causalgia.choices import VERDICTS, vocabulary
 from causalgia.errors import OutcomesError, quoted
 from causalgia.estimation._from_effects import estimates_of_elements
-from causalgia.estimation.crossover_estimates import is_placebo_word
+from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.reporting.table_formats import (
     format_effect,
     format_number,
@@ -76,8 +76,8 @@ def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Ro
     Returns
     -------
     list of dict
-        ``contrast``, ``task``, ``model`` if there are several, ``do``, ``placebo_word``
-        (whether the contrast is a fixed placebo word minus the control), available
+        ``contrast``, ``task``, ``model`` if there are several, ``do``, ``is_placebo``
+        (whether the contrast is a fixed placebo minus the control), available
         numbers and verdicts, and with `truth` also ``truth`` and
         ``z = (ace - truth) / sqrt(se^2 + mcse^2)``.
 
@@ -88,7 +88,7 @@ def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Ro
     ...     {"ace": ace}, coords={"contrast": ["GATA1"], "task": ["K562"]}
     ... )
     >>> rows(estimates)
-    [{'contrast': 'GATA1', 'task': 'K562', 'do': None, 'placebo_word': False, 'ace': 1.5}]
+    [{'contrast': 'GATA1', 'task': 'K562', 'do': None, 'is_placebo': False, 'ace': 1.5}]
     """
     estimates = as_reportable(estimates)
     return _table_rows(estimates, truth)
@@ -204,7 +204,7 @@ def cells(
     estimates
         From `causalgia.estimate`, or decisions from `causalgia.decide`.
     rows
-        ``"summary"``: one line for the fixed placebo words of each task; ``"all"``: a
+        ``"summary"``: one line for the fixed placebos of each task; ``"all"``: a
         line for each.
     truth
         As in `rows`: adds the columns ``truth`` and ``z``.
@@ -221,7 +221,7 @@ def cells(
     table = _table_rows(estimates, truth)
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
     headings = _headings(estimates)
-    effects = [row for row in table if rows == "all" or not row["placebo_word"]]
+    effects = [row for row in table if rows == "all" or not row["is_placebo"]]
     large = any(map(is_large, effects))
     shown = [_effect_cells(row, names, large) for row in effects]
     if is_decided(estimates) and _common_level(estimates) is None:
@@ -253,12 +253,12 @@ def cells(
 
 
 def placebo_summary(rows: Sequence[Row]) -> Row:
-    """Summarize the estimates of placebo words: n, mean, lowest, highest, and from 40
-    words the central 95 %.
+    """Summarize the estimates of placebos: n, mean, lowest, highest, and from 40
+    placebos the central 95 %.
 
-    Estimates spread more than the words' true effects, whose region is
-    `causalgia.multiplicity.placebo_region`. There are no quantiles of fewer words: with
-    5, 10 and 20 of them they are .68, .80 and .88 of the true ones.
+    Estimates spread more than the placebos' true effects, whose region is
+    `causalgia.multiplicity.placebo_region`. There are no quantiles of fewer placebos:
+    with 5, 10 and 20 of them they are .68, .80 and .88 of the true ones.
 
     Examples
     --------
@@ -288,7 +288,7 @@ def largest_tasks(table: xr.Dataset, *, most: int = _MOST_TASKS) -> xr.Dataset:
     ----------
     table
         Estimates or decisions. The size of a task is the largest distance of its
-        effects from no effect, without those of placebo words.
+        effects from no effect, without those of placebos.
     most
         Tables of up to this many tasks are returned unchanged; of longer ones 20 are
         kept, or fewer (three at least) where many contrasts would make more than 60
@@ -306,8 +306,8 @@ def largest_tasks(table: xr.Dataset, *, most: int = _MOST_TASKS) -> xr.Dataset:
     if table.sizes.get("task", 1) <= most:
         return table
     size = abs(table["ace"] - float(table.attrs.get("null_value", 0.0)))
-    words = is_placebo_word(table)
-    size = size if words.all() else size.isel(contrast=~words)
+    placebos = is_placebo(table)
+    size = size if placebos.all() else size.isel(contrast=~placebos)
     by_task = size.max([dim for dim in size.dims if dim != "task"]).to_numpy()
     n = min(_SHOWN_TASKS, max(3, _SHOWN_ROWS // max(1, size.sizes["contrast"])))
     return table.isel(task=np.argsort(-by_task, kind="stable")[:n])
@@ -341,10 +341,10 @@ def left_out_tasks(table: xr.Dataset, shown: xr.Dataset, every: str, some: str) 
         )
     if "verdict" not in table:
         return line
-    verdicts = table["verdict"].isel(contrast=~is_placebo_word(table)).to_numpy()
+    verdicts = table["verdict"].isel(contrast=~is_placebo(table)).to_numpy()
     counts = ", ".join(
-        f"{int((verdicts == word).sum()):,} {word}"
-        for word in vocabulary(verdicts.ravel())
+        f"{int((verdicts == placebo).sum()):,} {placebo}"
+        for placebo in vocabulary(verdicts.ravel())
     )
     return f"{line} Verdicts of all {verdicts.size:,} effects: {counts}."
 
@@ -401,11 +401,11 @@ def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> lis
         if "do" in estimates.variables
         else [None] * estimates.sizes["contrast"]
     )
-    placebo = is_placebo_word(estimates)
+    placebo = is_placebo(estimates)
     table = []
     for flat, where in enumerate(np.ndindex(*estimates["ace"].shape)):
         row: Row = {str(dim): names[dim][i] for dim, i in zip(dims, where, strict=True)}
-        row |= {"do": do[where[0]], "placebo_word": bool(placebo[where[0]])}
+        row |= {"do": do[where[0]], "is_placebo": bool(placebo[where[0]])}
         row |= {name: values[name][flat] for name in columns}
         table.append(row if truth is None else row | _truth_columns(row, truth))
     return table
@@ -437,7 +437,7 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
         if "adjust" in estimates.attrs
         else "p adjusted"
     )
-    words = {
+    placebos = {
         name: name for name in ("contrast", "task", "model", "truth", "z", "exact", "p")
     }
     first = {
@@ -449,7 +449,7 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
     }
     kind = "band" if estimates.attrs.get("error") == "bootstrap_t" else "interval"
     kind = "simultaneous interval" if is_simultaneous(estimates) else kind
-    # of the placebo words' estimates
+    # of the placebos' estimates
     heading = f"{percent} {kind}".strip() if "lower" in estimates else "range"
     first |= {"interval": heading, "level": "level", "zero": "P(0)", "slab": "if not 0"}
     verdict = {
@@ -462,7 +462,7 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
     return {
         **first,
         **(verdict if is_decided(estimates) else {}),
-        **words,
+        **placebos,
         "p_adjusted": method,
     }
 
@@ -537,10 +537,10 @@ def _verdict_cells(row: Row, attrs: Mapping[Any, Any]) -> dict[str, str]:
 
 
 def placebo_groups(table: list[Row], names: list[str]) -> list[list[Row]]:
-    """Return the rows of placebo words, sorted by task and model."""
+    """Return the rows of placebos, sorted by task and model."""
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in table:
-        if row["placebo_word"]:
+        if row["is_placebo"]:
             groups.setdefault(tuple(row[name] for name in names), []).append(row)
     return list(groups.values())
 
@@ -560,8 +560,8 @@ def _placebo_cells(group: list[Row], names: list[str]) -> dict[str, str]:
 
 
 def placebo_count(n: int) -> str:
-    """Return "40 placebo words"."""
-    return f"{n} placebo word{'s' if n != 1 else ''}"
+    """Return "40 placebos"."""
+    return f"{n} placebo{'s' if n != 1 else ''}"
 
 
 def placebo_rounding_unit(found: Row) -> float:

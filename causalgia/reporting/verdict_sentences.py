@@ -603,12 +603,12 @@ def refutation_report(found: xr.Dataset) -> str:
     ...     "n_predictions": 40,
     ... }
     >>> columns |= {
-    ...     "reason": "3 of 19 placebo words have the effect or more",
+    ...     "reason": "3 of 19 placebos have the effect or more",
     ...     "cure": "claim less",
     ... }
     >>> one = xr.Dataset(
     ...     {name: ("check", [x]) for name, x in columns.items()},
-    ...     {"check": ["placebo words"]},
+    ...     {"check": ["beyond placebos"]},
     ... )
     >>> print(
     ...     refutation_report(
@@ -620,8 +620,8 @@ def refutation_report(found: xr.Dataset) -> str:
     Refutation of: GATA1 on K562
     1 check: 0 passed, 1 warned, 0 failed; 40 predictions
     <BLANKLINE>
-    warn  placebo words  0.2 (0.05)  rank p-value
-          3 of 19 placebo words have the effect or more
+    warn  beyond placebos  0.2 (0.05)  rank p-value
+          3 of 19 placebos have the effect or more
           Cure: claim less
     <BLANKLINE>
     Not applicable:

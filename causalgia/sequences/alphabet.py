@@ -391,53 +391,53 @@ def reverse_complement(tokens: NDArray[np.integer]) -> Tokens:
     return np.ascontiguousarray(3 - as_token_array(tokens)[..., ::-1])
 
 
-def reverse_complement_word(word: str) -> str:
-    """Return the reverse complement of a word in upper case, IUPAC letters included; U
-    stays U if the word has it.
+def reverse_complement_iupac(text: str) -> str:
+    """Return the reverse complement of a string in upper case, IUPAC letters included;
+    U stays U if the string has it.
 
     Raises
     ------
     SequenceError
-        If the word is empty or has a letter outside the IUPAC code.
+        If the string is empty or has a letter outside the IUPAC code.
 
     Examples
     --------
-    >>> reverse_complement_word("WGATAR"), reverse_complement_word("UGUA")
+    >>> reverse_complement_iupac("WGATAR"), reverse_complement_iupac("UGUA")
     ('YTATCW', 'UACA')
     """
-    letters, _ = parse_word(word)
+    letters, _ = parse_iupac(text)
     opposite = letters.translate(_COMPLEMENT)[::-1]
     return opposite.replace("T", "U") if "U" in letters else opposite
 
 
-def parse_word(word: str) -> tuple[str, tuple[tuple[int, ...], ...]]:
-    """Return a word in upper case and the tokens that each of its positions admits
+def parse_iupac(text: str) -> tuple[str, tuple[tuple[int, ...], ...]]:
+    """Return a string in upper case and the tokens that each of its positions admits
     (IUPAC code).
 
     Raises
     ------
     SequenceError
-        If the word is empty or has a letter outside the IUPAC code.
+        If the string is empty or has a letter outside the IUPAC code.
 
     Examples
     --------
-    >>> parse_word("gaty")
+    >>> parse_iupac("gaty")
     ('GATY', ((2,), (0,), (3,), (1, 3)))
     """
-    if not isinstance(word, str) or not word:
+    if not isinstance(text, str) or not text:
         msg = (
-            "a word is a string of at least one letter such as 'AGATAAG', not "
-            f"{quoted(word)}"
+            "a string is a string of at least one letter such as 'AGATAAG', not "
+            f"{quoted(text)}"
         )
         raise SequenceError(msg)
-    for position, letter in enumerate(word):
+    for position, letter in enumerate(text):
         if not _is_iupac(letter):
             msg = (
-                f"word {quoted(word)}: letter {quoted(letter)} at position {position} "
-                f"is not an IUPAC letter ({''.join(IUPAC)})"
+                f"string {quoted(text)}: letter {quoted(letter)} at position "
+                f"{position} is not an IUPAC letter ({''.join(IUPAC)})"
             )
             raise SequenceError(msg)
-    letters = word.upper()
+    letters = text.upper()
     return letters, tuple(
         tuple(BASES.index(base) for base in IUPAC[letter]) for letter in letters
     )

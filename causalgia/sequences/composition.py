@@ -1,4 +1,4 @@
-"""Composition of sequences: runs, GC, tandem repeats, dinucleotides, words, and which
+"""Composition of sequences: runs, GC, tandem repeats, dinucleotides, motifs, and which
 of them are distinct.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 from causalgia import compiled
 from causalgia.compiled import njit
 from causalgia.errors import SequenceError
-from causalgia.sequences.alphabet import parse_word, reverse_complement_word
+from causalgia.sequences.alphabet import parse_iupac, reverse_complement_iupac
 from causalgia.sequences.random import as_length, as_tokens
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ def _repeated(tokens: Any, covered: Any, out: Any) -> None:
 
 
 @njit(nogil=True)
-def _count_word_hits(tokens: Any, masks: Any, counts: Any, first: Any) -> None:
-    """Add each row's hits of a word, given as bit masks of admitted bases; record the
+def _count_iupac_hits(tokens: Any, masks: Any, counts: Any, first: Any) -> None:
+    """Add each row's hits of a string, given as bit masks of admitted bases; record the
     leftmost start.
     """
     width = masks.size
@@ -202,37 +202,39 @@ def repeat_shares(tokens: NDArray[np.integer]) -> NDArray[np.float64]:
     return shares
 
 
-def word_masks(word: str) -> NDArray[np.uint8]:
-    """Return the admitted tokens at each position of an IUPAC word, as bits, (width,).
+def iupac_masks(text: str) -> NDArray[np.uint8]:
+    """Return the admitted tokens at each position of an IUPAC string, as bits,
+    (width,).
 
     Raises
     ------
     SequenceError
-        If the word is empty or has a letter outside the IUPAC code.
+        If the string is empty or has a letter outside the IUPAC code.
 
     Examples
     --------
-    >>> word_masks("AN")
+    >>> iupac_masks("AN")
     array([ 1, 15], dtype=uint8)
     """
     return np.array(
-        [sum(1 << base for base in bases) for bases in parse_word(word)[1]], np.uint8
+        [sum(1 << base for base in bases) for bases in parse_iupac(text)[1]], np.uint8
     )
 
 
-def word_hits(
-    tokens: NDArray[np.integer], word: str, *, both_strands: bool = True
+def iupac_hits(
+    tokens: NDArray[np.integer], text: str, *, both_strands: bool = True
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count the occurrences of a word in each sequence, overlapping ones too, and find
-    the leftmost.
+    """Count the occurrences of a string in each sequence, overlapping ones too, and
+    find the leftmost.
 
-    A palindromic word counts once per position; any other word counts on each strand.
+    A palindromic string counts once per position; any other string counts on each
+    strand.
 
     Parameters
     ----------
     tokens
         (n, length) tokens, 0, 1, 2, 3 = A, C, G, T.
-    word
+    text
         IUPAC letters, 5' to 3'.
     both_strands
         Whether occurrences on the opposite strand count.
@@ -246,20 +248,20 @@ def word_hits(
     Raises
     ------
     SequenceError
-        If the word is empty or has a letter outside the IUPAC code.
+        If the string is empty or has a letter outside the IUPAC code.
 
     Examples
     --------
     >>> from causalgia.sequences import encode
-    >>> word_hits(encode(["AAGGTCTCA", "TGAGACCTT", "AAAAAAAAA"]), "GGTCTC")
+    >>> iupac_hits(encode(["AAGGTCTCA", "TGAGACCTT", "AAAAAAAAA"]), "GGTCTC")
     (array([1, 1, 0]), array([ 2,  1, -1]))
     """
     rows = as_tokens(tokens)
     counts, first = np.zeros(len(rows), np.int64), np.full(len(rows), -1, np.int64)
-    opposite = reverse_complement_word(word)
-    _count_word_hits(rows, word_masks(word), counts, first)
-    if both_strands and not np.array_equal(word_masks(word), word_masks(opposite)):
-        _count_word_hits(rows, word_masks(opposite), counts, first)
+    opposite = reverse_complement_iupac(text)
+    _count_iupac_hits(rows, iupac_masks(text), counts, first)
+    if both_strands and not np.array_equal(iupac_masks(text), iupac_masks(opposite)):
+        _count_iupac_hits(rows, iupac_masks(opposite), counts, first)
     return counts, first
 
 

@@ -1,4 +1,4 @@
-"""Motifs by name: a JASPAR name, a word, a file or a table of counts."""
+"""Motifs by name: a JASPAR name, a string, a file or a table of counts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def motif(
     release: str | None = None,
     name: str | None = None,
 ) -> Motif:
-    r"""Return the motif for a name, an identifier, a word, a file or a table.
+    r"""Return the motif for a name, an identifier, a string, a file or a table.
 
     A string is looked up in this order; the first match counts:
 
@@ -37,12 +37,12 @@ def motif(
     2. a matrix identifier of JASPAR, ``"MA0035.4"``, or an accession, ``"MA0035"``, for
        its newest version;
     3. a name of the CORE collection within `taxon`, in any case: database names come
-       before words, so ``"SRY"`` and ``"AR"`` are factors (`Motif.from_word` makes
-       words of them). Of several profiles of one name, as CTCF has for its binding
+       before strings, so ``"SRY"`` and ``"AR"`` are factors (`Motif.from_iupac` makes
+       strings of them). Of several profiles of one name, as CTCF has for its binding
        modes, the one with the lowest accession is taken, in its newest version;
     4. the path of a file that exists, or any string with a ``/``;
-    5. a word of IUPAC letters, `Motif.from_word`; one with ambiguous letters that is a
-       name in another taxon or collection is refused, as either may be meant.
+    5. a string of IUPAC letters, `Motif.from_iupac`; one with ambiguous letters that is
+       a name in another taxon or collection is refused, as either may be meant.
 
     The result records the choice: ``identifier`` is the accession with its version,
     ``source`` the release or the path. Counts become probabilities without a
@@ -111,17 +111,17 @@ def _from_string(what: str, taxon: str | None, release: str, name: str | None) -
     _check_no_name(name, quoted(what))
     if profile is not None:
         return fetch(profile, release=release)
-    # a word's motif; SequenceError if it may be a factor's name in another taxon
+    # a string's motif; SequenceError if it may be a factor's name in another taxon
     if not what.isascii() or not what or not set(what.upper()) <= set(IUPAC):
         raise_unknown_name(what, taxon=taxon, release=release)
     if elsewhere and not set(what.upper()) <= {*BASES, "U"}:
         msg = (
-            f"{quoted(what)} is a word of IUPAC letters and, outside {taxon}, a name: "
-            f"{', '.join(elsewhere)}; give that identifier, or the word as "
-            f"Motif.from_word({quoted(what)})"
+            f"{quoted(what)} is a string of IUPAC letters and, outside {taxon}, a "
+            f"name: {', '.join(elsewhere)}; give that identifier, or the string as "
+            f"Motif.from_iupac({quoted(what)})"
         )
         raise SequenceError(msg)
-    return Motif.from_word(what)
+    return Motif.from_iupac(what)
 
 
 def _from_file(path: str | PathLike[str], name: str | None) -> Motif:
@@ -170,7 +170,7 @@ def _from_table(table: Any, name: str | None) -> Motif:
     if why:
         what = "this" if why[0] == ":" else type(table).__name__
         raise SequenceError(
-            f"a motif cannot be made of {what}{why}; give a JASPAR name, a word, a "
+            f"a motif cannot be made of {what}{why}; give a JASPAR name, a string, a "
             "path, a Motif, or w rows of A, C, G, T"
         )
     rows = _by_labels(numbers, *_table_labels(table))
@@ -368,9 +368,9 @@ def raise_unknown_name(what: str, *, taxon: str | None, release: str) -> NoRetur
         or "no name is near it"
     )
     msg = (
-        f"{quoted(what)} is not a name of {release}{among}, a file or an IUPAC word; "
+        f"{quoted(what)} is not a name of {release}{among}, a file or an IUPAC string; "
         f"{cure} (a motif is a name of JASPAR, which is a gene symbol: POU5F1, not "
-        "Oct4; or an identifier, a word, a path or a table of counts)"
+        "Oct4; or an identifier, a string, a path or a table of counts)"
     )
     raise SequenceError(msg)
 
@@ -519,15 +519,15 @@ def _near(what: str, taxon: str | None, release: str, *, widely: bool) -> str:
     At most three: those that contain the name, the shortest first, then those with
     similar spelling.
     """
-    word = what.casefold()
+    text = what.casefold()
     core = [x for x in _newest(release) if x.collection == "CORE"]
     for pool in ([x for x in core if taxon in (None, x.taxon)], core if widely else []):
         names = {x.name.casefold(): x for x in reversed(pool)}
         within = sorted(
-            (name for name in names if len(word) > 2 and word in name),
+            (name for name in names if len(text) > 2 and text in name),
             key=lambda name: (len(name), name),
         )
-        alike = dict.fromkeys([*within, *similar_names(word, list(names), most=3)])
+        alike = dict.fromkeys([*within, *similar_names(text, list(names), most=3)])
         near = [names[key] for key in list(alike)[:3]]
         if near:
             return " or ".join(

@@ -1,4 +1,4 @@
-"""Scores of words under a motif (distribution, cutoffs, ladders from weak to strong),
+"""Scores of strings under a motif (distribution, cutoffs, ladders from weak to strong),
 and instances in sequences.
 """
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from causalgia.checks import is_real, is_whole, shown
 from causalgia.errors import SequenceError, quoted
-from causalgia.sequences.alphabet import BASES, parse_word
+from causalgia.sequences.alphabet import BASES, parse_iupac
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.random import as_tokens
 from causalgia.types import Tokens
@@ -25,37 +25,37 @@ _IMPOSSIBLE = np.iinfo(np.int16).max // 2
 def strength_ladder(
     motif: Motif, n_steps: int, *, weakest: float = 0.0
 ) -> tuple[tuple[str, float], ...]:
-    """Return `n_steps` words of a motif, from weak to strong in even steps of score,
+    """Return `n_steps` strings of a motif, from weak to strong in even steps of score,
     the consensus last.
 
-    The score of a word is its log-odds against uniform bases in bits (a word of 0 bits
-    is as likely without the motif as with it); each row of the motif first gets 1 % of
-    uniform bases, so that no base is impossible. The rungs aim at ``weakest``, then
-    even steps up to the consensus. A rung is the word that differs from the consensus
-    at the fewest positions, among those within a twentieth of a step of its aim, or if
-    there are none the word nearest its aim. Exact, by dynamic programming over all
-    words: the fewest differences for each score that can be reached.
+    The score of a string is its log-odds against uniform bases in bits (a string of 0
+    bits is as likely without the motif as with it); each row of the motif first gets 1
+    % of uniform bases, so that no base is impossible. The rungs aim at ``weakest``,
+    then even steps up to the consensus. A rung is the string that differs from the
+    consensus at the fewest positions, among those within a twentieth of a step of its
+    aim, or if there are none the string nearest its aim. Exact, by dynamic programming
+    over all strings: the fewest differences for each score that can be reached.
 
     Parameters
     ----------
     motif
         The motif.
     n_steps
-        Number of words, at least 2.
+        Number of strings, at least 2.
     weakest
         Target score of the first, in bits.
 
     Returns
     -------
     tuple
-        Pairs of a word and its score in bits, rounded at each position to 0.001; scores
-        increase.
+        Pairs of a string and its score in bits, rounded at each position to 0.001;
+        scores increase.
 
     Raises
     ------
     SequenceError
         If `n_steps` is not a whole number of at least 2, `weakest` is not below the
-        consensus, or no word is within half a step of a rung, so that words would
+        consensus, or no string is within half a step of a rung, so that strings would
         repeat or the steps be far from even.
 
     Examples
@@ -70,7 +70,7 @@ def strength_ladder(
     best = int(steps.max(axis=1).sum())
     if not is_whole(n_steps) or n_steps < 2:
         msg = (
-            f"n_steps={quoted(n_steps)}; a ladder has a whole number of words, at "
+            f"n_steps={quoted(n_steps)}; a ladder has a whole number of strings, at "
             "least 2"
         )
         raise SequenceError(msg)
@@ -88,10 +88,10 @@ def strength_ladder(
     for rung, (aim, score) in enumerate(zip(aims, scores, strict=True)):
         if abs(score - aim) >= apart / 2:
             msg = (
-                f"motif {quoted(motif.name)}: no word scores within half a step "
+                f"motif {quoted(motif.name)}: no string scores within half a step "
                 f"({apart / 2 / PER_BIT:.3g} bits) of rung {rung}, which aims at "
                 f"{aim / PER_BIT:.3g} bits; the nearest scores {score / PER_BIT:.3g}: "
-                "ask for fewer words, or change weakest="
+                "ask for fewer strings, or change weakest="
             )
             raise SequenceError(msg)
     return tuple(
@@ -104,7 +104,7 @@ def _fewest_changes(steps: NDArray[np.int64]) -> list[NDArray[np.int16]]:
     at each score.
 
     Scores are counted from the lowest possible one of those positions; an impossible
-    score has a number that is too large for any word.
+    score has a number that is too large for any string.
     """
     above = steps - steps.min(axis=1, keepdims=True)
     tables = [np.zeros(1, np.int16)]
@@ -135,19 +135,19 @@ def _reached(fewest: NDArray[np.int16], aim: float, apart: float) -> int:
 def _spell(
     steps: NDArray[np.int64], fewest: list[NDArray[np.int16]], score: int
 ) -> str:
-    """Return the word of a score with the fewest differences; ties go to the first base
-    of A, C, G, T.
+    """Return the string of a score with the fewest differences; ties go to the first
+    base of A, C, G, T.
     """
     above = steps - steps.min(axis=1, keepdims=True)
-    word = ""
+    letters = ""
     for i in range(len(above) - 1, -1, -1):
         left = int(fewest[i + 1][score])
         for base, shift in enumerate(above[i].tolist()):
             rest, cost = score - shift, int(base != int(above[i].argmax()))
             if 0 <= rest < fewest[i].size and int(fewest[i][rest]) + cost == left:
-                word, score = BASES[base] + word, rest
+                letters, score = BASES[base] + letters, rest
                 break
-    return word
+    return letters
 
 
 PER_BIT = 1000
@@ -174,8 +174,8 @@ def step_scores(motif: Motif) -> NDArray[np.int64]:
 
 
 def tail_probabilities(steps: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return ``P(score >= s)`` of a word of uniform random bases, for s from the lowest
-    score to the highest.
+    """Return ``P(score >= s)`` of a string of uniform random bases, for s from the
+    lowest score to the highest.
 
     Exact by dynamic programming over the positions: the distribution after a position
     is the mean of four shifted copies of the distribution before it.
@@ -217,14 +217,14 @@ def cutoff(motif: Motif, threshold: float) -> int:
     """Return the lowest score, in thousandths of a bit, whose p-value is at most
     `threshold`.
 
-    The p-value of a score is the probability that a word of uniform random bases scores
-    at least as high.
+    The p-value of a score is the probability that a string of uniform random bases
+    scores at least as high.
 
     Raises
     ------
     SequenceError
-        If the threshold is not between 0 and 1, or even the best word of the motif has
-        a greater p-value.
+        If the threshold is not between 0 and 1, or even the best string of the motif
+        has a greater p-value.
 
     Examples
     --------
@@ -246,8 +246,8 @@ def cutoff(motif: Motif, threshold: float) -> int:
         unit = 10.0 ** (math.floor(math.log10(least)) - 1)
         msg = (
             f"motif {quoted(motif.name)} is too short for threshold={threshold:g}: its "
-            f"best word has p-value {least:.3g}; give "
-            f"threshold={math.ceil(least / unit) * unit:.2g}, or scan for its word "
+            f"best string has p-value {least:.3g}; give "
+            f"threshold={math.ceil(least / unit) * unit:.2g}, or scan for its string "
             f"{quoted(motif.consensus)}"
         )
         raise SequenceError(msg)
@@ -296,14 +296,14 @@ def find_instances(
     overlapping: bool = False,
     both_strands: bool = True,
 ) -> Instances:
-    """Find a word or a motif in sequences, on both strands or, as in RNA, on the given
-    one.
+    """Find a string or a motif in sequences, on both strands or, as in RNA, on the
+    given one.
 
-    A word is found where every base is one that its IUPAC letter admits. A motif is
-    found where its log-odds reach the score that a word of uniform random bases reaches
-    with probability `threshold`, on one strand of one place; that distribution is exact
-    (`causalgia.sequences.motif_scores`). Of two strands at one start the one that
-    scores higher counts, plus if they are equal: a palindrome is one instance.
+    A string is found where every base is one that its IUPAC letter admits. A motif is
+    found where its log-odds reach the score that a string of uniform random bases
+    reaches with probability `threshold`, on one strand of one place; that distribution
+    is exact (`causalgia.sequences.motif_scores`). Of two strands at one start the one
+    that scores higher counts, plus if they are equal: a palindrome is one instance.
     Overlapping instances are thinned greedily: the highest score stays (the leftmost
     among equals), what overlaps it goes, and so on.
 
@@ -312,9 +312,9 @@ def find_instances(
     tokens
         (n, length) tokens, 0, 1, 2, 3 = A, C, G, T.
     motif
-        A word of IUPAC letters, or a motif; `causalgia.motif` finds one by name.
+        A string of IUPAC letters, or a motif; `causalgia.motif` finds one by name.
     threshold
-        p-value of a motif's lowest score, by default 1e-4. A word takes none.
+        p-value of a motif's lowest score, by default 1e-4. A string takes none.
     overlapping
         Whether to keep instances that overlap a better one.
     both_strands
@@ -323,8 +323,8 @@ def find_instances(
     Raises
     ------
     SequenceError
-        If tokens or word are invalid, the pattern is longer than the sequences, a word
-        comes with a threshold, or no word reaches the threshold.
+        If tokens or string are invalid, the pattern is longer than the sequences, a
+        string comes with a threshold, or no string reaches the threshold.
 
     References
     ----------
@@ -348,12 +348,12 @@ def find_instances(
     if not isinstance(given, str | Motif):
         what = type(given).__name__
         msg = (
-            f"{what} is neither a word nor a Motif; causalgia.motif() makes a Motif of "
-            "names, files and tables"
+            f"{what} is neither a string nor a Motif; causalgia.motif() makes a Motif "
+            "of names, files and tables"
         )
         raise SequenceError(msg)
     steps, lowest, per_bit = (
-        _word_scoring(motif, threshold)
+        _iupac_scoring(motif, threshold)
         if isinstance(motif, str)
         else (
             step_scores(motif),
@@ -364,7 +364,7 @@ def find_instances(
     width = len(steps)
     if width > rows.shape[1]:
         label = (
-            f"word {shown(motif)}"
+            f"string {shown(motif)}"
             if isinstance(motif, str)
             else f"motif {quoted(motif.name)}"
         )
@@ -386,20 +386,20 @@ def find_instances(
     return Instances(row[best], start[best], strand[best], score[best] / per_bit, width)
 
 
-def _word_scoring(
-    word: str, threshold: float | None
+def _iupac_scoring(
+    letters: str, threshold: float | None
 ) -> tuple[NDArray[np.int64], int, float]:
-    """Return the same for a word: admitted bases score 1, others 0, and only a full
+    """Return the same for a string: admitted bases score 1, others 0, and only a full
     score counts.
     """
     if threshold is not None:
         msg = (
-            f"threshold={quoted(threshold)} is for a motif's score; the word "
-            f"{quoted(word)} is found exactly: leave it out"
+            f"threshold={quoted(threshold)} is for a motif's score; the string "
+            f"{quoted(letters)} is found exactly: leave it out"
         )
         raise SequenceError(msg)
     try:
-        _, admitted = parse_word(word)
+        _, admitted = parse_iupac(letters)
     except SequenceError as error:
         msg = f"{error}; causalgia.motif() finds a motif by name"
         raise SequenceError(msg) from error
@@ -407,7 +407,7 @@ def _word_scoring(
         [[base in bases for base in range(4)] for bases in admitted], np.int64
     )
     bits = 2 * len(steps) - float(np.log2(steps.sum(axis=1)).sum())
-    # a word of N alone carries no information: every position is an instance, with
+    # a string of N alone carries no information: every position is an instance, with
     # score 0
     return steps, len(steps), len(steps) / bits if bits else np.inf
 

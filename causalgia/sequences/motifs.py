@@ -1,5 +1,5 @@
 """Motifs: position probability matrices as frozen values, made from counts, log-odds,
-words or files.
+strings or files.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from causalgia.errors import SequenceError, quoted
-from causalgia.sequences.alphabet import BASES, parse_word
+from causalgia.sequences.alphabet import BASES, parse_iupac
 from causalgia.sequences.text_files import numbered_lines, read_text
 from causalgia.types import Tokens
 
@@ -29,7 +29,7 @@ _KEPT, _TOLERANCE = 1e-12, 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Seqlets:
-    """The seqlets of a motif: words of a sequence to which a network's prediction was
+    """The seqlets of a motif: strings of a sequence to which a network's prediction was
     attributed.
 
     Attributes
@@ -210,21 +210,21 @@ class Motif:
         )
 
     @classmethod
-    def from_word(cls, word: str) -> Motif:
-        """Return the motif of a word: each IUPAC letter is uniform over the bases that
-        it admits.
+    def from_iupac(cls, text: str) -> Motif:
+        """Return the motif of a string: each IUPAC letter is uniform over the bases
+        that it admits.
 
         Raises
         ------
         SequenceError
-            If the word is empty or has a letter outside the IUPAC code.
+            If the string is empty or has a letter outside the IUPAC code.
 
         Examples
         --------
-        >>> Motif.from_word("AR").probabilities
+        >>> Motif.from_iupac("AR").probabilities
         ((1.0, 0.0, 0.0, 0.0), (0.5, 0.0, 0.5, 0.0))
         """
-        letters, admitted = parse_word(word)
+        letters, admitted = parse_iupac(text)
         rows = tuple(
             tuple((token in tokens) / len(tokens) for token in range(4))
             for tokens in admitted
@@ -326,32 +326,36 @@ class Motif:
         scores: NDArray[np.float64] = np.log2(smoothed / prior)
         return scores
 
-    def instances(self, words: NDArray[np.uint64]) -> Tokens:
-        """Turn random words, (n, w) uint64, into n instances of the motif, (n, w)
+    def instances(self, random: NDArray[np.uint64]) -> Tokens:
+        """Turn random sequences, (n, w) uint64, into n instances of the motif, (n, w)
         tokens, by the inverse of the cdf.
 
-        The caller owns the stream: 53 bits of each word decide one base, so a
+        The caller owns the stream: 53 bits of each string decide one base, so a
         probability is met within 2**-52, and a base of probability 0 is never drawn.
 
         Raises
         ------
         SequenceError
-            If the words are not (n, w) uint64.
+            If the strings are not (n, w) uint64.
 
         Examples
         --------
-        >>> words = np.array([[0, 2**63], [2**63, 2**64 - 1]], dtype=np.uint64)
-        >>> Motif.from_word("RN").instances(words)
+        >>> strings = np.array([[0, 2**63], [2**63, 2**64 - 1]], dtype=np.uint64)
+        >>> Motif.from_iupac("RN").instances(strings)
         array([[0, 2],
                [2, 3]], dtype=uint8)
         """
-        if words.dtype != np.uint64 or words.ndim != 2 or words.shape[1] != len(self):
+        if (
+            random.dtype != np.uint64
+            or random.ndim != 2
+            or random.shape[1] != len(self)
+        ):
             msg = (
-                f"motif {quoted(self.name)} takes words of shape (n, {len(self)}) "
-                f"uint64, not {words.shape} {words.dtype}"
+                f"motif {quoted(self.name)} takes strings of shape (n, {len(self)}) "
+                f"uint64, not {random.shape} {random.dtype}"
             )
             raise SequenceError(msg)
-        uniforms = (words >> np.uint64(11)) * 2.0**-53
+        uniforms = (random >> np.uint64(11)) * 2.0**-53
         # the cdf after A, C and G, (w, 3), exactly 1 where no later base has any
         # probability
         table = np.array(self.probabilities)

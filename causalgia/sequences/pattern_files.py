@@ -65,7 +65,7 @@ def read_patterns(
         in ``motif.seqlets``.
     genome
         FiNeMo: the FASTA file with the chromosomes of the hits; the motif is the base
-        frequency of the hits' words.
+        frequency of the hits' strings.
     regions
         FiNeMo: ``regions.npz``, the regions in which hits were called, instead of a
         genome.

@@ -303,7 +303,7 @@ def klet_shuffle(
     tokens
         Parents, one row each, values 0-3.
     k
-        Letters of the words whose counts are kept, 1 to 32; 1 is `shuffle`, 2 the
+        Letters of the k-mers whose counts are kept, 1 to 32; 1 is `shuffle`, 2 the
         dinucleotide shuffle.
     parent
         Row of each unit's parent; row i for unit number i by default.
@@ -388,7 +388,7 @@ def log_degeneracy(tokens: str | ArrayLike, k: int) -> float:
     tokens
         One sequence: a string, or tokens (length,) of 0-3.
     k
-        Letters of the words whose counts are kept, 1 to 32.
+        Letters of the k-mers whose counts are kept, 1 to 32.
 
     Returns
     -------
@@ -470,7 +470,7 @@ def circle_cuts(row: Tokens, k: int) -> NDArray[np.int64]:
     row
         One sequence (length,), length > k, that ends on the (k-1)-mer it begins with.
     k
-        Letters of the words whose counts are kept, at least 2.
+        Letters of the k-mers whose counts are kept, at least 2.
 
     Returns
     -------
@@ -524,9 +524,9 @@ def _may_cut(circuits: Tokens, k: int) -> NDArray[np.bool_]:
     """Say whether each circuit (n, length) may start at each position, (n, length - k +
     1).
     """
-    words = np.sort(
+    kmers = np.sort(
         np.lib.stride_tricks.sliding_window_view(circuits, k - 1, axis=1)[:, :-1],
         axis=2,
     )
-    alike: NDArray[np.bool_] = (words == words[:, :1]).all(axis=2)
+    alike: NDArray[np.bool_] = (kmers == kmers[:, :1]).all(axis=2)
     return alike

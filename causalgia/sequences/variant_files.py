@@ -34,7 +34,7 @@ class Variant:
     position
         0-based start of the reference allele (a VCF counts from 1).
     reference, alternate
-        Two different words of A, C, G, T, in either case; kept in upper case. Indels
+        Two different strings of A, C, G, T, in either case; kept in upper case. Indels
         are written as VCF does, with a base that both alleles share.
     name
         Name in reports; by default ``chromosome:POS:reference>alternate`` with the
@@ -118,8 +118,8 @@ def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
     ------
     SequenceError
         If the file cannot be read or has no variants, a line is malformed, an allele is
-        not a word of A, C, G, T (symbolic ``<DEL>``, breakends, ``*``, ``.``, N), or a
-        variant is repeated. The message names file and line.
+        not a string of A, C, G, T (symbolic ``<DEL>``, breakends, ``*``, ``.``, N), or
+        a variant is repeated. The message names file and line.
 
     Examples
     --------
@@ -174,7 +174,7 @@ def _allele(letters: str, place: str) -> str:
         return allele
     symbolic = "symbolic alleles, breakends, '*' and '.' have no letters of their own"
     ambiguous = isinstance(letters, str) and letters.isalpha()
-    why = "alleles are words of A, C, G, T" if ambiguous else symbolic
+    why = "alleles are strings of A, C, G, T" if ambiguous else symbolic
     msg = f"{place} is {quoted(letters)}; {why}: drop the line, or write the allele out"
     raise SequenceError(msg)
 
@@ -269,8 +269,8 @@ def read_variants(
     ------
     SequenceError
         If there is no such schema, the file cannot be read or has no variants, a line
-        has other columns than the schema or a malformed value, an allele is not a word
-        of A, C, G, T, or a variant is repeated. The message names file and line.
+        has other columns than the schema or a malformed value, an allele is not a
+        string of A, C, G, T, or a variant is repeated. The message names file and line.
 
     Examples
     --------

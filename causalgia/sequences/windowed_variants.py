@@ -367,8 +367,8 @@ def _check_letters(variant: Variant, letters: str, fasta: str | PathLike[str]) -
 _COMPLEMENT = str.maketrans("ACGT", "TGCA")
 
 
-def _complement(word: str) -> str:
-    return word[::-1].translate(_COMPLEMENT)
+def _complement(letters: str) -> str:
+    return letters[::-1].translate(_COMPLEMENT)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,10 @@ from causalgia.checks import is_real, is_whole
 from causalgia.effects import contrast
 from causalgia.errors import DecisionError, DesignError, EstimateError, quoted
 from causalgia.estimation import mean_ice
-from causalgia.estimation.crossover_estimates import ice_without_rounding, placebo_words
+from causalgia.estimation.crossover_estimates import (
+    ice_without_rounding,
+    placebo_contrasts,
+)
 from causalgia.estimation.request import Request, clusters
 from causalgia.multiplicity.bootstrap_t import missed_share_sentence
 from causalgia.multiplicity.tost import rope_ends
@@ -59,7 +62,7 @@ class Rule:
     control, contrasts
         Contrasts to monitor; by default those of the analysis stored with the outcomes
         (``cg.run(..., analysis=)``), or without one every arm minus the first arm of
-        the design. The rule does not wait for fixed placebo words.
+        the design. The rule does not wait for fixed placebos.
     min_clusters
         Independent clusters (parents, where units share them) before a look may stop
         the trial; 100 or more.
@@ -168,7 +171,7 @@ class Precision(Rule):
     control, contrasts
         Contrasts to monitor; by default those of the analysis stored with the outcomes
         (``cg.run(..., analysis=)``), or without one every arm minus the first arm of
-        the design. The rule does not wait for fixed placebo words.
+        the design. The rule does not wait for fixed placebos.
     min_clusters
         Independent clusters (parents, where units share them) before a look may stop
         the trial; 100 or more.
@@ -468,8 +471,7 @@ class Interim:
     first_units
         First unit of each cluster, in increasing order.
     awaited
-        Effects that a rule waits for, ``(K, ...)``: all but those of fixed placebo
-        words.
+        Effects that a rule waits for, ``(K, ...)``: all but those of fixed placebos.
     null_value
         Value of no effect: 1 for ratios, else 0.
     control_phrase
@@ -556,9 +558,9 @@ def interim_estimates(
     first = np.unique(codes, return_index=True)[1]
     residuals = centered(ice)[1]
     sums = residuals if groups is None else group_sums(residuals, codes)
-    words = placebo_words(effects)
+    placebos = placebo_contrasts(effects)
     awaited = np.broadcast_to(
-        (~words | words.all()).reshape(-1, *[1] * (ice.ndim - 2)), ice.shape[1:]
+        (~placebos | placebos.all()).reshape(-1, *[1] * (ice.ndim - 2)), ice.shape[1:]
     )
     dims = effects["ice"].dims[1:]
     null_value = float(effects.attrs.get("null_value", 0.0))

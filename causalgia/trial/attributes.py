@@ -235,7 +235,7 @@ def check_analysis(
     DesignError
         If it names an arm, factor, task or coordinate of the units that there is not,
         asks for an interaction without one arm for each combination of two levels,
-        groups units by their GC content, has a region of placebo words without 40 of
+        groups units by their GC content, has a region of placebos without 40 of
         them, or in a crossover asks for blocks or covariates.
 
     Examples
@@ -249,14 +249,16 @@ def check_analysis(
     causalgia.errors.DesignError: [analysis]: cluster = 'chromosome', which is not a coordinate of the units; ...
     """
     blocks = () if design.blocks is None else ("block",)
-    words = [
-        arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"
+    placebos = [
+        arm.name
+        for arm in design.named_arms
+        if arm.intervention.kind == "fixed_placebo"
     ]
     analysis.check(
         design.arm_names,
         design.factors,
         units=("parent", "gc", *blocks),
-        words=words,
+        placebos=placebos,
         tasks=tasks,
     )
     if analysis.interaction is not None:

@@ -1,4 +1,4 @@
-"""Notes on a design: unequal controls, close sites, words in the flanks, and null
+"""Notes on a design: unequal controls, close sites, motifs in the flanks, and null
 models unlike real sequences.
 """
 
@@ -16,11 +16,11 @@ from causalgia.analysis import Analysis
 from causalgia.design import Arm, Design, Embed, EmbedEach, Insert
 from causalgia.design.intervention import Layout, WrittenSpan, steps_of
 from causalgia.design.null_model import FromSequences
-from causalgia.design.pattern_interventions import PlaceboWord
+from causalgia.design.pattern_interventions import FixedPlacebo
 from causalgia.errors import DesignError
 from causalgia.notes import Edit, first_findings, notes_of_controls
 from causalgia.predict import Predictor
-from causalgia.sequences.alphabet import parse_word
+from causalgia.sequences.alphabet import parse_iupac
 from causalgia.sequences.fasta import Sequences
 from causalgia.streams import derive
 from causalgia.trial.attributes import apply_arm
@@ -31,13 +31,13 @@ from causalgia.types import Tokens
 NEAR = 5
 """Bases between two sites below which their junction is scanned."""
 OFTEN = 0.1
-"""Share of the units from which a word in the flanks is noted."""
+"""Share of the units from which a motif in the flanks is noted."""
 _ALWAYS = 0.95
 """Share of the units from which the mean number of copies is given, since nearly all
 have one.
 """
 _SHORTEST = 4.0
-"""Information of the shortest word that is searched for, in bits: two fixed bases."""
+"""Information of the shortest motif that is searched for, in bits: two fixed bases."""
 APART = 0.95
 """AUROC, in either direction, from which a note says that null model and real sequences
 hardly overlap.
@@ -57,13 +57,13 @@ def notes_of_design(
     empty if there are none.
 
     Checked are the contrasts that the analysis names: arms that differ in the place,
-    number or length of their edits, or in composition, and placebos of another word
+    number or length of their edits, or in composition, and placebos of another motif
     (`causalgia.notes.notes_of_controls`). On up to 256 units of the trial (fewer of
     long backgrounds, a million bases in all, at least 16) two more are checked: sites
-    with fewer than 5 bases between them, with the words of the design that arise at the
-    junction; and embedded words that at least a tenth of the units have elsewhere too,
-    with the share of these units or, where all but a twentieth have one, the mean
-    number of further copies. Searched for are the first 16 words that arms embed, if
+    with fewer than 5 bases between them, with the motifs of the design that arise at
+    the junction; and embedded motifs that at least a tenth of the units have elsewhere
+    too, with the share of these units or, where all but a twentieth have one, the mean
+    number of further copies. Searched for are the first 16 motifs that arms embed, if
     they carry at least the information of two fixed bases (IUPAC letters count as the
     bases that they admit); motifs are not.
 
@@ -82,43 +82,43 @@ def notes_of_design(
     arms = {
         arm.name: _ArmSites.of(arm, design.null.length) for arm in design.named_arms
     }
-    words = _searched_words(arms.values())
+    motifs = _searched_motifs(arms.values())
     near = {name: close for name, sites in arms.items() if (close := sites.close)}
     sentences: list[str] = []
-    if near or words:
+    if near or motifs:
         n_units = min(design.n_units, _UNITS, max(16, _SCANNED // design.null.length))
         units = draw_backgrounds(design, 0, n_units, key=key)
         again = [
             text
-            for word in words[:_WORDS]
-            if (text := _flank_note(word, arms, contrasts, units, key))
+            for motif in motifs[:_WORDS]
+            if (text := _flank_note(motif, arms, contrasts, units, key))
         ]
-        sentences += [_junction_note(near, arms, units, words, key)] if near else []
+        sentences += [_junction_note(near, arms, units, motifs, key)] if near else []
         sentences += (
-            [f"{first_findings(again, 'words')}: {_FLANK_CURE}"] if again else []
+            [f"{first_findings(again, 'motifs')}: {_FLANK_CURE}"] if again else []
         )
     return [*notes_of_controls(contrasts, edits), *sentences]
 
 
 _FLANK_CURE = (
-    "the effect there is that of one more copy; a longer word, or a null model that "
+    "the effect there is that of one more copy; a longer motif, or a null model that "
     "lacks it, asks for the first"
 )
 
 
 @dataclass(frozen=True)
 class _ArmSites:
-    """What an arm writes: its spans by their start, and the words that it embeds or
+    """What an arm writes: its spans by their start, and the motifs that it embeds or
     inserts.
 
-    `reads` has all of them, `words` those that are no placebo words; `spans` is empty
+    `reads` has all of them, `motifs` those that are no placebos; `spans` is empty
     where each unit has places of its own. `rna` says whether one is written with U.
     """
 
     arm: Arm
     spans: tuple[WrittenSpan, ...]
     reads: tuple[object, ...]
-    words: tuple[str, ...]
+    motifs: tuple[str, ...]
     rna: bool
 
     @classmethod
@@ -135,7 +135,7 @@ class _ArmSites:
             tuple(
                 step.written.reads
                 for step in written
-                if not isinstance(step, PlaceboWord)
+                if not isinstance(step, FixedPlacebo)
                 and isinstance(step.written.reads, str)
             ),
             any("U" in step.written.label.upper() for step in written),
@@ -150,24 +150,24 @@ class _ArmSites:
         return [(a, b) for a, b in pairwise(spans) if 0 <= b.start - a.stop < NEAR]
 
     def copies_elsewhere(
-        self, word: _Word, units: DrawnUnits, key: int
+        self, motif: _SearchedMotif, units: DrawnUnits, key: int
     ) -> NDArray[np.int64]:
-        """Return the number of instances of a word in each unit that overlap nothing
+        """Return the number of instances of a motif in each unit that overlap nothing
         the arm wrote, (n,).
         """
         after = apply_arm(self.arm, units.tokens, units.ids, key)
-        if len(word.reads) > after.shape[1]:
+        if len(motif.reads) > after.shape[1]:
             return np.zeros(len(after), np.int64)
-        row, start = word.instances(after)
+        row, start = motif.instances(after)
         free = np.ones(len(row), bool)
         for span in self.spans:
-            free &= (start >= span.stop) | (start + len(word.reads) <= span.start)
+            free &= (start >= span.stop) | (start + len(motif.reads) <= span.start)
         return np.bincount(row[free], minlength=len(after))
 
 
 @dataclass(frozen=True)
-class _Word:
-    """A word, with the bases that each of its letters admits as bits, (w,), for each
+class _SearchedMotif:
+    """A motif, with the bases that each of its letters admits as bits, (w,), for each
     strand to be searched.
     """
 
@@ -178,7 +178,7 @@ class _Word:
         return self.reads if len(self.strands) > 1 else self.reads.replace("T", "U")
 
     def instances(self, tokens: Tokens) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return rows and starts of the word on the strands that are searched."""
+        """Return rows and starts of the motif on the strands that are searched."""
         bits = np.left_shift(np.uint8(1), tokens, dtype=np.uint8)
         n_starts = tokens.shape[1] - len(self.reads) + 1
         found = np.zeros((len(tokens), n_starts), bool)
@@ -191,17 +191,17 @@ class _Word:
         return row, start
 
 
-def _searched_words(arms: Iterable[_ArmSites]) -> list[_Word]:
-    """Return the words that arms embed, IUPAC words among them, without placebo words
+def _searched_motifs(arms: Iterable[_ArmSites]) -> list[_SearchedMotif]:
+    """Return the motifs that arms embed, IUPAC strings among them, without placebos
     and very short ones.
 
-    A word with U is single-stranded: its reverse complement does not count.
+    A motif with U is single-stranded: its reverse complement does not count.
     """
     arms = list(arms)
     rna = any(sites.rna for sites in arms)
     found = []
-    for reads in dict.fromkeys(word for sites in arms for word in sites.words):
-        letters = parse_word(reads)[1]
+    for reads in dict.fromkeys(motif for sites in arms for motif in sites.motifs):
+        letters = parse_iupac(reads)[1]
         if sum(2 - np.log2(len(bases)) for bases in letters) >= _SHORTEST:
             forward = np.array(
                 [sum(1 << base for base in bases) for bases in letters], np.uint8
@@ -210,7 +210,9 @@ def _searched_words(arms: Iterable[_ArmSites]) -> list[_Word]:
                 [sum(1 << (3 - base) for base in bases) for bases in reversed(letters)],
                 np.uint8,
             )
-            found.append(_Word(reads, (forward,) if rna else (forward, reverse)))
+            found.append(
+                _SearchedMotif(reads, (forward,) if rna else (forward, reverse))
+            )
     return found
 
 
@@ -218,22 +220,22 @@ def _junction_note(
     near: Mapping[str, list[tuple[WrittenSpan, WrittenSpan]]],
     arms: Mapping[str, _ArmSites],
     units: DrawnUnits,
-    words: list[_Word],
+    motifs: list[_SearchedMotif],
     key: int,
 ) -> str:
-    """Say which arms have such close sites, and which words of the design arise there
+    """Say which arms have such close sites, and which motifs of the design arise there
     in what share of the units.
     """
     arising: list[tuple[float, str]] = []
     for name, junctions in near.items():
         after = apply_arm(arms[name].arm, units.tokens, units.ids, key)
-        for word in words:
-            share = float(np.mean(_spans_junction(after, word, junctions)))
+        for motif in motifs:
+            share = float(np.mean(_spans_junction(after, motif, junctions)))
             if share >= _SELDOM:
                 arising.append(
                     (
                         share,
-                        f"{word} arises in {100 * share:.0f} % of the units of "
+                        f"{motif} arises in {100 * share:.0f} % of the units of "
                         f"'{name}'",
                     )
                 )
@@ -246,8 +248,8 @@ def _junction_note(
     )
     if not arising:
         return (
-            f"{head}; at the junction every word of the design arises in less than 1 % "
-            f"of {len(units.ids):,} units"
+            f"{head}; at the junction every motif of the design arises in less than 1 "
+            f"% of {len(units.ids):,} units"
         )
     worst = "; ".join(text for _, text in sorted(arising, reverse=True)[:_NAMED])
     return (
@@ -257,18 +259,20 @@ def _junction_note(
 
 
 def _spans_junction(
-    after: Tokens, word: _Word, junctions: list[tuple[WrittenSpan, WrittenSpan]]
+    after: Tokens,
+    motif: _SearchedMotif,
+    junctions: list[tuple[WrittenSpan, WrittenSpan]],
 ) -> NDArray[np.bool_]:
-    """Return in which sequences a word spans a junction and does not lie inside one of
+    """Return in which sequences a motif spans a junction and does not lie inside one of
     its sites.
     """
-    flags, width = np.zeros(len(after), bool), len(word.reads)
+    flags, width = np.zeros(len(after), bool), len(motif.reads)
     for a, b in junctions:
         first = max(0, a.start - width + 1)
         window = after[:, first : b.stop + width - 1]
         if window.shape[1] < width:
             continue
-        row, start = word.instances(window)
+        row, start = motif.instances(window)
         start, stop = start + first, start + first + width
         across = (start < b.start) & (stop > a.stop)
         inside = ((start >= a.start) & (stop <= a.stop)) | (
@@ -279,17 +283,17 @@ def _spans_junction(
 
 
 def _flank_note(
-    word: _Word,
+    motif: _SearchedMotif,
     arms: Mapping[str, _ArmSites],
     contrasts: Mapping[str, Mapping[str, float]],
     units: DrawnUnits,
     key: int,
 ) -> str:
-    """Say in how many units an embedded word occurs elsewhere, under the arm and under
+    """Say in how many units an embedded motif occurs elsewhere, under the arm and under
     the first one compared to it.
     """
-    treated = next(sites for sites in arms.values() if word.reads in sites.reads)
-    copies = treated.copies_elsewhere(word, units, key)
+    treated = next(sites for sites in arms.values() if motif.reads in sites.reads)
+    copies = treated.copies_elsewhere(motif, units, key)
     share = float(np.mean(copies > 0))
     if share < OFTEN:
         return ""
@@ -310,9 +314,9 @@ def _flank_note(
         None,
     )
     if control is not None:
-        there = arms[control].copies_elsewhere(word, units, key)
+        there = arms[control].copies_elsewhere(motif, units, key)
         found += f" (under '{control}' {100 * np.mean(there > 0):.0f} %{mean(there)})"
-    return f"{word} is in the flanks too, {found}"
+    return f"{motif} is in the flanks too, {found}"
 
 
 def auroc(units: NDArray[np.float64], real: NDArray[np.float64]) -> float:

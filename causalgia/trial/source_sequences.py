@@ -31,7 +31,7 @@ MOST_SEQUENCES, MOST_ARMS, LEAST_SEQUENCES = 10, 5, 3
 UNTREATED = "untreated"
 """Name of the untreated source sequences in a design that has no such arm."""
 _WRITES = ("embed", "insert")
-_BESIDE = ("placebo", "placebo_word", "scramble", "ablate")
+_BESIDE = ("placebo", "is_placebo", "scramble", "ablate")
 """Edits at a place of the design, which an arm that embeds may be compared with."""
 
 

@@ -150,7 +150,7 @@ def settings_of(kind: str) -> list[Setting]:
     Examples
     --------
     >>> [(setting.name, setting.value) for setting in settings_of("copies")][:2]
-    [('word', 'UGCAUG'), ('at', None)]
+    [('motif', 'UGCAUG'), ('at', None)]
     """
     takes = experiment_parameters(kind)
     words, example = (
@@ -320,7 +320,7 @@ def _first_sentence(text: str) -> str:
 _ENHANCER, _WEAK, _PROMOTER = "ATGCTGAGTCAT", "CCAGATAAGGAC", "GGCTATAAAAGG"
 # one exact effect of 6 is decided from 6 * 3 / 0.05 = 360 sequences
 _N, _LENGTH = 360, 600
-# of so many sequences one lacks each word, so that effects vary; none of the first 24,
+# of so many sequences one lacks each motif, so that effects vary; none of the first 24,
 # which have variants
 _CYCLE = 30
 _N_VARIANTS = 24
@@ -362,7 +362,7 @@ class Example:
     files
         Example files: name -> text.
     zoo
-        Oracle that responds to their words.
+        Oracle that responds to their motifs.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -400,7 +400,7 @@ def experiment_example(kind: str) -> Example:
     ]
     files = {name: _example_fasta(_PLANTED[name]) for name in named}
     if "vcf" in settings:
-        # a variant in each of the first 24 sequences: 12 in the word of the weak
+        # a variant in each of the first 24 sequences: 12 in the motif of the weak
         # enhancer, 12 beside
         lines = ["##fileformat=VCFv4.3", "#CHROM\tPOS\tID\tREF\tALT"]
         for number, letters in enumerate(
@@ -421,17 +421,17 @@ _PLANTED: dict[str, Mapping[int, str]] = {
 }
 
 
-def _example_fasta(words: Mapping[int, str]) -> str:
-    """Return fixed random sequences as FASTA, with words at given positions, each
+def _example_fasta(motifs: Mapping[int, str]) -> str:
+    """Return fixed random sequences as FASTA, with motifs at given positions, each
     lacking in one sequence of 30.
     """
     from causalgia.sequences import decode
 
     lines = []
-    drawn = Uniform(length=_LENGTH).sample(_N, rng=len(words))["sequence"]
+    drawn = Uniform(length=_LENGTH).sample(_N, rng=len(motifs))["sequence"]
     for number, letters in enumerate(decode(drawn.to_numpy()), start=1):
-        for lacking, (place, word) in enumerate(words.items()):
+        for lacking, (place, motif) in enumerate(motifs.items()):
             if number % _CYCLE != _CYCLE - 1 - lacking:
-                letters = letters[:place] + word + letters[place + len(word) :]
+                letters = letters[:place] + motif + letters[place + len(motif) :]
         lines.append(f">example_{number}\n{letters}\n")
     return "".join(lines)

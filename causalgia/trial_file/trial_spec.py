@@ -110,7 +110,7 @@ class TrialSpec:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the specification as TOML-ready data, with placebo words as arms and
+        """Return the specification as TOML-ready data, with placebos as arms and
         absolute paths.
         """
         bench = {"mpra": self.mpra} if self.mpra else {}
@@ -239,11 +239,13 @@ def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None
     if "placebos" in table:
         given = table["placebos"]
         try:
-            word, strand = pattern_from_plain(given["of"]), given.get("strand", "+")
-            words = placebos(word, at=given["at"], n_words=given["n"], strand=strand)
+            pattern, strand = pattern_from_plain(given["of"]), given.get("strand", "+")
+            made = placebos(
+                pattern, at=given["at"], n_placebos=given["n"], strand=strand
+            )
         except DesignError as error:
             raise DesignError(f"[placebos]: {error}") from error
-        arms += [Arm(name, word) for name, word in words.items()]
+        arms += [Arm(name, one) for name, one in made.items()]
     return (
         Design(null=null, arms=arms, n_units=table["n_units"], **rest),
         analysis,

@@ -116,7 +116,7 @@ MPRA: Keys = {
     ),
     "homopolymer": (is_count, "a whole number of at least 1"),
     "repeats": (lambda value: is_share(value) or value in (0, 1), "a share, 0 to 1"),
-    "motifs": (are_texts, "a list of words"),
+    "motifs": (are_texts, "a list of motifs"),
     "barcode_length": (is_count, "a whole number of at least 1"),
     "min_distance": (is_count, "a whole number of at least 1"),
     "seeds": (are_texts, "a list of miRNAs, or their seeds"),
@@ -250,8 +250,8 @@ PREDICTOR: Keys = {
         lambda x: (
             is_text(x) or are_texts(x) or (is_table(x) and are_texts(list(x.values())))
         ),
-        'words, such as "log counts", or words for each task: {K562 = "log counts", '
-        'DNase = "share"}',
+        'strings, such as "log counts", or strings for each task: {K562 = "log '
+        'counts", DNase = "share"}',
     ),
     "device": NAME,
     "batch_size": (
@@ -262,7 +262,7 @@ PREDICTOR: Keys = {
 PLACEBOS: Keys = {
     "of": (
         lambda value: is_text(value) or is_table(value),
-        'a word, or {file = "motifs.meme", motif = "GATA1"}',
+        'a string, or {file = "motifs.meme", motif = "GATA1"}',
     ),
     "at": (is_int64, "a position, counted from 0"),
     "n": (is_count, "a whole number of at least 1"),
@@ -324,7 +324,7 @@ def check_null(plain: Table, place: str = "[null]") -> None:
 
 
 def toml_key(key: str) -> str:
-    """Return a key as written in TOML: quoted unless it is one word.
+    """Return a key as written in TOML: quoted unless it is one string.
 
     Examples
     --------
@@ -619,7 +619,7 @@ def experiment_parameters(kind: object) -> dict[str, Parameter]:
     Examples
     --------
     >>> list(experiment_parameters("copies"))
-    ['null', 'word', 'at', 'n_units', 'rope']
+    ['null', 'motif', 'at', 'n_units', 'rope']
     """
     known = entries()
     if not isinstance(kind, str) or kind not in known:

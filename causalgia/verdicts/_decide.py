@@ -18,7 +18,7 @@ from causalgia.checks import is_real, nearest
 from causalgia.choices import ERRORS, LEAST_FOR_A_LAW, Error, too_few_for_a_law
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation import as_estimates
-from causalgia.estimation.crossover_estimates import is_placebo_word
+from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.ratios import open_ended, unbounded
 from causalgia.estimation.request import check_cluster_name, null_value
 from causalgia.multiplicity.bands import band_limits, seed_label
@@ -89,7 +89,7 @@ def decide(
     rope
         ``(lower, upper)`` on the scale of the contrasts, or a mapping of these by task;
         ``"0.2 sd"`` of the control arm's outcomes, on both sides of no effect;
-        ``"placebo"``, the central 95 % of 40 or more placebo words;
+        ``"placebo"``, the central 95 % of 40 or more placebos;
         ``"placebo outliers"``, within five standard deviations of their median by a
         normal law of their central 80 %, or within the outermost on a side where these
         have one effect; or 0, the direction alone.
@@ -125,7 +125,7 @@ def decide(
     -------
     Dataset
         On (contrast, task[, model]): ``verdict`` (``increases``, ``decreases``,
-        ``negligible`` or ``undecided``; of placebo words ``higher``, ``lower``,
+        ``negligible`` or ``undecided``; of placebos ``higher``, ``lower``,
         ``within`` or ``undecided``); ``ace`` (the estimate, or the posterior mean) with
         ``lower, upper`` and their probability ``interval_level``; ``lfsr``; ``p_rope,
         p_above, p_below``, the probability of each region; ``local_error`` of the best
@@ -139,7 +139,7 @@ def decide(
     Raises
     ------
     DecisionError
-        If there is no ROPE or an impossible one (too few placebo words, say), `level`
+        If there is no ROPE or an impossible one (too few placebos, say), `level`
         is not a probability, `error`, `rare` or `ci_prob` does not go with `x`, there
         are too few draws for `level`, or the groups of a posterior are of different
         effects.
@@ -277,7 +277,7 @@ def _analysis_settings(
 ) -> dict[str, Any]:
     """Return the settings that affect these verdicts, by the names of an `Analysis`."""
     error, varies = out.attrs["error"], "se" not in out or bool((out["se"] != 0).any())
-    counted = ~is_placebo_word(out)
+    counted = ~is_placebo(out)
     if "exact" in out:  # decided without a law
         counted &= (
             ~out["exact"]
@@ -330,9 +330,9 @@ def _decide_by_tests(
     table: Any, rope: Any, attrs: dict[str, Any], rare: Any, family: str | None
 ) -> xr.Dataset:
     estimates = as_estimates(table)
-    if "placebo_word" in table and "placebo_word" not in estimates.variables:
+    if "is_placebo" in table and "is_placebo" not in estimates.variables:
         estimates = estimates.assign_coords(
-            placebo_word=("contrast", np.asarray(table["placebo_word"]))
+            is_placebo=("contrast", np.asarray(table["is_placebo"]))
         )
     share, level = as_rare(rare, estimates), attrs["level"]
     found = from_estimates(estimates, rope, ci_prob=level, rare=share)
@@ -413,14 +413,14 @@ def _family_verdicts(
     if (
         found.region.of_placebos
     ):  # the words that define the region are a family of their own
-        word = np.repeat(is_placebo_word(found.effects), int(np.prod(shape[1:])))
+        word = np.repeat(is_placebo(found.effects), int(np.prod(shape[1:])))
         sets = [
             part
             for members in sets
             for part in (members[~word[members]], members[word[members]])
             if len(part)
         ]
-        in_words = f"{in_words}, placebo words apart"
+        in_words = f"{in_words}, placebos apart"
     for members in sets:
         verdicts = rule(flat[:, members], alpha=1 - level, error=attrs["error"])
         for name in names:

@@ -99,8 +99,8 @@ def tipping_point(
         the control arm.
     rope, level, rare, cluster, scale
         As in `causalgia.decide`, `causalgia.estimate` and `causalgia.contrast`; None:
-        those of the stored analysis. A `rope` in sd of the control arm, or of placebo
-        words, is that of the null model that was run, all along the curve.
+        those of the stored analysis. A `rope` in sd of the control arm, or of placebos,
+        is that of the null model that was run, all along the curve.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def tipping_point(
         50 (effective) independent units, the trial is parallel, or the contrast is a
         function of means, which has no effects of single units.
     DecisionError
-        If no ROPE is given or stored, or it is that of placebo words and differs
+        If no ROPE is given or stored, or it is that of placebos and differs
         between members of an ensemble.
     ContrastError
         If there is no such contrast.
@@ -278,7 +278,7 @@ def _selected(effects: xr.Dataset, requested: Any) -> xr.Dataset:
 
 
 def _as_rope(rope: Any, outcomes: xr.Dataset, scale: Scale, control: str | None) -> Any:
-    """Return the region as `causalgia.decide` takes it; that of placebo words in
+    """Return the region as `causalgia.decide` takes it; that of placebos in
     numbers by task.
     """
     if not is_placebo_rope(rope):

@@ -96,8 +96,8 @@ def from_estimates(
     "negligible" the larger p of two one-sided tests, including what backgrounds that
     were not drawn could add (`causalgia.verdicts.evidence`); "negligible" cannot be
     claimed where effects on a share `rare` of the backgrounds could have been missed.
-    Against the central 95 % of placebo words a direction also has to hold by rank among
-    the words (`causalgia.multiplicity.placebo`). Probabilities of regions are those of
+    Against the central 95 % of placebos a direction also has to hold by rank among the
+    placebos (`causalgia.multiplicity.placebo`). Probabilities of regions are those of
     the confidence distribution: the posterior under a flat prior.
 
     Examples
@@ -226,8 +226,8 @@ def carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
     out = xr.Dataset({"ace": ace.drop_attrs(), **columns.data_vars}).assign_coords(
         coords
     )
-    if "placebo_word" in source.data_vars:
-        out = out.assign_coords(placebo_word=source["placebo_word"])
+    if "is_placebo" in source.data_vars:
+        out = out.assign_coords(is_placebo=source["is_placebo"])
     stale = {"adjust", "family", "rope"}
     return out.assign_attrs({k: v for k, v in source.attrs.items() if k not in stale})
 

@@ -38,7 +38,7 @@ _BESIDE = ("observed_data", "constant_data", "moments")
 _NO_TASK = "effect"
 _FEW_DRAWS = 20
 _ENOUGH_OFF = 100  # draws off an atom, for an interval of them
-_OF_NO_TASK = ("placebo_word", "weight")
+_OF_NO_TASK = ("is_placebo", "weight")
 MAX_RHAT = 1.01
 _BY_CHANCE = 1e-4
 _ROUNDING = 1e-12
@@ -397,7 +397,7 @@ def _posterior_context(
     )
     if "effect" in observed and set(observed["effect"].dims) == {"contrast", "task"}:
         effects["raw"] = observed["effect"].transpose("contrast", "task").variable
-    # a rope in placebo words or sd refers to the measured effects, or else to the draws
+    # a rope in placebos or sd refers to the measured effects, or else to the draws
     ace = (
         effects["raw"]
         if "raw" in effects

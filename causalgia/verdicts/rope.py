@@ -1,5 +1,5 @@
 """Regions of practical equivalence (ROPE): given in numbers, in sd of the control, or
-by placebo words.
+by placebos.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Rope: TypeAlias = "tuple[float, float] | str | int | Mapping[str, tuple[float, f
 THREE_WAYS = (
     "give rope=(-0.1, 0.1), the effects too small to matter on the scale of the "
     "contrast (or rope='0.2 sd' of the control arm's outcomes); rope='placebo', the "
-    "central 95 % of 40 or more placebo words; or rope=0, the direction alone"
+    "central 95 % of 40 or more placebos; or rope=0, the direction alone"
 )
 _WITHOUT_SD = ("excess_over_multiplicative", "bpnet", "cooperativity", "bliss")
 _FEW_TASKS = 3
@@ -47,14 +47,14 @@ class Region:
     ----------
     lower, upper
         Its ends, of the shape of the effects, on their scale; both are no effect (0; 1
-        for ratios) for directions alone, or the one effect of all placebo words.
+        for ratios) for directions alone, or the one effect of all placebos.
     label
         Description of the region.
     of_placebos
-        Whether it comes from placebo words, most of which then lie inside by
+        Whether it comes from placebos, most of which then lie inside by
         construction.
     by_rank
-        Whether a direction also has to hold by rank among the placebo words, of which 5
+        Whether a direction also has to hold by rank among the placebos, of which 5
         % lie outside.
     """
 
@@ -82,7 +82,7 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
         task two numbers.
     effects
         ``ace`` on (contrast, task[, model]), and what the rope needs: ``control_sd``,
-        or ``se`` and placebo words.
+        or ``se`` and placebos.
     null
         No effect, the center of regions in sd.
 
@@ -90,9 +90,9 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
     ------
     DecisionError
         If there is no rope, or an impossible one, one without 1 on a scale of ratios,
-        or the effects lack what it asks for, such as 40 placebo words.
+        or the effects lack what it asks for, such as 40 placebos.
     EstimateError
-        If a region of placebo words is asked of estimates without standard errors.
+        If a region of placebos is asked of estimates without standard errors.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
     if isinstance(rope, str) and not is_placebo_rope(rope):
         return _region_in_sd(rope, effects, null)
     if isinstance(rope, str):
-        return _placebo_word_region(effects, rope)
+        return _placebo_region(effects, rope)
     if isinstance(rope, Mapping):
         return _region_by_task(rope, ace, null)
     low, high = rope_ends(rope, null)
@@ -242,7 +242,7 @@ def _half_widths_text(half: Array, effects: xr.Dataset) -> str:
 
 
 def is_outliers(rope: object) -> bool:
-    """Return whether the region is that of the outliers among placebo words.
+    """Return whether the region is that of the outliers among placebos.
 
     Examples
     --------
@@ -268,22 +268,22 @@ def in_words_of(rope: object, verdict: xr.DataArray) -> xr.DataArray:
     if not is_placebo_rope(rope):
         return verdict
     flat = verdict.to_numpy().ravel().tolist()
-    words = np.array([_OF_RANDOM.get(one, one) for one in flat], dtype="<U10")
-    return verdict.copy(data=words.reshape(verdict.shape))
+    placebos = np.array([_OF_RANDOM.get(one, one) for one in flat], dtype="<U10")
+    return verdict.copy(data=placebos.reshape(verdict.shape))
 
 
 @contextmanager
 def placebo_errors(rope: str) -> Iterator[None]:
-    """Raise the errors of a region of placebo words as errors of the rope that asks for
+    """Raise the errors of a region of placebos as errors of the rope that asks for
     it.
 
     Examples
     --------
     >>> with placebo_errors("placebo"):
-    ...     raise EstimateError("there are 0 placebo words")
+    ...     raise EstimateError("there are 0 placebos")
     Traceback (most recent call last):
     ...
-    causalgia.errors.DecisionError: rope='placebo': there are 0 placebo words
+    causalgia.errors.DecisionError: rope='placebo': there are 0 placebos
     """
     try:
         yield
@@ -291,7 +291,7 @@ def placebo_errors(rope: str) -> Iterator[None]:
         raise DecisionError(f"rope={quoted(rope)}: {error}") from None
 
 
-def _placebo_word_region(effects: xr.Dataset, rope: str) -> Region:
+def _placebo_region(effects: xr.Dataset, rope: str) -> Region:
     if (
         "covariance" in effects and "se" in effects
     ):  # the se of a posterior are those of normal scores
@@ -314,31 +314,31 @@ def _placebo_word_region(effects: xr.Dataset, rope: str) -> Region:
             found = placebo_fences(own) if outliers else placebo_region(own)
         lower[rows], upper[rows] = found["lower"].to_numpy(), found["upper"].to_numpy()
         fewest = min(fewest, int(found["n_placebos"]))
-    words = (
-        f"{fewest} placebo words"
+    placebos = (
+        f"{fewest} placebos"
         if len(classes) == 1
-        else f"{fewest} or more placebo words of each width"
+        else f"{fewest} or more placebos of each width"
     )
     if outliers:
         label = (
-            f"within five standard deviations of {words}, by a normal law of their "
+            f"within five standard deviations of {placebos}, by a normal law of their "
             "central 80 %"
         )
         label += ", or within the outermost on a side where these have one effect"
         return Region(lower, upper, label, of_placebos=True)
-    label = f"the central 95 % of {words}"
+    label = f"the central 95 % of {placebos}"
     return Region(lower, upper, label, of_placebos=True, by_rank=True)
 
 
 def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
-    """Return the tasks in which a region in sd of the control, or of placebo words, has
+    """Return the tasks in which a region in sd of the control, or of placebos, has
     a width; else all tasks.
 
     A task is left out where the control's outcomes are constant for every contrast (a
-    dead output, a task that these backgrounds do not affect), or where its placebo
-    words vary no more than their errors. If that holds in every task, or for some
+    dead output, a task that these backgrounds do not affect), or where its placebos
+    vary no more than their errors. If that holds in every task, or for some
     contrasts of a task only, all are returned, and `causalgia.decide` raises an error.
-    Fences of placebo words, ``"placebo outliers"``, leave out none.
+    Fences of placebos, ``"placebo outliers"``, leave out none.
 
     Parameters
     ----------
@@ -401,7 +401,7 @@ def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> st
         why = "all effects there are one"
     elif is_placebo_rope(rope):
         why = (
-            "the placebo words there vary no more than their errors explain, or nearly "
+            "the placebos there vary no more than their errors explain, or nearly "
             "all of them have the same effect"
         )
     else:

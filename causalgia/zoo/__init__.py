@@ -1,5 +1,5 @@
-"""Predictors with known effects: a grammar of words, pairs, hairpins and responses, and
-small trained networks.
+"""Predictors with known effects: a grammar of motifs, pairs, hairpins and responses,
+and small trained networks.
 
 An `Oracle` is a predictor with ``true_ace(design)``: in closed form where the positions
 of the backgrounds are independent, by a large independent sample elsewhere.
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
         Gate,
         Hill,
         Linear,
+        MotifCount,
         Response,
         Saturating,
         Slope,
         Term,
-        Word,
     )
     from causalgia.zoo.trained import Card, card, ensemble, load
 else:
@@ -52,6 +52,7 @@ __all__ = [
     "Hill",
     "Imprint",
     "Linear",
+    "MotifCount",
     "Oracle",
     "Pair",
     "ProfileOracle",
@@ -59,7 +60,6 @@ __all__ = [
     "Saturating",
     "Slope",
     "Term",
-    "Word",
     "card",
     "ensemble",
     "footprint",

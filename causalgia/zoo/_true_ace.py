@@ -277,9 +277,9 @@ def exact_means(oracle: Oracle, null: NullModel, arms: list[Intervention]) -> Ar
     Examples
     --------
     >>> import causalgia as cg
-    >>> from causalgia.zoo import Oracle, Word
+    >>> from causalgia.zoo import Oracle, MotifCount
     >>> exact_means(
-    ...     Oracle(Word("GA", 2.0)),
+    ...     Oracle(MotifCount("GA", 2.0)),
     ...     cg.Uniform(length=3),
     ...     [cg.Untreated(), cg.Embed("GA", at=0)],
     ... )
@@ -567,7 +567,7 @@ def _apply(intervention: Intervention, before: Mixture) -> Mixture:
         case Mutate():
             mutated = before.columns.copy()
             mutated[:, list(intervention.positions)] = np.array(
-                Motif.from_word(intervention.bases).probabilities
+                Motif.from_iupac(intervention.bases).probabilities
             )
             return Mixture(mutated)
         case Scramble() | Ablate(fill="shuffle" | "dinucleotide_shuffle"):
@@ -580,9 +580,9 @@ def _apply(intervention: Intervention, before: Mixture) -> Mixture:
         case Ablate():
             start, stop = intervention.span
             letters = "N" if intervention.fill == "uniform" else intervention.fill
-            word = letters * (stop - start) if len(letters) == 1 else letters
+            written = letters * (stop - start) if len(letters) == 1 else letters
             return before.overwrite(
-                np.array(Motif.from_word(word).probabilities)[None], start
+                np.array(Motif.from_iupac(written).probabilities)[None], start
             )
         case Placebo():
             source = as_pattern(intervention.pattern).source
@@ -604,7 +604,7 @@ def _written_columns(intervention: Patterned) -> Array:
     """Return the base probabilities of an embedded pattern, (1, w, 4)."""
     pattern = as_pattern(intervention.pattern)
     literal = isinstance(pattern.source, str) or intervention.instance == "consensus"
-    motif = Motif.from_word(pattern.word) if literal else pattern.source
+    motif = Motif.from_iupac(pattern.consensus) if literal else pattern.source
     assert isinstance(motif, Motif)
     written = motif if intervention.strand == "+" else motif.reverse_complement()
     return np.array(written.probabilities)[None]

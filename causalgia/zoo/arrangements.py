@@ -1,4 +1,4 @@
-"""Terms for arrangements of words: pairs at a distance, and words in a hairpin."""
+"""Terms for arrangements of motifs: pairs at a distance, and motifs in a hairpin."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from causalgia.zoo.terms import Term
 
 @dataclass(frozen=True)
 class Pair(Term):
-    """Two words and the distance d between their starts:
+    """Two motifs and the distance d between their starts:
     ``sum over pairs of windows h(d)``, d >= 1.
 
     ``h(d) = clash(d)`` below `min_distance` (steric exclusion), else ``bonus * exp(-d /
@@ -38,7 +38,7 @@ class Pair(Term):
     Parameters
     ----------
     first, second
-        The words. A pair of equal words is counted once.
+        The motifs. A pair of equal motifs is counted once.
     bonus
         Effect of a pair at `min_distance` or more.
     clash
@@ -56,7 +56,7 @@ class Pair(Term):
     direction
         ``"forward"``: only `first` upstream of `second`.
     strand
-        As for `Word`, for both words.
+        As for `MotifCount`, for both motifs.
 
     Examples
     --------
@@ -242,18 +242,18 @@ def _expected_overlapping_pairs(columns: Array, a: Site, b: Site, d: int) -> Arr
 
 @dataclass(frozen=True)
 class Hairpin(Term):
-    """A word in the loop between two complementary arms.
+    """A motif in the loop between two complementary arms.
 
-    ``bonus * sum over starts a, loop lengths l and places o in the loop of 1{word at
+    ``bonus * sum over starts a, loop lengths l and places o in the loop of 1{motif at
     a + stem + o} * prod_k 1{base a + k pairs with base a + 2 stem + l - 1 - k}``, k =
     0, ..., stem - 1.
 
     Parameters
     ----------
-    word
-        The word in the loop.
+    motif
+        The motif in the loop.
     bonus
-        Effect of one word in one hairpin.
+        Effect of one motif in one hairpin.
     stem
         Base pairs that close the loop.
     loop
@@ -269,15 +269,15 @@ class Hairpin(Term):
     array([1.5, 0. ])
     """
 
-    word: str
+    motif: str
     bonus: float = field(kw_only=True)
     stem: int = field(kw_only=True)
     loop: int | tuple[int, ...] = field(kw_only=True)
     wobble: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        label = f"hairpin '{self.word}'"
-        width = Site.of(self.word).width
+        label = f"hairpin '{self.motif}'"
+        width = Site.of(self.motif).width
         object.__setattr__(self, "bonus", as_number(self.bonus, f"{label}: bonus"))
         object.__setattr__(self, "stem", as_int(self.stem, f"{label}: stem"))
         loops = (
@@ -306,7 +306,7 @@ class Hairpin(Term):
         return pairs
 
     def score(self, reading: Reading) -> Array:
-        rows, at = reading.places(Site.of(self.word))
+        rows, at = reading.places(Site.of(self.motif))
         counts = []
         for loop in self.loops:
             closed = [
@@ -336,10 +336,10 @@ class Hairpin(Term):
         return closed
 
     def places(self, loop: int) -> range:
-        """Return the possible starts of the word, counted from the start of the 5'
+        """Return the possible starts of the motif, counted from the start of the 5'
         arm.
         """
-        return range(self.stem, self.stem + loop - Site.of(self.word).width + 1)
+        return range(self.stem, self.stem + loop - Site.of(self.motif).width + 1)
 
     def stem_pairs(self, loop: int) -> list[tuple[int, int]]:
         """Return the positions of each base pair, counted from the start of the 5'
@@ -348,7 +348,7 @@ class Hairpin(Term):
         return [(k, 2 * self.stem + loop - 1 - k) for k in range(self.stem)]
 
     def expected(self, columns: Array) -> Array:
-        word = site_probability(columns, Site.of(self.word))
+        motif = site_probability(columns, Site.of(self.motif))
         expected = []
         for loop in self.loops:
             windows = n_windows(columns.shape[1], 2 * self.stem + loop)
@@ -357,7 +357,7 @@ class Hairpin(Term):
                 partner = columns[:, right : right + windows] @ self.pairing
                 closed *= (columns[:, left : left + windows] * partner).sum(axis=-1)
             inside = total(
-                [word[:, place : place + windows] for place in self.places(loop)]
+                [motif[:, place : place + windows] for place in self.places(loop)]
             )
             expected.append((closed * inside).sum(axis=1))
         return self.bonus * total(expected)

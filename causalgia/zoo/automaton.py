@@ -2,7 +2,7 @@
 are independent.
 
 A finite automaton tracks all sites at once (the determinized shift-and automaton, which
-for plain words is that of Aho and Corasick). Its state is a Markov chain along the
+for plain motifs is that of Aho and Corasick). Its state is a Markov chain along the
 sequence, so the distribution of the weighted sum follows from a recursion over
 positions.
 
@@ -26,12 +26,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from causalgia.errors import PredictorError, quoted
-from causalgia.sequences.alphabet import parse_word, reverse_complement_word
+from causalgia.sequences.alphabet import parse_iupac, reverse_complement_iupac
 from causalgia.types import Array, Tokens
 
 Strand: TypeAlias = Literal["+", "-", "both"]
 BaseSets: TypeAlias = tuple[int, ...]
-"""For each position of a word the set of admitted bases, as four bits: 1 2 4 8 = A C G
+"""For each position of a motif the set of admitted bases, as four bits: 1 2 4 8 = A C G
 T.
 """
 
@@ -43,15 +43,15 @@ ANY = 15
 
 @dataclass(frozen=True)
 class Site:
-    """Patterns of one width that count as an occurrence: a word, its reverse
+    """Patterns of one width that count as an occurrence: a motif, its reverse
     complement, or either.
     """
 
     patterns: tuple[BaseSets, ...]
 
     @classmethod
-    def of(cls, word: str, strand: Strand = "+") -> Site:
-        """Return the site of a word; on both strands a palindrome is one pattern and
+    def of(cls, motif: str, strand: Strand = "+") -> Site:
+        """Return the site of a motif; on both strands a palindrome is one pattern and
         counts once.
 
         Raises
@@ -68,10 +68,13 @@ class Site:
         """
         if strand not in ("+", "-", "both"):
             raise PredictorError(
-                f"word {quoted(word)}: strand={quoted(strand)} must be '+', '-' or "
+                f"motif {quoted(motif)}: strand={quoted(strand)} must be '+', '-' or "
                 "'both'"
             )
-        forward, backward = _base_sets(word), _base_sets(reverse_complement_word(word))
+        forward, backward = (
+            _base_sets(motif),
+            _base_sets(reverse_complement_iupac(motif)),
+        )
         both = {"+": (forward,), "-": (backward,), "both": (forward, backward)}[strand]
         return cls(tuple(dict.fromkeys(both)))
 
@@ -93,8 +96,8 @@ class Site:
 
 
 @cache
-def _base_sets(word: str) -> BaseSets:
-    return tuple(sum(1 << base for base in bases) for bases in parse_word(word)[1])
+def _base_sets(motif: str) -> BaseSets:
+    return tuple(sum(1 << base for base in bases) for bases in parse_iupac(motif)[1])
 
 
 def merged_pattern(first: BaseSets, second: BaseSets, distance: int) -> BaseSets | None:
@@ -182,11 +185,11 @@ def _rarest_four(pattern: BaseSets) -> tuple[int, NDArray[np.bool_]]:
     (2, [140], '2030')
     """
     padded = (*pattern, *[ANY] * (4 - len(pattern)))
-    words = [
+    motifs = [
         math.prod(bases.bit_count() for bases in padded[i : i + 4])
         for i in range(len(padded) - 3)
     ]
-    first = words.index(min(words))
+    first = motifs.index(min(motifs))
     admits = [
         np.array([bases >> base & 1 for base in range(4)], bool)
         for bases in padded[first : first + 4]
@@ -306,7 +309,7 @@ def _visit_states(states: dict[int, int]) -> Iterator[int]:
     while visited < len(states):
         if len(states) > _MOST_STATES:
             raise NoClosedForm(
-                f"the words need an automaton of more than {_MOST_STATES:,} states"
+                f"the motifs need an automaton of more than {_MOST_STATES:,} states"
             )
         fresh = list(states)[visited:]
         visited = len(states)
@@ -409,7 +412,7 @@ def _add_emissions(values: Array, mass: Array, added: Array) -> tuple[Array, Arr
         np.round(shifted, 10), return_index=True, return_inverse=True
     )
     if len(mass) * len(first) > _MOST_CELLS:
-        raise NoClosedForm("the words' weights can sum to too many different values")
+        raise NoClosedForm("the motifs' weights can sum to too many different values")
     grown = np.zeros((len(mass), len(first), mass.shape[2]))
     for i, at in enumerate(where.reshape(shifted.shape)):
         states = np.flatnonzero(group == i)

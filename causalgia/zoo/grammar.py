@@ -55,7 +55,7 @@ class Oracle(Predictor):
     Parameters
     ----------
     *terms
-        `Word`, `EndGC`, `Pair`, `Gate`, `Hairpin`, `Saturating`.
+        `MotifCount`, `EndGC`, `Pair`, `Gate`, `Hairpin`, `Saturating`.
     tasks
         Names of the outputs.
     scale
@@ -78,9 +78,9 @@ class Oracle(Predictor):
     Examples
     --------
     >>> from causalgia.sequences import encode
-    >>> from causalgia.zoo import Word
+    >>> from causalgia.zoo import MotifCount
     >>> gata = Oracle(
-    ...     Word("GATA", 2.0),
+    ...     MotifCount("GATA", 2.0),
     ...     tasks=["K562", "HepG2"],
     ...     scale="log2",
     ...     weights=[[1], [0.5]],
@@ -120,7 +120,7 @@ class Oracle(Predictor):
         odd = [term for term in given if not isinstance(term, Term)]
         if odd or not terms:
             raise PredictorError(
-                "an oracle is made of terms such as zoo.Word('GATA'), not "
+                "an oracle is made of terms such as zoo.MotifCount('GATA'), not "
                 f"{quoted(odd[0] if odd else 'none')}"
             )
         values = {
@@ -286,8 +286,8 @@ def read_by(oracle: Oracle, tokens: Tokens) -> xr.DataArray:
     a map can be compared with.
 
     A base is read for a task if it belongs to an occurrence that has an effect in that
-    task: a window of a word whose weight there is not 0; both windows of a pair at a
-    distance with an effect; the word and the stem of a hairpin; the words of an open
+    task: a window of a motif whose weight there is not 0; both windows of a pair at a
+    distance with an effect; the motif and the stem of a hairpin; the motifs of an open
     gate. Sites that can replace each other (OR), or that saturate, are read. `EndGC`
     reads all its positions. Sites that a substitution would create are not counted.
 
@@ -446,7 +446,7 @@ def _of_hairpin(term: Hairpin, reading: Reading) -> Bases:
     read = np.zeros((reading.n, reading.length), dtype=bool)
     if term.bonus == 0:
         return read
-    site = Site.of(term.word)
+    site = Site.of(term.motif)
     rows, at = reading.places(site)
     for loop in term.loops:
         for place in term.places(loop):

@@ -30,7 +30,16 @@ from causalgia.zoo._true_ace import arm_components, requested_contrasts, weights
 from causalgia.zoo.arrangements import Hairpin, Pair
 from causalgia.zoo.automaton import Site, Strand, site_probability
 from causalgia.zoo.grammar import Oracle
-from causalgia.zoo.terms import Bump, EndGC, Gate, Hill, Saturating, Slope, Term, Word
+from causalgia.zoo.terms import (
+    Bump,
+    EndGC,
+    Gate,
+    Hill,
+    MotifCount,
+    Saturating,
+    Slope,
+    Term,
+)
 
 _RBFOX1_SITES = {
     **{"UGCAUG": 3.6, "AGCAUG": 3.2, "CGCAUG": 2.8, "UGCACG": 2.0, "AGAAUG": 1.5},
@@ -39,7 +48,7 @@ _RBFOX1_SITES = {
 
 
 def rbfox1_like() -> Oracle:
-    """RNAcompete-like RBFOX1 (41 nt): a strong word and weak ones, steric exclusion,
+    """RNAcompete-like RBFOX1 (41 nt): a strong motif and weak ones, steric exclusion,
     position slope, 3' GC bias.
 
     The clash of two UGCAUG falls with the distance of their starts: 1.25 at 4, .85 at
@@ -48,12 +57,13 @@ def rbfox1_like() -> Oracle:
     doi:10.1371/journal.pcbi.1008925); weights follow the order of the measured
     affinities.
     """
-    words = [
-        Word(word, weight, gain=Slope(-0.005)) for word, weight in _RBFOX1_SITES.items()
+    motifs = [
+        MotifCount(motif, weight, gain=Slope(-0.005))
+        for motif, weight in _RBFOX1_SITES.items()
     ]
     crowded = Pair("UGCAUG", "UGCAUG", clash=((4, -1.25), (6, -0.85)), min_distance=8)
     return Oracle(
-        *words,
+        *motifs,
         crowded,
         EndGC(-0.8, last=8),
         tasks=["RBFOX1"],
@@ -66,15 +76,15 @@ def vts1_like() -> Oracle:
     """RNAcompete-like VTS1 (41 nt): GCUGG, best in the loop of a hairpin, weaker in the
     open, weakest in a stem.
 
-    Effects also fade away from the middle, and CNGG is a weak word. The word lies in a
-    stem where its reverse complement lies 8 to 32 bases up- or downstream; it is in a
+    Effects also fade away from the middle, and CNGG is a weak motif. The motif lies in
+    a stem where its reverse complement lies 8 to 32 bases up- or downstream; it is in a
     loop where five pairs close 5 to 7 bases around it. After the Smaug recognition
     element: Aviv et al. (2003, doi:10.1038/nsb956), Koo, Anand, Paul & Eddy (2018,
     doi:10.1101/418459).
     """
     terms = [
-        Word("GCUGG", 1.5, gain=Bump(25.0)),
-        Word("CNGG", 0.2),
+        MotifCount("GCUGG", 1.5, gain=Bump(25.0)),
+        MotifCount("CNGG", 0.2),
         Hairpin("GCUGG", bonus=1.2, stem=5, loop=(5, 6, 7), wobble=True),
         Pair("GCUGG", "CCAGC", bonus=-0.5, min_distance=8, reach=32),
     ]
@@ -87,13 +97,13 @@ def gata1_like() -> Oracle:
     """
     gata, ebox = "AGATAAG", "CAGCTG"
     terms: list[tuple[Term, float, float]] = [
-        (Word(gata, 0.8, "both", gain=Bump(60.0)), 1.0, 0.1),
-        (Word("AGATAA", 0.25, "both"), 1.0, 0.2),
-        (Word(ebox, 0.2, "both"), 1.0, 0.4),
-        (Word("TGASTCA", 0.9, "both"), 1.0, 0.7),
-        (Word("CCGGAAGT", 0.7, "both"), 0.8, 1.0),
-        (Word("CAAAGTCCA", 1.2, "both"), 0.0, 1.0),
-        (Word("CAGGTG", -0.3, "both"), 0.6, 1.0),
+        (MotifCount(gata, 0.8, "both", gain=Bump(60.0)), 1.0, 0.1),
+        (MotifCount("AGATAA", 0.25, "both"), 1.0, 0.2),
+        (MotifCount(ebox, 0.2, "both"), 1.0, 0.4),
+        (MotifCount("TGASTCA", 0.9, "both"), 1.0, 0.7),
+        (MotifCount("CCGGAAGT", 0.7, "both"), 0.8, 1.0),
+        (MotifCount("CAAAGTCCA", 1.2, "both"), 0.0, 1.0),
+        (MotifCount("CAGGTG", -0.3, "both"), 0.6, 1.0),
         (
             Pair(
                 gata,
@@ -132,14 +142,14 @@ def gata1_like() -> Oracle:
 
 
 def additive() -> Oracle:
-    """Additive words without interactions or dependence on position."""
-    words = [
-        Word("UGCAUG", 3.0),
-        Word("AGAAUG", 1.5),
-        Word("GCUGG", -1.0),
-        Word("ACUAAC", 0.5),
+    """Additive motifs without interactions or dependence on position."""
+    motifs = [
+        MotifCount("UGCAUG", 3.0),
+        MotifCount("AGAAUG", 1.5),
+        MotifCount("GCUGG", -1.0),
+        MotifCount("ACUAAC", 0.5),
     ]
-    return Oracle(*words, scale="log intensity")
+    return Oracle(*motifs, scale="log intensity")
 
 
 def saturating() -> Oracle:
@@ -147,7 +157,10 @@ def saturating() -> Oracle:
     two strong copies.
     """
     return Oracle(
-        Saturating((Word("UGCAUG", 1.0), Word("AGAAUG", 0.5)), Hill(top=8.0, half=2.0)),
+        Saturating(
+            (MotifCount("UGCAUG", 1.0), MotifCount("AGAAUG", 0.5)),
+            Hill(top=8.0, half=2.0),
+        ),
         scale="log intensity",
     )
 
@@ -172,15 +185,15 @@ def pairs_like() -> Oracle:
         ],
         "Klf4": [_soft_pair(oct4_sox2, klf4, 0.5, decay=80.0)],
     }
-    # share of each word's effect in Oct4, Sox2, Nanog and Klf4
-    words: list[tuple[Term, list[float]]] = [
-        (Word(oct4_sox2, 1.4, "both"), [1.0, 0.8, 0.4, 0.2]),
-        (Word(sox2, 0.8, "both"), [0.2, 1.0, 0.4, 0.0]),
-        (Word(nanog, 0.6, "both"), [0.0, 0.0, 1.0, 0.0]),
-        (Word(klf4, 0.9, "both"), [0.0, 0.0, 0.0, 1.0]),
+    # share of each motif's effect in Oct4, Sox2, Nanog and Klf4
+    motifs: list[tuple[Term, list[float]]] = [
+        (MotifCount(oct4_sox2, 1.4, "both"), [1.0, 0.8, 0.4, 0.2]),
+        (MotifCount(sox2, 0.8, "both"), [0.2, 1.0, 0.4, 0.0]),
+        (MotifCount(nanog, 0.6, "both"), [0.0, 0.0, 1.0, 0.0]),
+        (MotifCount(klf4, 0.9, "both"), [0.0, 0.0, 0.0, 1.0]),
     ]
     tasks = ["Oct4", "Sox2", "Nanog", "Klf4"]
-    terms = words + [
+    terms = motifs + [
         (pair, [float(task == own) for task in tasks])
         for own in pairs
         for pair in pairs[own]
@@ -213,7 +226,7 @@ def _soft_pair(
 
 
 def _directed_pairs(upstream: str, downstream: str, bonus: float) -> tuple[Pair, Pair]:
-    """Return the pair in one order along the strand of both words, for each of the two
+    """Return the pair in one order along the strand of both motifs, for each of the two
     strands.
     """
 
@@ -237,16 +250,16 @@ def gated() -> Oracle:
     """Context gates (any length): an effect of GATA and a CACCC box together, of either
     one, and their sum.
 
-    In task ``AND`` each word is necessary and none sufficient; in ``OR`` each is
+    In task ``AND`` each motif is necessary and none sufficient; in ``OR`` each is
     sufficient and none necessary; in ``sum`` each copy of either adds up without
     interaction. After Buchler, Gerland & Hwa (2003, doi:10.1073/pnas.0930314100); GATA1
     with KLF1 as in the globin promoters.
     """
-    words = ("AGATAAGG", "CCACACCC")
+    motifs = ("AGATAAGG", "CCACACCC")
     return Oracle(
-        Gate(words, bonus=2.0, logic="and", strand="both"),
-        Gate(words, bonus=2.0, logic="or", strand="both"),
-        *[Word(word, 1.0, "both") for word in words],
+        Gate(motifs, bonus=2.0, logic="and", strand="both"),
+        Gate(motifs, bonus=2.0, logic="or", strand="both"),
+        *[MotifCount(motif, 1.0, "both") for motif in motifs],
         tasks=["AND", "OR", "sum"],
         scale="log2 activity",
         weights=[[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1]],
@@ -257,9 +270,9 @@ def long_range() -> Oracle:
     """Enhancers that act on a promoter over kilobases (5 to 200 kb): activity falls to
     1/e in 5 kb.
 
-    The TATA word alone gives 0.2. A strong (NF-E2) and a weak (GATA) enhancer word act
-    on it from either side, in either orientation, each copy alike, and do nothing
-    without it; a silencer word (RE1) takes some away over 20 kb. After the context,
+    The TATA motif alone gives 0.2. A strong (NF-E2) and a weak (GATA) enhancer motif
+    act on it from either side, in either orientation, each copy alike, and do nothing
+    without it; a silencer motif (RE1) takes some away over 20 kb. After the context,
     distance and multiplicity experiments of Toneyan & Koo (2024,
     doi:10.1038/s41588-024-01923-3) and the decay measured by Zuin et al. (2022,
     doi:10.1038/s41586-022-04570-y).
@@ -271,10 +284,10 @@ def long_range() -> Oracle:
         "CAGCACCACGGA": (-0.15, 20_000.0),
     }
     return Oracle(
-        Word(promoter, 0.2, "both"),
+        MotifCount(promoter, 0.2, "both"),
         *[
-            Pair(word, promoter, bonus=bonus, decay=decay, strand="both")
-            for word, (bonus, decay) in act.items()
+            Pair(motif, promoter, bonus=bonus, decay=decay, strand="both")
+            for motif, (bonus, decay) in act.items()
         ],
         scale="activity",
     )
@@ -330,8 +343,8 @@ _BASES_AT_ONCE = 2**18
 
 @dataclass(frozen=True)
 class Imprint:
-    """What each copy of a word adds to the track of a task, in positions relative to
-    the word's first base.
+    """What each copy of a motif adds to the track of a task, in positions relative to
+    the motif's first base.
 
     A copy at position i adds ``heights[j] * (1 + flank_gain * (s - f / 2))`` at
     ``i + start + j``, with s the number of G and C among the f bases of its flank:
@@ -341,39 +354,39 @@ class Imprint:
     ----------
     task
         The task of the track.
-    word
+    motif
         Letters A C G T (U); IUPAC letters admit several bases.
     heights
         What is added, position by position; negative for a footprint.
     start
-        Position of the first of them relative to the word's first base.
+        Position of the first of them relative to the motif's first base.
     flank_gain
         Change of the amplitude by each G or C of the flank.
     flank
-        Bases of the flank: downstream of the word, or, where negative, upstream.
+        Bases of the flank: downstream of the motif, or, where negative, upstream.
 
     Examples
     --------
-    >>> Imprint("counts", "TATAAA", heights=(2.0, 8.0, 2.0), start=29).word
+    >>> Imprint("counts", "TATAAA", heights=(2.0, 8.0, 2.0), start=29).motif
     'TATAAA'
     """
 
     task: str
-    word: str
+    motif: str
     heights: tuple[float, ...]
     start: int = 0
     flank_gain: float = 0.0
     flank: int = 4
 
     def __post_init__(self) -> None:
-        Site.of(self.word, "+")
+        Site.of(self.motif, "+")
         heights = tuple(
             as_number(height, "Imprint: heights") for height in self.heights
         )
         if not heights:
             raise PredictorError(
-                f"the imprint of {quoted(self.word)} has no heights; give one for each "
-                "position"
+                f"the imprint of {quoted(self.motif)} has no heights; give one for "
+                "each position"
             )
         object.__setattr__(self, "heights", heights)
         if not is_whole(self.flank):
@@ -384,10 +397,10 @@ class Imprint:
     def turned(self, task: str) -> Imprint:
         """Return the imprint of the reverse complement, on another task."""
         letters = str.maketrans("ACGTUMRWSYKVHDBN", "TGCAAKYWSRMBDHVN")
-        start = len(self.word) - self.start - len(self.heights)
-        word = self.word.upper().translate(letters)[::-1]
+        start = len(self.motif) - self.start - len(self.heights)
+        motif = self.motif.upper().translate(letters)[::-1]
         return Imprint(
-            task, word, self.heights[::-1], start, self.flank_gain, -self.flank
+            task, motif, self.heights[::-1], start, self.flank_gain, -self.flank
         )
 
     def expected(self, columns: Array) -> Array:
@@ -395,7 +408,7 @@ class Imprint:
         (m, length).
         """
         copies = np.asarray(
-            site_probability(columns, Site.of(self.word, "+")), dtype=np.float64
+            site_probability(columns, Site.of(self.motif, "+")), dtype=np.float64
         )
         length, n = columns.shape[1], copies.shape[1]
         if self.flank_gain:
@@ -403,7 +416,7 @@ class Imprint:
             excess = np.pad(
                 columns[:, :, 1] + columns[:, :, 2] - 0.5, ((0, 0), (reach, reach))
             )
-            first = reach + (len(self.word) if self.flank > 0 else -reach)
+            first = reach + (len(self.motif) if self.flank > 0 else -reach)
             copies = copies * (
                 1
                 + self.flank_gain
@@ -420,15 +433,15 @@ class Imprint:
 class ProfileOracle(Predictor):
     """A predictor of a track whose true effects at every position are known.
 
-    The track of a task is its baseline plus the imprints of all copies of its words;
+    The track of a task is its baseline plus the imprints of all copies of its motifs;
     see `true_curve`.
 
     Parameters
     ----------
     *imprints
-        What the words add.
+        What the motifs add.
     baseline
-        The track without any word.
+        The track without any motif.
     track
         Origin of the positions.
     scale
@@ -616,21 +629,21 @@ class ProfileOracle(Predictor):
             raise PredictorError(
                 f"arm {quoted(name)} on {design.null.describe()} has no closed form; "
                 "use a null model of independent positions, cg.Uniform(length=...), "
-                "and fixed words"
+                "and fixed motifs"
             )
         return means, request
 
 
 def footprint(
-    word: str = "AGATAAG", *, length: int = 200, depth: float = 4.0, width: float = 8.0
+    motif: str = "AGATAAG", *, length: int = 200, depth: float = 4.0, width: float = 8.0
 ) -> ProfileOracle:
-    """Return an oracle of accessibility with a smooth footprint at a word between two
+    """Return an oracle of accessibility with a smooth footprint at a motif between two
     shoulders.
 
     Parameters
     ----------
-    word
-        The word that is bound.
+    motif
+        The motif that is bound.
     length
         Length of the sequences; position 0 is their center.
     depth, width
@@ -652,9 +665,9 @@ def footprint(
     heights = tuple((dip + shoulders).round(6).tolist())
     imprint = Imprint(
         "accessibility",
-        word,
+        motif,
         heights,
-        start=len(word) // 2 - 40,
+        start=len(motif) // 2 - 40,
         flank_gain=0.15,
         flank=6,
     )
@@ -662,15 +675,15 @@ def footprint(
 
 
 def promoter(
-    word: str = "TATAAA", *, length: int = 200, height: float = 30.0
+    motif: str = "TATAAA", *, length: int = 200, height: float = 30.0
 ) -> ProfileOracle:
-    """Return an oracle of initiation, with sharp peaks on two strands: a word starts
+    """Return an oracle of initiation, with sharp peaks on two strands: a motif starts
     transcription 30 bp downstream.
 
     Parameters
     ----------
-    word
-        The word; its reverse complement does the same on the other strand.
+    motif
+        The motif; its reverse complement does the same on the other strand.
     length
         Length of the sequences; position 0 is their center.
     height
@@ -685,7 +698,7 @@ def promoter(
     spikes: Sequence[float] = (0.1, 0.0, 1.0, 0.33, 0.0, 0.0, 0.1)
     forward = Imprint(
         "plus",
-        word,
+        motif,
         tuple(round(height * spike, 6) for spike in spikes),
         28,
         flank_gain=0.2,

@@ -1,4 +1,5 @@
-"""Terms of an oracle: words, end composition, gates, and saturating responses to words.
+"""Terms of an oracle: motifs, end composition, gates, and saturating responses to
+motifs.
 
 Every term has a score for each sequence, and the expectation of that score under
 independent positions: a sum over windows of products of base probabilities.
@@ -83,17 +84,17 @@ class Linear(Term):
 
 
 @dataclass(frozen=True)
-class Word(Linear):
-    """A word with a weight: ``weight * sum_i gain(i) 1{window i matches the word}``.
+class MotifCount(Linear):
+    """A motif with a weight: ``weight * sum_i gain(i) 1{window i matches the motif}``.
 
     Parameters
     ----------
-    word
+    motif
         Letters A C G T (U); IUPAC letters admit several bases.
     weight
         Effect of one copy.
     strand
-        ``"both"`` counts windows with the word or its reverse complement, a palindrome
+        ``"both"`` counts windows with the motif or its reverse complement, a palindrome
         once.
     gain
         Dependence of the weight on the position of the window; None: constant.
@@ -101,26 +102,28 @@ class Word(Linear):
     Examples
     --------
     >>> from causalgia.sequences import encode
-    >>> Word("UGCAUG", 3.5).score(Reading(encode(["ATGCATGCATGA", "AAAAAAAAAAAA"])))
+    >>> MotifCount("UGCAUG", 3.5).score(
+    ...     Reading(encode(["ATGCATGCATGA", "AAAAAAAAAAAA"]))
+    ... )
     array([7., 0.])
     """
 
-    word: str
+    motif: str
     weight: float = 1.0
     strand: Strand = "+"
     gain: Gain | None = None
 
     def __post_init__(self) -> None:
-        Site.of(self.word, self.strand)
+        Site.of(self.motif, self.strand)
         object.__setattr__(
-            self, "weight", as_number(self.weight, f"word '{self.word}': weight")
+            self, "weight", as_number(self.weight, f"motif '{self.motif}': weight")
         )
 
     def site(self) -> Site:
-        return Site.of(self.word, self.strand)
+        return Site.of(self.motif, self.strand)
 
     def vector(self, length: int) -> Array:
-        windows = n_windows(length, len(self.word))
+        windows = n_windows(length, len(self.motif))
         return self.weight * (
             np.ones(windows) if self.gain is None else self.gain.along(windows)
         )
@@ -168,7 +171,7 @@ class EndGC(Linear):
 
 @dataclass(frozen=True)
 class Saturating(Term):
-    """A nonlinear response to the summed score of words:
+    """A nonlinear response to the summed score of motifs:
     ``response(sum of the terms' scores)``.
 
     The expectation is exact, from the distribution of the sum by a recursion along the
@@ -177,7 +180,7 @@ class Saturating(Term):
     Parameters
     ----------
     terms
-        Words (`Word`, `EndGC`).
+        Motifs (`MotifCount`, `EndGC`).
     response
         `Hill` (Michaelis-Menten for power 1), or `Exponential`:
         ``top * (1 - exp(-x / scale))``.
@@ -186,7 +189,7 @@ class Saturating(Term):
     --------
     >>> from causalgia.sequences import encode
     >>> from causalgia.zoo import Hill
-    >>> Saturating((Word("GATA"),), Hill(top=6, half=1)).score(
+    >>> Saturating((MotifCount("GATA"),), Hill(top=6, half=1)).score(
     ...     Reading(encode(["GATAGATA", "GATAAAAA"]))
     ... )
     array([4., 3.])
@@ -200,7 +203,7 @@ class Saturating(Term):
         odd = [term for term in self.terms if not isinstance(term, Linear)]
         if odd or not self.terms:
             raise PredictorError(
-                "Saturating takes Word and EndGC terms, not "
+                "Saturating takes MotifCount and EndGC terms, not "
                 f"{odd[0] if odd else 'none'}"
             )
 
@@ -283,29 +286,30 @@ class Bump(Gain):
 
 @dataclass(frozen=True)
 class Gate(Term):
-    """An effect gated by the presence of words: ``bonus`` where all of them (AND) or
+    """An effect gated by the presence of motifs: ``bonus`` where all of them (AND) or
     any of them (OR) are present.
 
-    A word is present if one or more windows match it; further copies add nothing. With
-    ``"and"`` each word is necessary and none is sufficient; with ``"or"`` each is
+    A motif is present if one or more windows match it; further copies add nothing. With
+    ``"and"`` each motif is necessary and none is sufficient; with ``"or"`` each is
     sufficient and none is necessary. The expectation is exact: an automaton gives the
-    probability that words are absent, and inclusion and exclusion that all are present.
+    probability that motifs are absent, and inclusion and exclusion that all are
+    present.
 
     Parameters
     ----------
-    words
-        Two words or more.
+    motifs
+        Two motifs or more.
     bonus
         The effect if the gate is open.
     logic
         ``"and"``, or ``"or"``.
     strand
-        As for `Word`, for every word.
+        As for `MotifCount`, for every motif.
 
     Raises
     ------
     PredictorError
-        If there are fewer than two words, two are equal, or the logic is unknown.
+        If there are fewer than two motifs, two are equal, or the logic is unknown.
 
     References
     ----------
@@ -322,31 +326,33 @@ class Gate(Term):
     array([2., 2., 0.])
     """
 
-    words: tuple[str, ...]
+    motifs: tuple[str, ...]
     bonus: float = field(kw_only=True)
     logic: Literal["and", "or"] = field(kw_only=True)
     strand: Strand = field(default="+", kw_only=True)
 
     def __post_init__(self) -> None:
-        words: object = self.words
-        if not isinstance(words, tuple | list) or len(set(words)) < max(2, len(words)):
+        motifs: object = self.motifs
+        if not isinstance(motifs, tuple | list) or len(set(motifs)) < max(
+            2, len(motifs)
+        ):
             raise PredictorError(
-                f"Gate(words={quoted(words)}): give two or more different words, such "
-                "as ('GATA', 'CACG')"
+                f"Gate(motifs={quoted(motifs)}): give two or more different motifs, "
+                "such as ('GATA', 'CACG')"
             )
-        object.__setattr__(self, "words", tuple(words))
+        object.__setattr__(self, "motifs", tuple(motifs))
         object.__setattr__(
-            self, "bonus", as_number(self.bonus, f"gate {self.words}: bonus")
+            self, "bonus", as_number(self.bonus, f"gate {self.motifs}: bonus")
         )
         if self.logic not in ("and", "or"):
             raise PredictorError(
-                f"gate {self.words}: logic={quoted(self.logic)} must be 'and' or 'or'"
+                f"gate {self.motifs}: logic={quoted(self.logic)} must be 'and' or 'or'"
             )
         self.sites()
 
     def sites(self) -> tuple[Site, ...]:
-        """Return the site of each word."""
-        return tuple(Site.of(word, self.strand) for word in self.words)
+        """Return the site of each motif."""
+        return tuple(Site.of(motif, self.strand) for motif in self.motifs)
 
     def score(self, reading: Reading) -> Array:
         present = np.array([reading.present(site) for site in self.sites()])

@@ -149,15 +149,17 @@ class Twin(nn.Module):
     """An oracle as a network from one-hot (n, 4, length), channels A C G T, to (n,
     tasks), in the dtype of the input.
 
-    A word is matched by a product of one-hot entries, so the network is smooth between
-    one-hot inputs, and the gradient at a window of a word gives the exact effects of
+    A motif is matched by a product of one-hot entries, so the network is smooth between
+    one-hot inputs, and the gradient at a window of a motif gives the exact effects of
     single substitutions.
 
     Examples
     --------
     >>> from causalgia.sequences import encode, one_hot
-    >>> from causalgia.zoo import Oracle, Word
-    >>> Twin(Oracle(Word("GATA", 2.0)))(torch.tensor(one_hot(encode("GATAC")))).tolist()
+    >>> from causalgia.zoo import Oracle, MotifCount
+    >>> Twin(Oracle(MotifCount("GATA", 2.0)))(
+    ...     torch.tensor(one_hot(encode("GATAC")))
+    ... ).tolist()
     [[2.0]]
     """
 
@@ -236,9 +238,9 @@ def _term_score(term: Term, x: Tensor) -> Tensor:
             )
             return term.bonus * opened
         case Hairpin():
-            word = _site_indicators(x, Site.of(term.word))
+            motif = _site_indicators(x, Site.of(term.motif))
             return term.bonus * torch.stack(
-                [_hairpin_score(term, x, word, loop) for loop in term.loops]
+                [_hairpin_score(term, x, motif, loop) for loop in term.loops]
             ).sum(dim=0)
     raise PredictorError(
         f"{type(term).__name__} has no PyTorch twin; use a term of causalgia.zoo"
@@ -259,14 +261,14 @@ def _pair_score(upstream: Tensor, downstream: Tensor, h: np.ndarray) -> Tensor:
     return sums
 
 
-def _hairpin_score(term: Hairpin, x: Tensor, word: Tensor, loop: int) -> Tensor:
+def _hairpin_score(term: Hairpin, x: Tensor, motif: Tensor, loop: int) -> Tensor:
     windows = n_windows(x.shape[2], 2 * term.stem + loop)
     closed, pairing = x.new_ones(len(x), windows), x.new_tensor(term.pairing)
     for left, right in term.stem_pairs(loop):
         partner = torch.einsum("ncl,cd->ndl", x[:, :, right : right + windows], pairing)
         closed = closed * (x[:, :, left : left + windows] * partner).sum(dim=1)
     inside = torch.stack(
-        [word[:, place : place + windows] for place in term.places(loop)]
+        [motif[:, place : place + windows] for place in term.places(loop)]
     ).sum(dim=0)
     return (closed * inside).sum(dim=1)
 

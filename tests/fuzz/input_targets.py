@@ -217,7 +217,7 @@ oligo_length = 100
 adapters = "lentimpra"
 avoid = ["EcoRI"]
 """
-_KINDS = ("copies", "spacing", "motif_pair", "word_screen", "hairpin", "position")
+_KINDS = ("copies", "spacing", "motif_pair", "kmer_screen", "hairpin", "position")
 
 
 def toml(rng: Random, folder: Path) -> None:
@@ -243,7 +243,7 @@ def _experiments(folder: Path) -> list[str]:
             re.sub(r"(?s)distances = \[.*?\]", "distances = [11, 12, 20]", text)
             for text in texts
         )
-        # of all 4,096 words few say what all say
+        # of all 4,096 k-mers few say what all say
         _FOUND[:] = [text.replace("# k =", "k = 3") for text in _FOUND]
     return _FOUND
 

@@ -1,4 +1,4 @@
-"""Designs of trials as Hypothesis draws them: any null model, words, sites and
+"""Designs of trials as Hypothesis draws them: any null model, motifs, sites and
 controls, whole factorials.
 """
 
@@ -76,7 +76,7 @@ def nulls(draw: st.DrawFn) -> cg.design.NullModel:
 def interventions(
     draw: st.DrawFn, first: int = 0, last: int = LENGTH
 ) -> cg.design.Intervention:
-    """Draw what is done between two places: a word, a placebo of one, a scramble, an
+    """Draw what is done between two places: a motif, a placebo of one, a scramble, an
     ablation.
     """
     word = draw(_WORDS.filter(lambda word: len(word) <= last - first))

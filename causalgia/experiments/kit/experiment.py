@@ -109,8 +109,8 @@ class Entry:
         ``"confirmatory"``: the contrasts differ in kind or are ordered, and each
         verdict is a test with its own error rate. ``"screening"``: the contrasts are
         exchangeable, and verdicts hold on average over effects like these: by a
-        posterior for 30 contrasts or more, or by the false discovery rate among words
-        beyond placebo words.
+        posterior for 30 contrasts or more, or by the false discovery rate among k-mers
+        beyond placebos.
     """
 
     name: str
@@ -474,9 +474,9 @@ def analysis_for(
     itself, unshrunken, with the false discovery rate over all of them. So are fewer
     than 30 contrasts of one kind. For 30 or more exchangeable contrasts, such as
     variants, verdicts come from a hierarchical posterior and hold on average over
-    effects like these. With placebo words (``rope="placebo"`` or
-    ``"placebo outliers"``), words are tested against the placebo distribution, with the
-    false discovery rate over the screen.
+    effects like these. With placebos (``rope="placebo"`` or ``"placebo outliers"``),
+    k-mers are tested against the placebo distribution, with the false discovery rate
+    over the screen.
 
     Parameters
     ----------
@@ -485,7 +485,7 @@ def analysis_for(
     rope
         Region of practical equivalence.
     n_contrasts
-        Number of exchangeable contrasts without placebo words; ignored for confirmatory
+        Number of exchangeable contrasts without placebos; ignored for confirmatory
         claims.
     **settings
         Further fields of `causalgia.Analysis`.
@@ -557,8 +557,8 @@ def weighted_sum(
 #: each in the module `_name` of this package, which holds its entry under the name in
 #: capitals
 _NAMES = (
-    "word_screen",
-    "word_mutagenesis",
+    "kmer_screen",
+    "motif_mutagenesis",
     "position",
     "affinity",
     "copies",
@@ -579,7 +579,7 @@ _NAMES = (
     "motif_pairs",
     "variants",
     "dose_response",
-    "grammar_screen",
+    "arrangement_screen",
     "fractional_factorial",
 )
 #: experiment -> the file that it shares with another
@@ -587,7 +587,7 @@ _SHARED_FILES = {
     "sufficiency": "necessity",
     "greedy_round": "greedy_tiles",
     "motif_pair": "motif_pairs",
-    "grammar_screen": "fractional_factorial",
+    "arrangement_screen": "fractional_factorial",
 }
 
 

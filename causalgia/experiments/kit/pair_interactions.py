@@ -564,7 +564,7 @@ def read_pairs(found: TrialResults) -> Finding:
         .reset_coords("distance")
     )
     best = best.drop_vars(
-        [name for name in ("do", "placebo_word") if name in best.coords]
+        [name for name in ("do", "is_placebo") if name in best.coords]
     )
     sentences = [
         f"{begin}: {_interaction_counts(table)}; {_strongest_interaction(table)}."

@@ -1,5 +1,5 @@
-"""Sites and settings of experiments: positions, words and motifs, checked, and searched
-in real sequences.
+"""Sites and settings of experiments: positions, strings and motifs, checked, and
+searched in real sequences.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences import Instances, Motif, find_instances
 from causalgia.sequences import motif as motif_of
-from causalgia.sequences.alphabet import BASES, decode, parse_word, reverse_complement
+from causalgia.sequences.alphabet import BASES, decode, parse_iupac, reverse_complement
 from causalgia.sequences.fasta import as_sequences
 from causalgia.sequences.motif_scores import (
     PER_BIT,
@@ -126,16 +126,16 @@ def as_start(value: object, name: str, length: int, width: int) -> int:
 
 
 def as_site(value: Any, name: str) -> str | Motif:
-    """Return a word or motif from a setting.
+    """Return a string or motif from a setting.
 
-    A string of IUPAC letters is a word, even where a factor has that name. Other
+    A string of IUPAC letters is a string, even where a factor has that name. Other
     strings, paths and tables go to `causalgia.motif`: JASPAR names or identifiers, MEME
     or JASPAR text, a PFM. A ``trial.toml`` may give
     ``{file = "x.meme", motif = "GATA1"}``.
 
     Examples
     --------
-    >>> as_site("UGCAUG", "word"), as_site("GATA1", "word").name
+    >>> as_site("UGCAUG", "string"), as_site("GATA1", "string").name
     ('UGCAUG', 'GATA1')
     """
     try:
@@ -152,21 +152,21 @@ def _is_pattern(value: object) -> bool:
     if not isinstance(value, str):
         return isinstance(value, Motif | Pattern)
     try:
-        return bool(parse_word(value))
+        return bool(parse_iupac(value))
     except SequenceError:
         return False
 
 
-def as_words(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str, ...]:
-    """Return distinct words of A C G T (U), at least `least` of them.
+def as_strings(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str, ...]:
+    """Return distinct strings of A C G T (U), at least `least` of them.
 
     Examples
     --------
-    >>> as_words(["UGCAUG", "AGCAUG"], "words")
+    >>> as_strings(["UGCAUG", "AGCAUG"], "strings")
     ('UGCAUG', 'AGCAUG')
     """
     if not isinstance(values, Iterable) or isinstance(values, Mapping):
-        raise DesignError(f"{name}={quoted(values)} is not a list of words")
+        raise DesignError(f"{name}={quoted(values)} is not a list of strings")
     patterns = []
     for value in [values] if isinstance(values, str) else values:
         if (
@@ -175,15 +175,17 @@ def as_words(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str, 
             or not set(value.upper()) <= {*BASES, "U"}
         ):
             shown = value.name if isinstance(value, Motif) else value
-            raise DesignError(f"{name}: {quoted(shown)} is not a word of A C G T (U)")
+            raise DesignError(f"{name}: {quoted(shown)} is not a string of A C G T (U)")
         patterns.append(as_pattern(value))
     if len(patterns) < least:
-        raise DesignError(f"{name}={quoted(values)}: {least} words or more are needed")
+        raise DesignError(
+            f"{name}={quoted(values)}: {least} strings or more are needed"
+        )
     count = Counter(pattern.reads for pattern in patterns)
     twice = [pattern.label for pattern in patterns if count[pattern.reads] > 1]
     if twice:
         raise DesignError(
-            f"{name}: {', '.join(twice[:3])} is given twice; name each word once"
+            f"{name}: {', '.join(twice[:3])} is given twice; name each string once"
         )
     return tuple(pattern.label for pattern in patterns)
 
@@ -261,8 +263,8 @@ class Sites:
 def motif_sites(
     null: Genomic, pattern: str | Motif, threshold: float | None, *, n_draws: int
 ) -> Sites:
-    """Find the instances of a word or motif in given sequences, and draw placebo spans
-    for each.
+    """Find the instances of a string or motif in given sequences, and draw placebo
+    spans for each.
 
     Examples
     --------
@@ -394,7 +396,7 @@ def share_with_motif(
 
 
 _BACKGROUNDS = 2_000
-# of an instance of a motif, or that of its best word where it is greater
+# of an instance of a motif, or that of its best string where it is greater
 _P_VALUE = 1e-4
 _WORTH_SAYING = 0.01
 
@@ -411,7 +413,7 @@ def further_sites(design: Design, name: str, *, key: int) -> dict[str, float]:
     Parameters
     ----------
     design
-        A design with an arm that embeds two or more words or motifs.
+        A design with an arm that embeds two or more strings or motifs.
     name
         Name of that arm.
     key
@@ -420,7 +422,7 @@ def further_sites(design: Design, name: str, *, key: int) -> dict[str, float]:
     Returns
     -------
     dict
-        Word, or name of a motif -> share of backgrounds, 0 to 1.
+        MotifCount, or name of a motif -> share of backgrounds, 0 to 1.
 
     Examples
     --------
@@ -455,7 +457,7 @@ def further_sites(design: Design, name: str, *, key: int) -> dict[str, float]:
 def further_sites_in_words(
     design: Design, name: str, *, of: str, key: int
 ) -> tuple[str, ...]:
-    """Return a sentence for each word that an arm completes unintentionally in more
+    """Return a sentence for each string that an arm completes unintentionally in more
     than 1 % of backgrounds.
 
     Examples
@@ -576,17 +578,20 @@ def _canonical_windows(tokens: Tokens, width: int) -> Iterator[set[bytes]]:
         }
 
 
-def as_word_or_motif(value: Any, name: str) -> str | Motif:
-    """Return a word or motif from a setting that is meant for motifs.
+def as_string_or_motif(value: Any, name: str) -> str | Motif:
+    """Return a string or motif from a setting that is meant for motifs.
 
     It takes whatever `causalgia.motif` takes, and tables of a `trial.toml`. Letters A C
-    G T (U) are a word, and so are other IUPAC letters unless a factor has that name.
-    (In settings meant for words, `causalgia.experiments.kit.sites.as_site`, any IUPAC
-    letters are a word.)
+    G T (U) are a string, and so are other IUPAC letters unless a factor has that name.
+    (In settings meant for strings, `causalgia.experiments.kit.sites.as_site`, any IUPAC
+    letters are a string.)
 
     Examples
     --------
-    >>> as_word_or_motif("AGATAAG", "motif"), as_word_or_motif("GATA1", "motif").name
+    >>> (
+    ...     as_string_or_motif("AGATAAG", "motif"),
+    ...     as_string_or_motif("GATA1", "motif").name,
+    ... )
     ('AGATAAG', 'GATA1')
     """
     if isinstance(value, Mapping) or (
@@ -597,10 +602,10 @@ def as_word_or_motif(value: Any, name: str) -> str | Motif:
         found = motif_of(value)
     except SequenceError as error:
         raise SequenceError(f"{name}: {error}") from error
-    is_word = (
+    is_string = (
         isinstance(value, str) and found.identifier is None and found.source is None
     )
-    return as_site(value, name) if is_word else found
+    return as_site(value, name) if is_string else found
 
 
 def nearest_window(
@@ -614,10 +619,10 @@ def nearest_window(
     >>> nearest_window(encode(["CCAGATAACC"]), ("peak",), "AGATAAG", 1e-4)
     "the nearest window, 'AGATAAC' at 2 of sequence 'peak', reads 6 of its 7 letters"
     """
-    word = isinstance(pattern, str)
+    is_string = isinstance(pattern, str)
     if isinstance(pattern, str):
         table = np.array(
-            [[base in bases for base in range(4)] for bases in parse_word(pattern)[1]],
+            [[base in bases for base in range(4)] for bases in parse_iupac(pattern)[1]],
             np.int64,
         )
     else:
@@ -637,7 +642,7 @@ def nearest_window(
         f"the nearest window, {quoted(reads)} at {start} of sequence "
         f"{quoted(names[row])},"
     )
-    if word:
+    if is_string:
         return f"{where} reads {score} of its {len(table)} letters"
     needed = cutoff(pattern, threshold)  # type: ignore[arg-type]  # a motif, as checked above
     return (

@@ -17,7 +17,7 @@ import xarray as xr
 from causalgia.checks import as_int, is_whole
 from causalgia.design import Arm, Design, EmbedEach, Genomic, Untreated
 from causalgia.errors import LibraryError, SequenceError, quoted
-from causalgia.experiments._variants import replaced_words, window_loci
+from causalgia.experiments._variants import replaced_strings, window_loci
 from causalgia.mpra.libraries.constructs import data_table, find_row
 from causalgia.schema import annotate
 from causalgia.sequences.fasta import Sequences
@@ -266,12 +266,12 @@ def variant_tiles(
         taken.add((tile.variant.chromosome, start))
         tiles.append(replace(tile, start=start, moved=tile.start - start))
     windows = _cut_windows(tiles, fasta, insert_length)
-    words, starts = replaced_words(windows)
+    alleles, starts = replaced_strings(windows)
     return VariantTiles(
         null=Genomic(
             of=Sequences(windows.reference, windows.names), parent=window_loci(windows)
         ),
-        arms=[Arm(REF, Untreated()), Arm(ALT, EmbedEach(words, at=starts))],
+        arms=[Arm(REF, Untreated()), Arm(ALT, EmbedEach(alleles, at=starts))],
         n_units=len(tiles),
         contrasts=REF,
         tiles=tuple(tiles),

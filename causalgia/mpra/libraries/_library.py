@@ -61,7 +61,7 @@ from causalgia.mpra.libraries.rules import (
     default_flags,
 )
 from causalgia.schema import annotate, validate
-from causalgia.sequences.alphabet import decode, reverse_complement_word
+from causalgia.sequences.alphabet import decode, reverse_complement_iupac
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.attributes import store_design
 from causalgia.types import Array, Tokens
@@ -221,7 +221,7 @@ def library(
     minus = read_controls(controls.negatives, "negative", length=length)
     halves = of.between_sites(
         [
-            rule.word
+            rule.letters
             for rule in oligo_rules
             if isinstance(rule, SiteCount) and rule.intended
         ]
@@ -322,7 +322,7 @@ def _tag_rules(
     sites = [rule.enzyme for rule in oligo_rules if isinstance(rule, SiteCount)]
     ends = [
         end
-        for end in (of.left, reverse_complement_word(of.right))
+        for end in (of.left, reverse_complement_iupac(of.right))
         if len(end) >= PRIMER_END
     ]
     return replace(
@@ -457,15 +457,15 @@ def library_dataset(drawn: DrawnLibrary, attrs: dict[str, Any]) -> xr.Dataset:
         *dict.fromkeys(rule for rule, _ in blocks.broken if rule not in drawn.rules),
     ]
     by_arm = [[blocks.broken.get((rule, arm), 0) for arm in arms] for rule in rules]
-    words = [k for k in _WORDS if k <= blocks.proposed.shape[1]]
+    widths = [k for k in _WORDS if k <= blocks.proposed.shape[1]]
     shifts = np.array(
-        [composition_shift(blocks.proposed, blocks.backgrounds, k=k) for k in words]
+        [composition_shift(blocks.proposed, blocks.backgrounds, k=k) for k in widths]
     )
     of_barcodes = {} if drawn.tags is None else drawn.tags.broken
     report = {
         "rule": np.array(rules, object),
         "judged_arm": np.array(arms, object),
-        "k": words,
+        "k": widths,
         "broken": (
             ("rule", "judged_arm"),
             np.array(by_arm, np.int64).reshape(len(rules), len(arms)),
@@ -578,15 +578,15 @@ def _row_variables(
             n = len(tags.promoter)
             of = drawn.promoter
             name = f"promoter.{insert_fingerprint([of.left, of.junction, of.right])}"
-            words = {
+            widths = {
                 "element": name,
                 "oligo_name": name,
                 "arm": "promoter",
                 "group": "promoter",
             }
-            words |= dict.fromkeys(("parent", "source_name", "insert"), "")
+            widths |= dict.fromkeys(("parent", "source_name", "insert"), "")
             alone = {
-                **{name: np.full(n, word, object) for name, word in words.items()},
+                **{name: np.full(n, text, object) for name, text in widths.items()},
                 "unit": np.full(n, -1),
                 "draw": np.full(n, -1),
                 "gc": np.zeros(n),
@@ -646,8 +646,8 @@ def _gc_share(tokens: Tokens) -> float:
 _SEQUENCES_AT_ONCE = 1 << 13
 
 
-def word_shares(tokens: Tokens, k: int) -> tuple[Array, int]:
-    """Return the shares of k-letter words over all places of sequences (n, length),
+def kmer_shares(tokens: Tokens, k: int) -> tuple[Array, int]:
+    """Return the shares of k-letter k-mers over all places of sequences (n, length),
     (4^k,), and the places.
     """
     counts = np.zeros(4**k, np.int64)
@@ -682,10 +682,10 @@ def _relative_entropy(p: Array, q: Array) -> float:
 
 
 def composition_shift(before: Tokens, after: Tokens, *, k: int) -> tuple[float, float]:
-    """Return the divergence of k-letter words between two samples, and its expectation
+    """Return the divergence of k-letter k-mers between two samples, and its expectation
     by chance.
 
-    Two independent samples of m words each from one population diverge by about
+    Two independent samples of m k-mers each from one population diverge by about
     ``(4^k - 1) / (4 m ln 2)`` bits.
 
     Parameters
@@ -693,7 +693,7 @@ def composition_shift(before: Tokens, after: Tokens, *, k: int) -> tuple[float, 
     before, after
         Sequences, (n, length) and (m, length).
     k
-        Letters of a word, at most the length.
+        Letters of a k-mer, at most the length.
 
     Returns
     -------
@@ -701,7 +701,7 @@ def composition_shift(before: Tokens, after: Tokens, *, k: int) -> tuple[float, 
         Jensen-Shannon divergence in bits, and that of two independent samples this
         large.
     """
-    (p, n), (q, m) = word_shares(before, k), word_shares(after, k)
+    (p, n), (q, m) = kmer_shares(before, k), kmer_shares(after, k)
     return max(jensen_shannon(p, q), 0.0), (4**k - 1) / (
         4 * max(min(n, m), 1) * np.log(2)
     )

@@ -1,5 +1,5 @@
-"""Barcodes to synthesize: words at a minimum distance that satisfy the rules, and their
-assignment to oligos.
+"""Barcodes to synthesize: strings at a minimum distance that satisfy the rules, and
+their assignment to oligos.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from causalgia.sequences.alphabet import (
     as_token_array,
     decode,
     encode,
-    reverse_complement_word,
+    reverse_complement_iupac,
 )
-from causalgia.sequences.composition import word_masks
+from causalgia.sequences.composition import iupac_masks
 from causalgia.sequences.random import random_words
-from causalgia.sequences.word_distance import (
+from causalgia.sequences.string_distance import (
     KINDS,
     LONGEST,
     Distance,
-    WordRules,
-    distant_words,
+    StringRules,
+    distant_strings,
     largest_distance,
 )
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Ints, Mask, Tokens
 
-Words: TypeAlias = tuple[tuple[str, str], ...]
+NamedMotifs: TypeAlias = tuple[tuple[str, str], ...]
 POLYA = ("AATAAA", "ATTAAA")
 PRIMER_END = 8
 _SEED = slice(1, 8)
@@ -122,48 +122,48 @@ class BarcodeRules:
         )
 
     @property
-    def words(self) -> Words:
-        """Words that must not overlap a barcode on its own strand, each with its name
+    def motifs(self) -> NamedMotifs:
+        """Strings that must not overlap a barcode on its own strand, each with its name
         in reports.
         """
         enzymes = sites(self.avoid)
-        both = [(f"site {s.name}", s.word) for s in enzymes]
+        both = [(f"site {s.name}", s.letters) for s in enzymes]
         # a site in a flank that the barcode's first or last letters would make
         # methylated, and so not cut
         both += [
             (f"site {s.name} blocked by {s.methylation}", w)
             for s in enzymes
             for w in s.blocked
-            if len(w) > len(s.word)
+            if len(w) > len(s.letters)
         ]
         both += [
             ("primer 3' end", _as_bases(primer, "primers")[-PRIMER_END:])
             for primer in self.primers
         ]
-        found = [("polyA signal", word) for word in POLYA]
+        found = [("polyA signal", motif) for motif in POLYA]
         found += [
-            ("miRNA seed", reverse_complement_word(_mirna_seed(seed)))
+            ("miRNA seed", reverse_complement_iupac(_mirna_seed(seed)))
             for seed in self.seeds
         ]
         found += [
             (name, strand)
-            for name, word in both
-            for strand in (word, reverse_complement_word(word))
+            for name, motif in both
+            for strand in (motif, reverse_complement_iupac(motif))
         ]
         return tuple(dict.fromkeys(found))
 
     @property
-    def _word_rules(self) -> WordRules:
+    def _string_rules(self) -> StringRules:
         left, right = (
             _as_bases(flank, "flanks") if flank else "" for flank in self.flanks
         )
-        return WordRules(
+        return StringRules(
             run=self.homopolymer,
             gc=self.gc_counts,
             all_four=self.all_four_bases,
             left=encode(left)[0] if left else np.empty(0, np.uint8),
             right=encode(right)[0] if right else np.empty(0, np.uint8),
-            masks=tuple(word_masks(word) for _, word in self.words),
+            masks=tuple(iupac_masks(motif) for _, motif in self.motifs),
         )
 
 
@@ -205,10 +205,10 @@ def barcodes(
 ) -> list[str]:
     """Return barcodes to synthesize, with a minimum distance between every pair.
 
-    All words of the length are tried in random order, each once, and kept if they meet
-    the rules and are far enough from all kept before. Every pair is checked exactly
-    (`causalgia.sequences.word_distance`), and the first n of a longer list with the
-    same `rng` are the list of n.
+    All strings of the length are tried in random order, each once, and kept if they
+    meet the rules and are far enough from all kept before. Every pair is checked
+    exactly (`causalgia.sequences.string_distance`), and the first n of a longer list
+    with the same `rng` are the list of n.
 
     A distance of 3 corrects one error or detects two. Hamming distance covers
     substitutions only, while deletions are the commonest error of synthesis.
@@ -229,7 +229,7 @@ def barcodes(
         Smallest distance of a pair.
     distance
         ``"levenshtein"``, ``"hamming"`` or ``"free"``, as
-        `causalgia.sequences.word_distance.edit_distance`.
+        `causalgia.sequences.string_distance.edit_distance`.
     avoid
         Restriction sites, enzymes or IUPAC letters, that must not overlap a barcode on
         either strand. Where a flank ends in a site that is not cut beside certain
@@ -264,7 +264,7 @@ def barcodes(
     ------
     LibraryError
         If a rule is invalid, or fewer than n are found; the message gives the number,
-        and the words refused by each rule.
+        and the strings refused by each rule.
 
     References
     ----------
@@ -316,7 +316,7 @@ def barcodes(
 def draw_barcodes(
     n: int, rules: BarcodeRules, *, rng: RNG
 ) -> tuple[Tokens, dict[str, int]]:
-    """Return barcodes as tokens, shape ``(n, length)``, and the number of words that
+    """Return barcodes as tokens, shape ``(n, length)``, and the number of strings that
     each rule refused.
 
     Raises
@@ -331,18 +331,18 @@ def draw_barcodes(
     ((3, 10), ['homopolymer', 'GC', 'four bases', 'polyA signal', 'distance'])
     """
     as_int(n, "n_barcodes", error=LibraryError)
-    found, failed, passed = distant_words(
+    found, failed, passed = distant_strings(
         n,
         rules.length,
         rules.min_distance,
         distance=rules.distance,
-        rules=rules._word_rules,
+        rules=rules._string_rules,
         key=derive(root_key(rng), "barcodes"),
         tries=max(_TRIES, 20 * n),
     )
     refused: dict[str, int] = {}
     for name, count in zip(
-        ["homopolymer", "GC", "four bases", *(x for x, _ in rules.words), "distance"],
+        ["homopolymer", "GC", "four bases", *(x for x, _ in rules.motifs), "distance"],
         failed,
         strict=True,
     ):
@@ -360,7 +360,7 @@ def _too_few_message(
     every = "all" if passed == 4**rules.length else "the"
     return (
         f"{found:,} of {n:,} barcodes of {rules.length} nt at {rules.distance} "
-        f"distance {rules.min_distance} were found; {every} {passed:,} words tried, "
+        f"distance {rules.min_distance} were found; {every} {passed:,} strings tried, "
         f"refused for {reasons}; make barcodes longer (length={rules.length + 1}), ask "
         "for a smaller min_distance=, or relax the rule that refused most"
     )

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from causalgia.checks import as_int, as_texts, similar_names
 from causalgia.errors import LibraryError, SequenceError, quoted
-from causalgia.sequences.alphabet import IUPAC, encode, parse_word
-from causalgia.sequences.composition import word_hits
+from causalgia.sequences.alphabet import IUPAC, encode, parse_iupac
+from causalgia.sequences.composition import iupac_hits
 from causalgia.types import Tokens
 
 Adapters: TypeAlias = "str | tuple[str, str] | tuple[str, str, str] | Construct"
@@ -156,7 +156,7 @@ class Construct:
         )
         return Oligos(tokens, insert, slice(first, first + barcodes.shape[1]))
 
-    def between_sites(self, words: Iterable[str]) -> tuple[str, str] | None:
+    def between_sites(self, sites: Iterable[str]) -> tuple[str, str] | None:
         """Return the junction before and after the place between its first and last
         cloning site; None without two.
 
@@ -165,7 +165,7 @@ class Construct:
 
         Parameters
         ----------
-        words
+        strings
             IUPAC letters of the sites that the constant parts contain on purpose.
 
         Examples
@@ -177,10 +177,10 @@ class Construct:
             return None
         letters = encode(self.junction)
         found = [
-            (start, start + len(word))
-            for word in words
-            for start in range(len(self.junction) - len(word) + 1)
-            if word_hits(letters[:, start : start + len(word)], word)[0][0]
+            (start, start + len(recognized))
+            for recognized in sites
+            for start in range(len(self.junction) - len(recognized) + 1)
+            if iupac_hits(letters[:, start : start + len(recognized)], recognized)[0][0]
         ]
         first, last = (
             min((stop for _, stop in found), default=0),
@@ -277,7 +277,7 @@ class Site:
     """
 
     name: str
-    word: str
+    letters: str
 
     @property
     def methylation(self) -> str:
@@ -294,14 +294,14 @@ class Site:
             (
                 str(kind)
                 for name, kind in rows["blocked"].items()
-                if rows["words"][name] == self.word
+                if rows["strings"][name] == self.letters
             ),
             "",
         )
 
     @property
     def blocked(self) -> tuple[str, ...]:
-        """The site with an overlapping methylation site: words that contain the site
+        """The site with an overlapping methylation site: strings that contain the site
         and are not cut.
 
         Examples
@@ -310,23 +310,25 @@ class Site:
         ('GATCTAGA', 'TCTAGATC')
         """
         return (
-            _overlaps(self.word, data_table("sites")["methylation"][self.methylation])
+            _overlaps(
+                self.letters, data_table("sites")["methylation"][self.methylation]
+            )
             if self.methylation
             else ()
         )
 
 
-def _overlaps(word: str, other: str) -> tuple[str, ...]:
-    """Return every word in which two IUPAC words overlap."""
+def _overlaps(recognized: str, other: str) -> tuple[str, ...]:
+    """Return every string in which two IUPAC strings overlap."""
     letters = {bases: letter for letter, bases in IUPAC.items() if letter != "U"}
     found = []
-    for shift in range(1 - len(other), len(word)):
-        places = range(min(shift, 0), max(len(word), shift + len(other)))
+    for shift in range(1 - len(other), len(recognized)):
+        places = range(min(shift, 0), max(len(recognized), shift + len(other)))
         both = [
             "".join(
                 b
                 for b in "ACGT"
-                if b in _bases_at(word, i) and b in _bases_at(other, i - shift)
+                if b in _bases_at(recognized, i) and b in _bases_at(other, i - shift)
             )
             for i in places
         ]
@@ -335,11 +337,11 @@ def _overlaps(word: str, other: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _bases_at(word: str, place: int) -> str:
-    return IUPAC[word[place]] if 0 <= place < len(word) else IUPAC["N"]
+def _bases_at(recognized: str, place: int) -> str:
+    return IUPAC[recognized[place]] if 0 <= place < len(recognized) else IUPAC["N"]
 
 
-def site(name_or_word: str) -> Site:
+def site(name_or_letters: str) -> Site:
     """Return a restriction site by the name of its enzyme, in any case, or by its IUPAC
     letters.
 
@@ -351,22 +353,22 @@ def site(name_or_word: str) -> Site:
     Examples
     --------
     >>> site("ecori"), site("GGTCTC").name
-    (Site(name='EcoRI', word='GAATTC'), 'GGTCTC')
+    (Site(name='EcoRI', string='GAATTC'), 'GGTCTC')
     """
-    if not isinstance(name_or_word, str) or not name_or_word:
+    if not isinstance(name_or_letters, str) or not name_or_letters:
         raise LibraryError(
-            f"avoid= has {quoted(name_or_word)}; a site is an enzyme such as 'EcoRI' "
-            "or letters such as 'GAATTC'"
+            f"avoid= has {quoted(name_or_letters)}; a site is an enzyme such as "
+            "'EcoRI' or letters such as 'GAATTC'"
         )
-    if all(letter.upper() in IUPAC for letter in name_or_word):
-        return Site(name_or_word.upper(), parse_word(name_or_word)[0])
-    name, word = find_row(
-        data_table("sites")["words"],
-        name_or_word,
+    if all(letter.upper() in IUPAC for letter in name_or_letters):
+        return Site(name_or_letters.upper(), parse_iupac(name_or_letters)[0])
+    name, recognized = find_row(
+        data_table("sites")["strings"],
+        name_or_letters,
         "restriction enzyme",
         cure="give its letters, for example 'GAATTC'",
     )
-    return Site(name, word)
+    return Site(name, recognized)
 
 
 def sites(avoid: str | Iterable[str]) -> tuple[Site, ...]:

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from causalgia.checks import as_int, as_number, as_texts, is_real
 from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.libraries.constructs import Construct, Oligos, intended_sites
-from causalgia.sequences.alphabet import decode, encode, parse_word, reverse_complement
+from causalgia.sequences.alphabet import decode, encode, parse_iupac, reverse_complement
 from causalgia.sequences.composition import (
     Distinct,
     gc_extremes,
+    iupac_hits,
     longest_runs,
     repeat_shares,
-    word_hits,
 )
 from causalgia.sequences.motif_scores import find_instances
 from causalgia.sequences.motifs import Motif
@@ -54,7 +54,7 @@ class SiteCount:
     ----------
     enzyme
         Name of the site in messages.
-    word
+    string
         IUPAC letters; both strands are searched.
     intended
         Number of sites that the constant parts contain on purpose.
@@ -63,7 +63,7 @@ class SiteCount:
     """
 
     enzyme: str
-    word: str
+    letters: str
     intended: int = 0
     cure: str = "let another enzyme cut, or allow other backgrounds"
 
@@ -72,7 +72,7 @@ class SiteCount:
         return f"site {self.enzyme}"
 
     def broken(self, oligos: Oligos) -> Mask:
-        counts, _ = word_hits(oligos.tokens, self.word)
+        counts, _ = iupac_hits(oligos.tokens, self.letters)
         broken: Mask = counts != self.intended
         return broken
 
@@ -88,7 +88,7 @@ class BlockedSite:
         Name of the site in messages.
     methylation
         Methylation, ``"dam"`` or ``"dcm"``.
-    words
+    strings
         The site with an overlapping methylation site, IUPAC letters; both strands are
         searched.
     cure
@@ -97,7 +97,7 @@ class BlockedSite:
 
     enzyme: str
     methylation: str
-    words: tuple[str, ...]
+    strings: tuple[str, ...]
     cure: str = "put other letters beside the site, or let another enzyme cut"
 
     @property
@@ -106,8 +106,8 @@ class BlockedSite:
 
     def broken(self, oligos: Oligos) -> Mask:
         broken = np.zeros(len(oligos.tokens), bool)
-        for word in self.words:
-            broken |= word_hits(oligos.tokens, word)[0] > 0
+        for recognized in self.strings:
+            broken |= iupac_hits(oligos.tokens, recognized)[0] > 0
         return broken
 
 
@@ -197,8 +197,8 @@ class SimpleRepeats:
 
 @dataclass(frozen=True, kw_only=True)
 class JunctionMotif:
-    """No instance of a word or a motif spans an end of the insert or of the barcode, on
-    either strand.
+    """No instance of a string or a motif spans an end of the insert or of the barcode,
+    on either strand.
 
     Instances inside a part belong to the design; one across a junction is an artifact
     of the construct.
@@ -206,7 +206,7 @@ class JunctionMotif:
     Parameters
     ----------
     motif
-        A word of IUPAC letters or a `Motif`.
+        A string of IUPAC letters or a `Motif`.
     threshold
         p-value threshold of the motif score; None: as in
         `causalgia.sequences.find_instances`.
@@ -227,7 +227,7 @@ class JunctionMotif:
 
     def broken(self, oligos: Oligos) -> Mask:
         reach = (
-            len(parse_word(self.motif)[1])
+            len(parse_iupac(self.motif)[1])
             if isinstance(self.motif, str)
             else len(self.motif)
         ) - 1
@@ -262,7 +262,7 @@ class OligoRules:
     repeats
         Largest share of an insert in simple repeats.
     motifs
-        Words or motifs that must not arise across a junction.
+        Strings or motifs that must not arise across a junction.
 
     Raises
     ------
@@ -292,7 +292,7 @@ class OligoRules:
         object.__setattr__(self, "gc", as_share_range(self.gc, "gc"))
         as_int(self.homopolymer, "homopolymer", error=LibraryError)
         as_number(self.repeats, "repeats", least=0, most=1, error=LibraryError)
-        object.__setattr__(self, "motifs", _as_words_or_motifs(self.motifs))
+        object.__setattr__(self, "motifs", _as_strings_or_motifs(self.motifs))
 
     def of_construct(self, construct: Construct) -> tuple[Rule, ...]:
         """Return these rules and those of a construct, whose intended sites are
@@ -309,24 +309,27 @@ class OligoRules:
         cut = intended_sites(
             {name: dict(construct.intended).get(name, 0) for name in construct.avoid}
         )
-        known = {site.word: site for site in cut}
+        known = {site.letters: site for site in cut}
         for intended, n in intended_sites(self.avoid).items():
-            site = known.setdefault(intended.word, intended)
+            site = known.setdefault(intended.letters, intended)
             cut[site] = max(n, cut.get(site, 0))
         return (
             *(
-                SiteCount(enzyme=s.name, word=s.word, intended=n)
+                SiteCount(enzyme=s.name, letters=s.letters, intended=n)
                 for s, n in cut.items()
             ),
             *(
-                BlockedSite(enzyme=s.name, methylation=s.methylation, words=s.blocked)
+                BlockedSite(enzyme=s.name, methylation=s.methylation, strings=s.blocked)
                 for s, n in cut.items()
                 if n and s.methylation
             ),
             Homopolymers(longest=int(self.homopolymer)),
             GCContent(low=self.gc[0], high=self.gc[1]),
             SimpleRepeats(share=float(self.repeats)),
-            *(JunctionMotif(motif=motif) for motif in _as_words_or_motifs(self.motifs)),
+            *(
+                JunctionMotif(motif=motif)
+                for motif in _as_strings_or_motifs(self.motifs)
+            ),
         )
 
 
@@ -352,26 +355,26 @@ def as_share_range(pair: Any, name: str) -> tuple[float, float]:
     )
 
 
-def _as_words_or_motifs(motifs: Any) -> tuple[str | Motif, ...]:
+def _as_strings_or_motifs(motifs: Any) -> tuple[str | Motif, ...]:
     given = (motifs,) if isinstance(motifs, str | Motif) else motifs
     if not isinstance(given, Iterable) or isinstance(given, bytes):
         raise LibraryError(
-            f"motifs={quoted(motifs)}: give words or motifs as text, or a list of "
+            f"motifs={quoted(motifs)}: give strings or motifs as text, or a list of "
             "such; () for none"
         )
     found = tuple(given)
     for one in found:
         if not isinstance(one, Motif) and (not isinstance(one, str) or not one):
             raise LibraryError(
-                f"motifs= has {quoted(one)}, neither a word nor a Motif; give words "
-                "such as 'CACGTG'"
+                f"motifs= has {quoted(one)}, neither a string nor a Motif; give "
+                "strings such as 'CACGTG'"
             )
         if isinstance(one, str):
             try:
-                parse_word(one)
+                parse_iupac(one)
             except SequenceError as error:
                 raise LibraryError(
-                    f"motifs= has {quoted(one)}: {error}; give words such as 'CACGTG'"
+                    f"motifs= has {quoted(one)}: {error}; give strings such as 'CACGTG'"
                 ) from error
     return found
 
@@ -414,7 +417,10 @@ def check_construct(of: Construct, rules: Sequence[Rule], *, barcoded: bool) -> 
             _check_site(rule, parts)
         if isinstance(rule, BlockedSite):
             for part, letters in parts.items():
-                if any(word_hits(encode(letters), word)[0][0] for word in rule.words):
+                if any(
+                    iupac_hits(encode(letters), recognized)[0][0]
+                    for recognized in rule.strings
+                ):
                     raise LibraryError(
                         f"the {part} {letters} breaks a rule by itself: {rule.name}; "
                         f"{rule.cure}"
@@ -431,7 +437,8 @@ def check_construct(of: Construct, rules: Sequence[Rule], *, barcoded: bool) -> 
 
 def _check_site(rule: SiteCount, parts: dict[str, str]) -> None:
     found = {
-        part: word_hits(encode(letters), rule.word) for part, letters in parts.items()
+        part: iupac_hits(encode(letters), rule.letters)
+        for part, letters in parts.items()
     }
     total = sum(int(counts[0]) for counts, _ in found.values())
     if total > rule.intended:
@@ -439,7 +446,7 @@ def _check_site(rule: SiteCount, parts: dict[str, str]) -> None:
             (part, int(first[0])) for part, (_, first) in found.items() if first[0] >= 0
         )
         raise LibraryError(
-            f"the {part} {parts[part]} carries {rule.enzyme} ({rule.word}) at {at} "
+            f"the {part} {parts[part]} carries {rule.enzyme} ({rule.letters}) at {at} "
             f"itself ({total} in the constant parts, {rule.intended} intended), so "
             "every oligo would be cut there; choose another enzyme or another adapter; "
             "if it is meant to be cut there, "
@@ -447,9 +454,9 @@ def _check_site(rule: SiteCount, parts: dict[str, str]) -> None:
         )
     if total < rule.intended:
         raise LibraryError(
-            f"{rule.intended} site(s) {rule.enzyme} ({rule.word}) are intended in the "
-            f"constant parts and {total} are there; correct the adapters, or how often "
-            "the site is meant, rules=cg.mpra.OligoRules(avoid=...)"
+            f"{rule.intended} site(s) {rule.enzyme} ({rule.letters}) are intended in "
+            f"the constant parts and {total} are there; correct the adapters, or how "
+            "often the site is meant, rules=cg.mpra.OligoRules(avoid=...)"
         )
 
 
@@ -598,7 +605,7 @@ def _intended_in(part: Construct, rule: Rule) -> Rule:
     if not isinstance(rule, SiteCount) or not rule.intended:
         return rule
     hits = sum(
-        int(word_hits(encode(letters), rule.word)[0][0])
+        int(iupac_hits(encode(letters), rule.letters)[0][0])
         for letters in part.parts.values()
     )
     return replace(rule, intended=hits)

@@ -1,4 +1,4 @@
-"""Screen of all words of a width, compared with placebo words."""
+"""Screen of all k-mers of a width, compared with random sequences."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from causalgia.analysis import Rope
 from causalgia.analysis_values import Prior
 from causalgia.checks import as_count
-from causalgia.choices import DIRECTIONS, LEAST_PLACEBO_WORDS
-from causalgia.design import Arm, Embed, NullModel, PlaceboWord, Uniform, Untreated
+from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS
+from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import (
@@ -22,8 +22,9 @@ from causalgia.experiments.kit.experiment import (
     TrialResults,
     analysis_for,
 )
-from causalgia.experiments.kit.sites import as_null_model, as_start, as_words
+from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.former_names import former_arguments
 from causalgia.streams import derive
 from causalgia.types import Array
 
@@ -34,83 +35,85 @@ if TYPE_CHECKING:
 
 CONTROL, PLACEBO = "untreated", "placebo "
 _WIDTH, _WIDEST = 6, 8
-_STREAM = 2018  # random key of the placebo words, which are fixed by the design
+_STREAM = 2018  # random key of the random sequences, which are fixed by the design
 _NAMED = _DRAWN = 20
 _PLACEBOS, _MANY_PLACEBOS, _MANY = 100, 400, 1_000
 _ROUNDING = 1e-12
 _ATTEMPTS = 1_000
 
 
-def word_screen(
+@former_arguments
+def kmer_screen(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     *,
     k: int | None = None,
-    words: Sequence[str] | None = None,
+    motifs: Sequence[str] | None = None,
     at: int | None = None,
     n_placebos: int | None = None,
     letters: str = "ACGU",
     n_units: int = 1_000,
     rope: Rope = "placebo outliers",
 ) -> Experiment:
-    """Return the experiment that finds words of a width with effects beyond those of
-    arbitrary words.
+    """Return the experiment that finds k-mers of a width with effects beyond those of
+    random sequences.
 
-    Every word is embedded at one place of the same backgrounds and compared with the
-    untreated arm. On most networks nearly every random word changes the outcome, so a
-    test against 0 is uninformative; words are compared with placebo words instead,
-    random ones of the same width. A word is read at all, ``"higher"`` or ``"lower"``,
-    if its whole interval lies beyond the range of random words, five robust standard
-    deviations of the placebo words, with the false discovery rate over the words asked
-    controlled (Benjamini-Hochberg). The first sentence of the answer names these words,
-    at most 20, the largest first, and says how many were asked.
+    Every k-mer is embedded at one place of the same backgrounds and compared with the
+    untreated arm. On most networks nearly every random sequence changes the outcome, so
+    a test against 0 is uninformative; k-mers are compared with random sequences
+    instead, random ones of the same width. A k-mer is read at all, ``"higher"`` or
+    ``"lower"``, if its whole interval lies beyond the range of random sequences, five
+    robust standard deviations of the random sequences, with the false discovery rate
+    over the k-mers asked controlled (Benjamini-Hochberg). The first sentence of the
+    answer names these k-mers, at most 20, the largest first, and says how many were
+    asked.
 
-    Where all words are screened, random words *are* those screened, so that no rank
-    among them can stand out. The fences are a model instead: a normal law of the
-    central 80 % of the placebo words. ``rope="placebo"`` decides by ranks alone and
-    needs about ``40 K / R`` placebo words to find R of K. Where a word ranks among the
-    words asked is another question, which `causalgia.multiplicity.rank_intervals`
+    Where all k-mers are screened, random sequences *are* those screened, so that no
+    rank among them can stand out. The fences are a model instead: a normal law of the
+    central 80 % of the random sequences. ``rope="placebo"`` decides by ranks alone and
+    needs about ``40 K / R`` random sequences to find R of K. Where a k-mer ranks among
+    the k-mers asked is another question, which `causalgia.multiplicity.rank_intervals`
     answers from a simultaneous band. The largest of many estimates are biased (winner's
-    curse): the finding ``shrunken`` has the posterior mean of each word relative to the
-    mean placebo word (`causalgia.posterior.mixture`), and `causalgia.confirm` tests
-    selected words on fresh backgrounds.
+    curse): the finding ``shrunken`` has the posterior mean of each k-mer relative to
+    the mean random sequence (`causalgia.posterior.mixture`), and `causalgia.confirm`
+    tests selected k-mers on fresh backgrounds.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     k
-        Width of the words, 3 to 8 (too few placebo words exist below), of which all 4^k
-        are screened; None: 6, or the width of `words`.
-    words
-        The words to screen, of one width, instead of all.
+        Width of the k-mers, 3 to 8 (too few random sequences exist below), of which all
+        4^k are screened; None: 6, or the width of `motifs`.
+    motifs
+        The k-mers to screen, of one width, instead of all.
     at
         0-based start; None: the center.
     n_placebos
-        Placebo words, 40 or more: distinct random words from a fixed stream, other than
-        the given `words`; at most 64 of width 3. None: 400 for 1,000 words or more,
-        else 100. Where all words are screened, the placebo words are a random part of
-        them.
+        Random sequences, 40 or more: distinct random sequences from a fixed stream,
+        other than the given `motifs`; at most 64 of width 3. None: 400 for 1,000 k-mers
+        or more, else 100. Where all k-mers are screened, the random sequences are a
+        random part of them.
     letters
         ``"ACGU"`` or ``"ACGT"``: the alphabet of the names of arms.
     n_units
         Backgrounds.
     rope
         Region of practical equivalence: ``"placebo outliers"``, five standard
-        deviations about the placebo words (`causalgia.multiplicity.placebo_fences`);
+        deviations about the random sequences (`causalgia.multiplicity.placebo_fences`);
         ``"placebo"``, their central 95 %, with directions by ranks; or limits.
 
     Returns
     -------
     Experiment
-        Arms named after their words, ``"placebo ..."`` and ``"untreated"``; a contrast
-        of each with the last; coordinate ``placebo_word``.
+        Arms named after their k-mers, ``"placebo ..."`` and ``"untreated"``; a contrast
+        of each with the last; coordinate ``is_placebo``.
 
     Raises
     ------
     DesignError
-        If `k` is not 3 to 8 or not the width of `words`, words differ in width or are
-        repeated (U is T), a word leaves the sequence, or there are fewer than 40
-        placebo words or more than exist.
+        If `k` is not 3 to 8 or not the width of `motifs`, k-mers differ in width or are
+        repeated (U is T), a k-mer leaves the sequence, or there are fewer than 40
+        random sequences or more than exist.
 
     References
     ----------
@@ -123,14 +126,14 @@ def word_screen(
     Examples
     --------
     >>> import causalgia as cg
-    >>> experiment = cg.experiments.word_screen(
-    ...     words=["UGCAUG", "AGAAUG", "GGAACC"], n_units=200
+    >>> experiment = cg.experiments.kmer_screen(
+    ...     motifs=["UGCAUG", "AGAAUG", "GGAACC"], n_units=200
     ... )
     >>> additive = cg.zoo.oracle("additive")
     >>> screen = cg.run(experiment, additive, rng=0)
     >>> answer = experiment.analyze(screen, rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: 2 of 3 words lie beyond the range of 100 placebo words ...: UGCAUG ...; AGAAUG ...
+    Task outcome: 2 of 3 k-mers lie beyond the range of 100 random sequences ...: UGCAUG ...; AGAAUG ...
     >>> fresh = cg.confirm(
     ...     screen, select=["UGCAUG", "AGAAUG"], predictor=additive, rng=0
     ... )
@@ -141,26 +144,26 @@ def word_screen(
 
     Where does each rank?
 
-    >>> words = answer.estimates.sel(contrast=~answer.estimates["placebo_word"])
-    >>> band = cg.multiplicity.simultaneous(words, method="bonferroni")
+    >>> k-mers = answer.estimates.sel(contrast=~answer.estimates["is_placebo"])
+    >>> band = cg.multiplicity.simultaneous(k - mers, method="bonferroni")
     >>> ranks = cg.multiplicity.rank_intervals(band)
     >>> ranks["rank_lower"].values.ravel(), ranks["rank_upper"].values.ravel()
     (array([1, 2, 3]), array([1, 2, 3]))
     """
     as_null_model(null)
-    screened = _as_screened_words(k, words, _as_alphabet(letters))
+    screened = _as_screened_kmers(k, motifs, _as_alphabet(letters))
     width = len(screened[0])
     start = as_start(at, "at", null.length, width)
     if start + width > null.length:
         raise DesignError(
-            f"a word of {width} bases at {start} does not fit into the "
-            f"{null.length}-bp background; shorten the words or move at="
+            f"a k-mer of {width} bases at {start} does not fit into the "
+            f"{null.length}-bp background; shorten the k-mers or move at="
         )
     spelled = (
         "ACGU"
-        if any("U" in word for word in screened)
+        if any("U" in kmer for kmer in screened)
         else _as_alphabet(letters)
-        if words is None
+        if motifs is None
         else "ACGT"
     )
     n_placebos = (
@@ -169,21 +172,21 @@ def word_screen(
         else n_placebos
     )
     placebos = random_placebos(
-        width, n_placebos, spelled, other_than=() if words is None else screened
+        width, n_placebos, spelled, other_than=() if motifs is None else screened
     )
     arms = [Arm(CONTROL, Untreated())]
-    arms += [Arm(word, Embed(word, at=start)) for word in screened]
-    arms += [Arm(PLACEBO + word, PlaceboWord(word, at=start)) for word in placebos]
+    arms += [Arm(kmer, Embed(kmer, at=start)) for kmer in screened]
+    arms += [Arm(PLACEBO + kmer, FixedPlacebo(kmer, at=start)) for kmer in placebos]
     return Experiment(
         null=null,
         arms=arms,
         n_units=n_units,
         contrasts=CONTROL,
-        entry=WORD_SCREEN,
+        entry=KMER_SCREEN,
         analysis=analysis_for("screening", rope=rope, n_contrasts=len(screened)),
         labels={
-            "placebo_word": {
-                arm.name: isinstance(arm.intervention, PlaceboWord) for arm in arms[1:]
+            "is_placebo": {
+                arm.name: isinstance(arm.intervention, FixedPlacebo) for arm in arms[1:]
             }
         },
     )
@@ -195,32 +198,32 @@ def _as_alphabet(letters: object) -> str:
     return str(letters)
 
 
-def _as_screened_words(
-    k: int | None, words: Sequence[str] | None, letters: str
+def _as_screened_kmers(
+    k: int | None, kmers: Sequence[str] | None, letters: str
 ) -> tuple[str, ...]:
-    """Return the words to screen: the given ones, of one width, or all words of a
+    """Return the k-mers to screen: the given ones, of one width, or all k-mers of a
     width.
     """
     width = None if k is None else as_count(k, "k")
-    if words is None:
+    if kmers is None:
         width = width or _WIDTH
         if width > _WIDEST:
             raise DesignError(
-                f"k={width}: all {4**width:,} words are too many; k is at most "
-                f"{_WIDEST}, or give words="
+                f"k={width}: all {4**width:,} k-mers are too many; k is at most "
+                f"{_WIDEST}, or give motifs="
             )
         return tuple(map("".join, product(letters, repeat=width)))
-    listed = as_words(words, "words")
-    widths = sorted({len(word) for word in listed})
+    listed = as_strings(kmers, "motifs")
+    widths = sorted({len(kmer) for kmer in listed})
     if len(widths) > 1:
         raise DesignError(
-            f"words: they have {' and '.join(map(str, widths))} bases, and placebo "
-            "words are of one width; screen each width by itself"
+            f"motifs: they have {' and '.join(map(str, widths))} bases, and random "
+            "sequences are of one width; screen each width by itself"
         )
     if width not in (None, widths[0]):
         raise DesignError(
-            f"k={width}, and the words have {widths[0]} bases; leave k out where "
-            "words= are given"
+            f"k={width}, and the k-mers have {widths[0]} bases; leave k out where "
+            "motifs= are given"
         )
     return listed
 
@@ -228,37 +231,37 @@ def _as_screened_words(
 def random_placebos(
     width: int, n: int, letters: str, *, other_than: Sequence[str]
 ) -> list[str]:
-    """Draw distinct words uniformly, from a stream that is the same in every design;
-    none holds another word.
+    """Draw distinct k-mers uniformly, from a stream that is the same in every design;
+    none holds another k-mer.
     """
     from causalgia.sequences.random import random_integers
 
     n, taken = (
         as_count(n, "n_placebos"),
-        {word.replace("U", "T") for word in other_than},
+        {kmer.replace("U", "T") for kmer in other_than},
     )
-    left = 4**width - sum(len(word) == width for word in taken)
-    others = f"the {left:,} {'other ' if other_than else ''}words of {width} bases"
-    if left < LEAST_PLACEBO_WORDS:
+    left = 4**width - sum(len(kmer) == width for kmer in taken)
+    others = f"the {left:,} {'other ' if other_than else ''}k-mers of {width} bases"
+    if left < LEAST_PLACEBOS:
         raise DesignError(
-            f"a screen needs {LEAST_PLACEBO_WORDS} placebo words, and {others} are "
-            f"fewer; screen words of {max(3, width + bool(other_than))} bases or more"
+            f"a screen needs {LEAST_PLACEBOS} random sequences, and {others} are "
+            f"fewer; screen k-mers of {max(3, width + bool(other_than))} bases or more"
         )
-    if n < LEAST_PLACEBO_WORDS or n > left:
+    if n < LEAST_PLACEBOS or n > left:
         raise DesignError(
-            f"n_placebos={n}: give {LEAST_PLACEBO_WORDS} or more, and at most {others}"
+            f"n_placebos={n}: give {LEAST_PLACEBOS} or more, and at most {others}"
         )
     found: dict[str, None] = {}
     attempt, spelling, lengths = (
         0,
         np.array(list(letters)),
-        {len(word) for word in taken},
+        {len(kmer) for kmer in taken},
     )
     while len(found) < n:
         if attempt == _ATTEMPTS:
             raise DesignError(
-                f"nearly every word of {width} bases holds one of {len(taken):,} "
-                "words; test fewer of them"
+                f"nearly every k-mer of {width} bases holds one of {len(taken):,} "
+                "k-mers; test fewer of them"
             )
         key = derive(_STREAM, "placebo words", width, attempt)
         drawn = random_integers(
@@ -267,28 +270,28 @@ def random_placebos(
         spelled = ("".join(row) for row in spelling[drawn])
         found.update(
             dict.fromkeys(
-                word
-                for word in spelled
-                if taken.isdisjoint(_parts(word.replace("U", "T"), lengths))
+                kmer
+                for kmer in spelled
+                if taken.isdisjoint(_parts(kmer.replace("U", "T"), lengths))
             )
         )
         attempt += 1
     return list(found)[:n]
 
 
-def _parts(word: str, lengths: Set[int]) -> set[str]:
-    """Return the parts of a word that have these lengths."""
-    return {word[i : i + n] for n in lengths for i in range(len(word) - n + 1)}
+def _parts(kmer: str, lengths: Set[int]) -> set[str]:
+    """Return the parts of a k-mer that have these lengths."""
+    return {kmer[i : i + n] for n in lengths for i in range(len(kmer) - n + 1)}
 
 
-def read_word_screen(found: TrialResults) -> Finding:
-    """Return the finding ``shrunken`` of a screen with placebo words, and a sentence
+def read_kmer_screen(found: TrialResults) -> Finding:
+    """Return the finding ``shrunken`` of a screen with random sequences, and a sentence
     for each task.
     """
     decisions = found.steps.decisions
     # those with a verdict
     estimates = found.steps.estimates.sel(task=decisions["task"].to_numpy())
-    placebo = estimates["placebo_word"].to_numpy()
+    placebo = estimates["is_placebo"].to_numpy()
     shrunken = _shrink_effects(estimates, placebo)
     cells = zip(
         rows_by_task(decisions),
@@ -304,11 +307,11 @@ def read_word_screen(found: TrialResults) -> Finding:
 
 
 def _shrink_effects(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> xr.Dataset:
-    """Return posterior mean, sd and lfsr of each word relative to the mean placebo
-    word.
+    """Return posterior mean, sd and lfsr of each k-mer relative to the mean random
+    sequence.
 
     The error that all contrasts share (through the control and the overwritten bases)
-    cancels in the difference from the mean placebo word; the remaining errors are
+    cancels in the difference from the mean random sequence; the remaining errors are
     nearly independent and are treated as such.
     """
     import xarray as xr
@@ -324,7 +327,7 @@ def _shrink_effects(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> xr.Dat
     )
     coords = {name: of[name].to_numpy() for name in of.dims if name in of.coords}
     attrs = {
-        "estimand": "E[Y(word)] minus its mean over the placebo words",
+        "estimand": "E[Y(k-mer)] minus its mean over the random sequences",
         "scale": of.attrs.get("scale", ""),
     }
     return table.assign_coords(coords).assign_attrs(attrs).isel(contrast=~placebo)
@@ -333,8 +336,8 @@ def _shrink_effects(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> xr.Dat
 def _minus_mean_placebo(
     estimates: xr.Dataset, placebo: NDArray[np.bool_]
 ) -> tuple[Array, Array]:
-    """Return each effect minus the mean placebo word's of its class, and its standard
-    error, (contrast, ...) each.
+    """Return each effect minus the mean random sequence's of its class, and its
+    standard error, (contrast, ...) each.
     """
     from causalgia.multiplicity.placebo import placebo_classes
 
@@ -410,16 +413,16 @@ def _screen_sentence(
     mean = [float(ace[of[placebo[of]]].mean()) for of in classes]
     lie = "lies" if directed.sum() == 1 else "lie"
     return (
-        f"{directed.sum():,} of {(~placebo).sum():,} words {lie} beyond the range of "
+        f"{directed.sum():,} of {(~placebo).sum():,} k-mers {lie} beyond the range of "
         + _region_text(rows, placebo, classes, mean)
         + (
-            f". Minus the mean placebo word ({', '.join(map('{:.3g}'.format, mean))}), "
-            f"shrunken: {named}"
+            ". Minus the mean random sequence "
+            f"({', '.join(map('{:.3g}'.format, mean))}), shrunken: {named}"
         )
         + (f"; and {more:,} more" if more > 0 else "")
         + (
-            f". Tested against 0 instead, {differs[~placebo].sum():,} words and "
-            f"{differs[placebo].sum()} of {placebo.sum()} placebo words differ "
+            f". Tested against 0 instead, {differs[~placebo].sum():,} k-mers and "
+            f"{differs[placebo].sum()} of {placebo.sum()} random sequences differ "
             "(adjusted p below 0.05)."
         )
     )
@@ -431,11 +434,11 @@ def _region_text(
     classes: list[NDArray[np.int64]],
     mean: list[float],
 ) -> str:
-    """Return the text of the ROPE; one of placebo words is given relative to their
+    """Return the text of the ROPE; one of random sequences is given relative to their
     mean, for each of their widths.
     """
     rope = str(rows.attrs["rope"])
-    if "placebo words" not in rope:
+    if "placebos" not in rope:
         return f"effects from {rope}"
     low, high = rows["rope_lower"].to_numpy(), rows["rope_upper"].to_numpy()
     limits = [
@@ -448,46 +451,47 @@ def _region_text(
     )
     if len(classes) == 1:
         return (
-            f"{placebo.sum()} placebo words ({what}: {limits[0]} from their mean{how})"
+            f"{placebo.sum()} random sequences ({what}: {limits[0]} from their "
+            f"mean{how})"
         )
     widths = rows["placebo_class"].to_numpy()
     each = ", ".join(
         f"{text} of {int(widths[of[0]])} bases"
         for of, text in zip(classes, limits, strict=True)
     )
-    return f"{placebo.sum()} placebo words ({what}: {each}, from their means{how})"
+    return f"{placebo.sum()} random sequences ({what}: {each}, from their means{how})"
 
 
-def draw_word_screen(answer: Answer) -> Axes:
-    """Draw the words with the largest effects above the placebo words."""
+def draw_kmer_screen(answer: Answer) -> Axes:
+    """Draw the k-mers with the largest effects above the random sequences."""
     from causalgia.plot import forest
 
     first = answer.decisions.isel(task=[0])
-    placebo = first["placebo_word"].to_numpy()
+    placebo = first["is_placebo"].to_numpy()
     size = np.abs(first["ace"].to_numpy().reshape(len(placebo), -1)).max(axis=1)
     top = np.argsort(np.where(placebo, np.inf, -size), kind="stable")[
         : min(_DRAWN, int((~placebo).sum()))
     ]
-    drawn, n_words = (
+    drawn, n_kmers = (
         first.isel(contrast=np.concatenate([top, np.flatnonzero(placebo)])),
         int((~placebo).sum()),
     )
     return forest(
-        drawn.assign_attrs(shown=f"the {len(top)} largest of {n_words:,}")
-        if len(top) < n_words
+        drawn.assign_attrs(shown=f"the {len(top)} largest of {n_kmers:,}")
+        if len(top) < n_kmers
         else drawn
     )
 
 
-WORD_SCREEN = Entry(
-    name="word_screen",
-    question="Which words have effects beyond those of arbitrary words?",
+KMER_SCREEN = Entry(
+    name="kmer_screen",
+    question="Which k-mers have effects beyond those of random sequences?",
     estimand=(
-        "E[Y(word at a place) - Y(untreated)] of each word, over the null model, "
-        "against the placebo words'."
+        "E[Y(k-mer at a place) - Y(untreated)] of each k-mer, over the null model, "
+        "against the random sequences'."
     ),
     doi="10.1101/418459",
-    read=read_word_screen,
-    draw=draw_word_screen,
+    read=read_kmer_screen,
+    draw=draw_kmer_screen,
     claims="screening",
 )

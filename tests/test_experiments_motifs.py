@@ -1,5 +1,5 @@
-"""Words, letters, places, affinities, copies and spacing: each recovers what the oracle
-was made of.
+"""Motifs, letters, places, affinities, copies and spacing: each recovers what the
+oracle was made of.
 """
 
 from __future__ import annotations
@@ -13,13 +13,18 @@ import xarray as xr
 from catalogue_truth import assert_estimates, assert_recovers
 
 import causalgia as cg
+<<<<<<< branch
 from causalgia.errors import (
     CausalgiaError,
     DecisionError,
     DegenerateWarning,
     DesignError,
 )
-from causalgia.zoo import Oracle, Pair, Slope, Word
+from causalgia.zoo import Oracle, Pair, Slope, MotifCount
+=======
+from causalgia.errors import CausalgiaError, DegenerateWarning, DesignError
+from causalgia.zoo import MotifCount, Oracle, Pair, Slope
+>>>>>>> nouns
 
 pytestmark = pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 
@@ -32,15 +37,15 @@ def _verdict(answer, contrast):
     return answer.decisions["verdict"].sel(contrast=contrast).item()
 
 
-# --- word screen ----------------------------------------------------------------------
+# --- motif screen ---------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def screen():
-    experiment = cg.experiments.word_screen(k=4, n_units=400, at=17)
+    experiment = cg.experiments.kmer_screen(k=4, n_units=400, at=17)
     outcomes = cg.run(
         experiment,
-        Oracle(Word("UGCA", 1.0), Word("GGG", 0.3), scale="score"),
+        Oracle(MotifCount("UGCA", 1.0), MotifCount("GGG", 0.3), scale="score"),
         rng=1,
         progress=False,
     )
@@ -60,7 +65,7 @@ def test_screen_recovers_known_words(oracle):
         "AAAAAA",
     ]
     answer = assert_recovers(
-        cg.experiments.word_screen(words=words, n_units=400), oracle
+        cg.experiments.kmer_screen(motifs=words, n_units=400), oracle
     )
     assert _verdict(answer, "UGCAUG") == "higher"
     assert answer.findings["shrunken"].sizes["contrast"] == len(words)
@@ -70,37 +75,38 @@ def test_screen_of_all_words_puts_the_known_one_first(screen):
     experiment, outcomes = screen
     assert len(experiment.named_arms) == 256 + 100 + 1
     answer = experiment.analyze(outcomes, rng=0)
-    oracle = Oracle(Word("UGCA", 1.0), Word("GGG", 0.3), scale="score")
+    oracle = Oracle(MotifCount("UGCA", 1.0), MotifCount("GGG", 0.3), scale="score")
     truth = oracle.true_ace(experiment)
     assert_estimates(answer.estimates, truth)
     shrunken = answer.findings["shrunken"].squeeze()
     assert (
         shrunken["contrast"].to_numpy()[shrunken["ace"].to_numpy().argmax()] == "UGCA"
     )
-    assert "Minus the mean placebo word (" in answer.sentences[0]
-    assert "2 of 256 words lie beyond the range" in answer.sentences[0]
+    assert "Minus the mean random sequence (" in answer.sentences[0]
+    assert "2 of 256 k-mers lie beyond the range" in answer.sentences[0]
     assert "shrunken: UGCA 0.9" in answer.sentences[0]
     assert "; GGGG 0.7" in answer.sentences[0]  # two of GGG, and more in the flanks
     assert [_verdict(answer, word) for word in ("UGCA", "GGGG")] == ["higher", "higher"]
     assert (
-        " of 256 words lie beyond the range of 100 placebo words (fences: "
+        " of 256 k-mers lie beyond the range of 100 random sequences (fences: "
         in answer.sentences[0]
     )
 
 
 def test_a_screen_names_at_most_twenty_words_and_counts_the_others():
-    """Thirty words with effects that grow: the largest twenty are named, in order."""
+    """Thirty motifs with effects that grow: the largest twenty are named, in order."""
     words = ["".join(x) for x in product("ACGU", repeat=4) if x[0] != x[-1]][:30]
     oracle = Oracle(
-        *(Word(word, 1.0 + 0.1 * i) for i, word in enumerate(words)), scale="score"
+        *(MotifCount(word, 1.0 + 0.1 * i) for i, word in enumerate(words)),
+        scale="score",
     )
-    experiment = cg.experiments.word_screen(words=words, n_units=200)
+    experiment = cg.experiments.kmer_screen(motifs=words, n_units=200)
     answer = experiment.analyze(
         cg.run(experiment, oracle, rng=0, progress=False), rng=0
     )
     said = answer.sentences[0]
     asked = [x for x in words if _verdict(answer, x) == "higher"]
-    assert f"{len(asked)} of 30 words lie beyond" in said
+    assert f"{len(asked)} of 30 motifs lie beyond" in said
     named = [x.split()[0] for x in said.partition("shrunken: ")[2].split("; ")][:20]
     shrunken = answer.findings["shrunken"]["ace"].squeeze().to_series()
     assert named == shrunken[asked].sort_values(ascending=False).index[:20].tolist()
@@ -113,23 +119,23 @@ def test_a_screen_with_too_few_random_words_says_how_many_it_needs(screen):
     few = outcomes.sel(arm=[x for x in outcomes["arm"].values if x not in words[:61]])
     estimates = cg.estimate(cg.contrast(few, control="untreated"))
     kind = [str(name).startswith("placebo ") for name in estimates["contrast"].values]
-    estimates = estimates.assign_coords(placebo_word=("contrast", kind))
+    estimates = estimates.assign_coords(is_placebo=("contrast", kind))
     with pytest.raises(
-        DecisionError, match="words needs 40 of them .* and there are 39"
+        DecisionError, match="motifs needs 40 of them .* and there are 39"
     ):
         cg.decide(estimates, rope="placebo outliers")
     with pytest.raises(DesignError, match="n_placebos=39: give 40 or more"):
-        cg.experiments.word_screen(k=4, n_placebos=39)
+        cg.experiments.kmer_screen(k=4, n_placebos=39)
 
 
 def test_shrinkage_takes_back_what_selection_added():
-    """On a predictor that answers each background by its own whim no word has an
+    """On a predictor that answers each background by its own whim no motif has an
     effect, and the first ones seem to.
     """
     one, other = 3 * np.random.default_rng(0).normal(size=(2, 4, 41))
     answers = lambda x: np.sin((x * one).sum((1, 2)) * (x * other).sum((1, 2)))  # noqa: E731
     whim = cg.FunctionPredictor(answers, tasks=["score"], scale="score")
-    experiment = cg.experiments.word_screen(
+    experiment = cg.experiments.kmer_screen(
         k=4, at=17, n_placebos=40, n_units=60, rope=(-0.1, 0.1)
     )
     answer = experiment.analyze(cg.run(experiment, whim, rng=0, progress=False), rng=0)
@@ -142,35 +148,35 @@ def test_shrinkage_takes_back_what_selection_added():
 
 
 def test_against_zero_random_words_differ_where_beyond_placebos_they_do_not():
-    # every word does something to a sum over single bases, and none stands out
+    # every motif does something to a sum over single bases, and none stands out
     table = np.random.default_rng(0).normal(size=(4, 41))
     predictor = cg.FunctionPredictor(
         lambda x: (x * table).sum((1, 2)), tasks=["score"], scale="score"
     )
-    experiment = cg.experiments.word_screen(k=3, n_units=400, n_placebos=40)
+    experiment = cg.experiments.kmer_screen(k=3, n_units=400, n_placebos=40)
     answer = experiment.analyze(
         cg.run(experiment, predictor, rng=0, progress=False), rng=0
     )
-    placebo = answer.decisions["placebo_word"].to_numpy()
+    placebo = answer.decisions["is_placebo"].to_numpy()
     assert (answer.estimates["p_adjusted"].to_numpy()[placebo] < 0.05).mean() > 0.8
     directed = np.isin(
         answer.decisions["verdict"].to_numpy()[~placebo], ["higher", "lower"]
     )
     assert directed.mean() < 0.15
-    assert " of 40 placebo words differ" in answer.sentences[0]
+    assert " of 40 random sequences differ" in answer.sentences[0]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("oracle", "n_units"), [(SATURATING, 200), (RBFOX1, 50)])
 def test_words_that_rarely_do_anything_are_not_found(oracle, n_units):
-    """In few units nearly all of the 4,096 words do exactly nothing, placebo words too:
-    none of that is a finding.
+    """In few units nearly all of the 4,096 k-mers do exactly nothing, random sequences
+    too: none of that is a finding.
 
-    Words that do something are among the placebo words as they are among all, and the
-    verdicts allow for that; the first of all words is named all the same, and fresh
-    backgrounds confirm it.
+    Motifs that do something are among the random sequences as they are among all, and
+    the verdicts allow for that; the first of all motifs is named all the same, and
+    fresh backgrounds confirm it.
     """
-    experiment = cg.experiments.word_screen(n_units=n_units)
+    experiment = cg.experiments.kmer_screen(n_units=n_units)
     moments = cg.run(experiment, oracle, rng=0, progress=False, keep="moments")
     answer = experiment.analyze(moments, rng=0)
     decisions = answer.decisions.isel(task=0)
@@ -180,7 +186,7 @@ def test_words_that_rarely_do_anything_are_not_found(oracle, n_units):
         .to_numpy()[:, 0]
     )
     placebo, verdict = (
-        decisions["placebo_word"].to_numpy(),
+        decisions["is_placebo"].to_numpy(),
         decisions["verdict"].to_numpy(),
     )
     low, high = np.quantile(truth[placebo], [0.025, 0.975])
@@ -206,8 +212,8 @@ def test_words_that_rarely_do_anything_are_not_found(oracle, n_units):
 
 
 def test_the_sentence_of_a_screen_is_on_one_scale():
-    """Every word costs the site that it overwrites; region and effects are both told
-    from the mean placebo word.
+    """Every motif costs the site that it overwrites; region and effects are both told
+    from the mean random sequence.
     """
     site = cg.FunctionPredictor(
         lambda x: 3.0 * (x[:, 2, 17:23].sum(1) == 6) + x[:, 0, 17:23].sum(1) / 6,
@@ -217,15 +223,15 @@ def test_the_sentence_of_a_screen_is_on_one_scale():
     letters = np.random.default_rng(0).choice(list("ACGT"), size=(60, 41))
     letters[:, 17:23] = "G"
     null = cg.Genomic(of=["".join(row) for row in letters])
-    experiment = cg.experiments.word_screen(
-        null, words=["AAAAAA", "CCGCGC"], n_units=60
+    experiment = cg.experiments.kmer_screen(
+        null, motifs=["AAAAAA", "CCGCGC"], n_units=60
     )
     answer = experiment.analyze(cg.run(experiment, site, rng=0, progress=False), rng=0)
     assert (answer.estimates["ace"] < -1).all()
     said = answer.sentences[0]
     mean, low, high = (
         float(said.partition(a)[2].partition(b)[0])
-        for a, b in (("placebo word (", ")"), ("95 %: ", " to"), (" to ", " from"))
+        for a, b in (("random sequence (", ")"), ("95 %: ", " to"), (" to ", " from"))
     )
     assert -3 < mean < -2.5
     assert low < 0 < high < 1
@@ -239,7 +245,7 @@ def test_the_sentence_of_a_screen_is_on_one_scale():
         cg.run(by_number, site, rng=0, progress=False), rng=0
     ).sentences[0]
     assert said.startswith(
-        "Task score: 2 of 2 words lie beyond the range of effects from -0.5 to 0.5. "
+        "Task score: 2 of 2 k-mers lie beyond the range of effects from -0.5 to 0.5. "
         "Minus"
     )
 
@@ -263,7 +269,7 @@ def test_screen_is_confirmed_on_fresh_backgrounds(screen):
         .to_numpy()[np.argsort(-shrunken["ace"].to_numpy())[:20]]
         .tolist()
     )
-    oracle = Oracle(Word("UGCA", 1.0), Word("GGG", 0.3), scale="score")
+    oracle = Oracle(MotifCount("UGCA", 1.0), MotifCount("GGG", 0.3), scale="score")
     fresh = cg.confirm(outcomes, select=words, predictor=oracle, rng=0)
     again = cg.analyze(fresh, rng=0)
     assert again["verdict"].sel(contrast="UGCA").item() == "higher"
@@ -279,7 +285,7 @@ def test_screen_is_confirmed_on_fresh_backgrounds(screen):
 
 def test_placebo_words_are_a_choice_of_the_design():
     one, other = (
-        cg.experiments.word_screen(words=["UGCAUG", "CACACA"], n_units=n)
+        cg.experiments.kmer_screen(motifs=["UGCAUG", "CACACA"], n_units=n)
         for n in (50, 60)
     )
     assert one.arm_names == other.arm_names
@@ -298,14 +304,14 @@ def test_placebo_words_are_a_choice_of_the_design():
 
 def test_spelling_of_u_and_t_is_one():
     rna, dna = (
-        cg.experiments.word_screen(words=words, n_units=50)
+        cg.experiments.kmer_screen(motifs=words, n_units=50)
         for words in (["UGCAUG", "AGAAUG"], ["TGCATG", "AGAATG"])
     )
     assert [arm.intervention.identity() for arm in rna.named_arms] == [
         arm.intervention.identity() for arm in dna.named_arms
     ]
     assert (
-        cg.experiments.word_screen(
+        cg.experiments.kmer_screen(
             k=3, letters="ACGT", n_placebos=40, n_units=50
         ).arm_names[64]
         == "TTT"
@@ -313,32 +319,32 @@ def test_spelling_of_u_and_t_is_one():
 
 
 def test_large_screens_are_designed():
-    experiment = cg.experiments.word_screen(k=7, n_units=50)
+    experiment = cg.experiments.kmer_screen(k=7, n_units=50)
     assert len(experiment.named_arms) == 4**7 + 401
 
 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"words": ["A" * 50]}, "50 bases at 0 does not fit"),
+        ({"motifs": ["A" * 50]}, "50 bases at 0 does not fit"),
         ({"at": 38}, "does not fit"),
         ({"k": 9}, "at most 8"),
         ({"k": 0}, "k=0"),
-        ({"k": 5, "words": ["UGCAUG"]}, "k=5"),
-        ({"words": ["UGCAUG", "TGCATG"]}, "given twice"),
-        ({"words": ["UGCAUG", "UGCA"]}, "4 and 6 bases"),
-        ({"words": ["UGNAUG"]}, "not a word"),
-        ({"words": ["UGCXUG"]}, "X"),
+        ({"k": 5, "motifs": ["UGCAUG"]}, "k=5"),
+        ({"motifs": ["UGCAUG", "TGCATG"]}, "given twice"),
+        ({"motifs": ["UGCAUG", "UGCA"]}, "4 and 6 bases"),
+        ({"motifs": ["UGNAUG"]}, "not a string"),
+        ({"motifs": ["UGCXUG"]}, "X"),
         (
             {"k": 2},
-            "the 16 words of 2 bases are fewer; screen words of 3 bases or more",
+            "the 16 k-mers of 2 bases are fewer; screen k-mers of 3 bases or more",
         ),
-        ({"k": 1, "n_placebos": 40}, "the 4 words of 1 bases"),
+        ({"k": 1, "n_placebos": 40}, "the 4 k-mers of 1 bases"),
         (
-            {"words": list(map("".join, product("ACG", "ACGU", "ACGU")))},
-            "16 other words of 3 bases .* of 4 bases or",
+            {"motifs": list(map("".join, product("ACG", "ACGU", "ACGU")))},
+            "16 other k-mers of 3 bases .* of 4 bases or",
         ),
-        ({"words": 5}, "not a list of words"),
+        ({"motifs": 5}, "not a list of strings"),
         ({"n_placebos": 20}, "40 or more"),
         ({"k": 3, "n_placebos": 65}, "at most the 64"),
         ({"letters": "ACGN"}, "letters"),
@@ -346,7 +352,7 @@ def test_large_screens_are_designed():
 )
 def test_screen_refuses(settings, said):
     with pytest.raises(CausalgiaError, match=said):
-        cg.experiments.word_screen(n_units=50, **settings)
+        cg.experiments.kmer_screen(n_units=50, **settings)
 
 
 # --- letters --------------------------------------------------------------------------
@@ -354,7 +360,7 @@ def test_screen_refuses(settings, said):
 
 @pytest.mark.parametrize("oracle", [RBFOX1, ADDITIVE], ids=["rbfox1", "additive"])
 def test_letters_recover_and_the_word_is_in_its_own_logo(oracle):
-    experiment = cg.experiments.word_mutagenesis(n_units=400)
+    experiment = cg.experiments.motif_mutagenesis(n_units=400)
     assert len(experiment.named_arms) == 18 + 2
     answer = assert_recovers(experiment, oracle)
     logo = answer.findings["logo"].squeeze()
@@ -371,14 +377,16 @@ def test_letters_recover_and_the_word_is_in_its_own_logo(oracle):
 
 
 def test_letters_of_dna_and_bad_words():
-    assert cg.experiments.word_mutagenesis(word="GATA", n_units=50).arm_names[1:4] == [
+    assert cg.experiments.motif_mutagenesis(motif="GATA", n_units=50).arm_names[
+        1:4
+    ] == [
         "GATA",
         "AATA",
         "CATA",
     ]
     for word in ("GANA", "", "GATA" * 20):
         with pytest.raises(DesignError):
-            cg.experiments.word_mutagenesis(word=word, n_units=50)
+            cg.experiments.motif_mutagenesis(motif=word, n_units=50)
 
 
 # --- places ---------------------------------------------------------------------------
@@ -400,7 +408,9 @@ def test_a_flat_profile_is_flat():
 
 def test_a_slope_is_found_and_its_size_is_known():
     sloped = Oracle(
-        Word("UGCAUG", 3.0, gain=Slope(-0.02)), Word("GGG", 0.3), scale="score"
+        MotifCount("UGCAUG", 3.0, gain=Slope(-0.02)),
+        MotifCount("GGG", 0.3),
+        scale="score",
     )
     experiment = cg.experiments.position(n_units=400)
     answer = assert_recovers(experiment, sloped)
@@ -418,8 +428,8 @@ def test_a_bump_has_no_slope_and_is_not_flat():
     from causalgia.zoo import Bump
 
     bump = Oracle(
-        Word("UGCAUG", 3.0, gain=Bump(8.0, center=18.5)),
-        Word("GGG", 0.3),
+        MotifCount("UGCAUG", 3.0, gain=Bump(8.0, center=18.5)),
+        MotifCount("GGG", 0.3),
         scale="score",
     )
     answer = assert_recovers(
@@ -460,7 +470,7 @@ def test_affinity_recovers_effects_and_the_line_through_the_true_ones():
     )
     assert line["trend"].item() == "decreases"
     assert "effects fall with K_D: they change by -" in answer.sentences[0]
-    # words scatter by more than the errors of their effects
+    # motifs scatter by more than the errors of their effects
     assert line["p"].item() < 1e-6
 
 
@@ -470,14 +480,14 @@ def test_a_rise_over_all_affinities_is_judged_and_not_the_slope():
     """
     weights = {"UGCAUGU": 0.10, "UGCACGU": 0.08, "UGUAUGU": 0.05, "UGCAUAU": 0.03}
     oracle = Oracle(
-        *(Word(word, weight) for word, weight in weights.items()),
-        Word("GGG", 0.02),
+        *(MotifCount(word, weight) for word, weight in weights.items()),
+        MotifCount("GGG", 0.02),
         scale="score",
     )
     found = {}
     for half in (0.02, 0.2):
         experiment = cg.experiments.affinity(
-            words=list(weights),
+            motifs=list(weights),
             kd=[1.0, 10.0, 100.0, 1000.0],
             n_units=400,
             rope=(-half, half),
@@ -515,7 +525,7 @@ def test_affinities_are_aligned_by_word():
 
     words, kd = ["UGCAUG", "AGCAUG", "UGCAUU"], [1.0, 5.0, 300.0]
     given = cg.experiments.affinity(
-        words=words, kd=kd, log10_kd_se=[0.1, 0.2, 0.3], n_units=50
+        motifs=words, kd=kd, log10_kd_se=[0.1, 0.2, 0.3], n_units=50
     ).labels
     assert given["log10_kd"] == pytest.approx(
         dict(zip(words, np.log10(kd), strict=True))
@@ -528,23 +538,23 @@ def test_affinities_are_aligned_by_word():
         table[::-1],
         pd.concat([table, pd.DataFrame({"kd": [7.0], "se": [1.0]}, index=["AAAAAA"])]),
     ):
-        by_word = cg.experiments.affinity(
-            words=words, kd=one["kd"], log10_kd_se=one["se"], n_units=50
+        by_motif = cg.experiments.affinity(
+            motifs=words, kd=one["kd"], log10_kd_se=one["se"], n_units=50
         )
-        assert by_word.labels == given
+        assert by_motif.labels == given
     in_order = {
         "kd": table["kd"].reset_index(drop=True),
         "log10_kd_se": table["se"].to_numpy(),
     }
-    assert cg.experiments.affinity(words=words, **in_order, n_units=50).labels == given
+    assert cg.experiments.affinity(motifs=words, **in_order, n_units=50).labels == given
     assert (
         cg.experiments.affinity(
-            words=words, kd=table["kd"].to_dict(), n_units=50
+            motifs=words, kd=table["kd"].to_dict(), n_units=50
         ).labels["log10_kd"]
         == given["log10_kd"]
     )
     # of the published
-    some = cg.experiments.affinity(words=["UACAUGU", "TGCATGT", "UGCAUAU"], n_units=50)
+    some = cg.experiments.affinity(motifs=["UACAUGU", "TGCATGT", "UGCAUAU"], n_units=50)
     assert some.labels["log10_kd"] == pytest.approx(
         dict(
             zip(
@@ -558,15 +568,18 @@ def test_affinities_are_aligned_by_word():
 
 def test_words_of_one_effect_have_no_line_in_words():
     experiment = cg.experiments.affinity(
-        words=["UUUUUU", "UUUUUA", "AUUUUA"], kd=[1, 2, 3], n_units=50, rope=(-0.1, 0.1)
+        motifs=["UUUUUU", "UUUUUA", "AUUUUA"],
+        kd=[1, 2, 3],
+        n_units=50,
+        rope=(-0.1, 0.1),
     )
-    constant = Oracle(Word("GAGAGAGAGA", 1.0), scale="score")
+    constant = Oracle(MotifCount("GAGAGAGAGA", 1.0), scale="score")
     with pytest.warns(DegenerateWarning):
         answer = experiment.analyze(
             cg.run(experiment, constant, rng=0, progress=False), rng=0
         )
     assert answer.sentences == (
-        "Task outcome: all words have the one effect 0, whatever their K_D.",
+        "Task outcome: all motifs have the one effect 0, whatever their K_D.",
         "3 effects do not vary between units and are undecided: a verdict takes 60 "
         "units, more for several contrasts, and there are 50.",
     )
@@ -575,15 +588,15 @@ def test_words_of_one_effect_have_no_line_in_words():
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"kd": [1, 2, 3]}, "each of the 7 words"),
+        ({"kd": [1, 2, 3]}, "each of the 7 motifs"),
         ({"kd": [1.0] * 6 + [0]}, "positive"),
         ({"kd": [2.0] * 7}, "different"),
-        ({"log10_kd_se": [0.1] * 3}, "each of the 7 words"),
+        ({"log10_kd_se": [0.1] * 3}, "each of the 7 motifs"),
         ({"log10_kd_se": -0.1}, "positive"),
-        ({"words": ["UGCAUGU", "TGCATGT", "AGCAUGU"], "kd": [1, 2, 3]}, "twice"),
-        ({"words": ["UGCAUGU", "AGCAUGU"], "kd": [1, 2]}, "3 words"),
+        ({"motifs": ["UGCAUGU", "TGCATGT", "AGCAUGU"], "kd": [1, 2, 3]}, "twice"),
+        ({"motifs": ["UGCAUGU", "AGCAUGU"], "kd": [1, 2]}, "3 strings"),
         (
-            {"words": ["UGCAUG", "AGCAUG", "CGCAUG"]},
+            {"motifs": ["UGCAUG", "AGCAUG", "CGCAUG"]},
             "kd: UGCAUG, AGCAUG, CGCAUG has none; give one number for each of",
         ),
         (
@@ -619,7 +632,7 @@ def test_affinity_refuses(settings, said):
 )
 def test_copies_add_or_saturate(oracle, word, shape):
     experiment = cg.experiments.copies(
-        word=word, at=[4, 13, 22], n_units=2_000, rope=(-0.15, 0.15)
+        motif=word, at=[4, 13, 22], n_units=2_000, rope=(-0.15, 0.15)
     )
     answer = assert_recovers(experiment, oracle)
     assert (
@@ -653,7 +666,7 @@ def test_trends_over_copies_are_effects_over_their_whole_range():
     assert sum(
         w * saturated[arm] for arm, w in names["curvature"].items()
     ) == pytest.approx(-0.2)
-    weak = Oracle(Word("UGCAUG", 0.08), Word("GGG", 0.1), scale="score")
+    weak = Oracle(MotifCount("UGCAUG", 0.08), MotifCount("GGG", 0.1), scale="score")
     experiment = cg.experiments.copies(
         at=[2, 9, 16, 23, 30], n_units=400, rope=(-0.1, 0.1)
     )
@@ -701,8 +714,8 @@ def test_a_repressor_saturates_where_its_curvature_is_above_zero():
     from causalgia.zoo import Hill, Saturating
 
     oracle = Oracle(
-        Saturating((Word("UGCAUG", 1.0),), Hill(top=8.0, half=2.0)),
-        Word("GGG", 0.2),
+        Saturating((MotifCount("UGCAUG", 1.0),), Hill(top=8.0, half=2.0)),
+        MotifCount("GGG", 0.2),
         weights=[[-1, 1]],
     )
     answer = assert_recovers(cg.experiments.copies(n_units=400), oracle, unseen=0.05)
@@ -713,7 +726,9 @@ def test_a_repressor_saturates_where_its_curvature_is_above_zero():
 
 def test_copies_at_unequal_places_add_up_beside_single_sites():
     oracle = Oracle(
-        Word("UGCAUG", 3.0, gain=Slope(-0.05)), Word("GGG", 0.3), scale="score"
+        MotifCount("UGCAUG", 3.0, gain=Slope(-0.05)),
+        MotifCount("GGG", 0.3),
+        scale="score",
     )
     answer = assert_recovers(cg.experiments.copies(at=[4, 20, 34], n_units=400), oracle)
     assert (
@@ -824,7 +839,9 @@ def test_moving_one_site_would_have_confounded_distance_with_place():
     design calls that spacing.
     """
     oracle = Oracle(
-        Word("UGCAUG", 3.0, gain=Slope(-0.03)), Word("GGG", 0.3), scale="score"
+        MotifCount("UGCAUG", 3.0, gain=Slope(-0.03)),
+        MotifCount("GGG", 0.3),
+        scale="score",
     )
     experiment = cg.experiments.spacing(distances=[6, 10, 16], n_units=2_000)
     outcomes = cg.run(experiment, oracle, rng=0, progress=False)
@@ -854,8 +871,8 @@ def test_moving_one_site_would_have_confounded_distance_with_place():
 
 def test_two_different_sites_at_a_distance():
     oracle = Oracle(
-        Word("UGCAUG", 2.0),
-        Word("ACUAAC", 1.0),
+        MotifCount("UGCAUG", 2.0),
+        MotifCount("ACUAAC", 1.0),
         Pair("UGCAUG", "ACUAAC", bonus=1.5, decay=5.0),
         scale="score",
     )
@@ -874,8 +891,8 @@ def test_two_different_sites_at_a_distance():
         ({"distances": [6, 6]}, "twice"),
         ({"distances": [40]}, "leaves"),
         ({"center": 2}, "leaves"),
-        ({"word": "AAAA", "distances": [2]}, "collide at distance 2.*AAAAAA"),
-        ({"word": "UGNAUG"}, "not a word"),
+        ({"motif": "AAAA", "distances": [2]}, "collide at distance 2.*AAAAAA"),
+        ({"motif": "UGNAUG"}, "not a string"),
         ({"distances": [-3]}, "negative"),
     ],
 )
@@ -887,8 +904,8 @@ def test_spacings_that_cannot_be(settings, said):
 # --- all of them ----------------------------------------------------------------------
 
 ALL = {
-    "word_screen": {"words": ["UGCAUG", "AGAAUG"]},
-    "word_mutagenesis": {"word": "UGCA"},
+    "kmer_screen": {"motifs": ["UGCAUG", "AGAAUG"]},
+    "motif_mutagenesis": {"motif": "UGCA"},
     "position": {"at": [3, 20]},
     "affinity": {},
     "copies": {},
@@ -915,7 +932,7 @@ def test_moments_give_an_answer_and_figures_are_drawn(name, tmp_path):
 
 @pytest.mark.parametrize("name", ALL)
 def test_each_task_of_each_member_has_its_own_sentence(name):
-    terms = Word("UGCAUG", 3.0), Word("GGG", 0.2)
+    terms = MotifCount("UGCAUG", 3.0), MotifCount("GGG", 0.2)
     members = [
         Oracle(*terms, tasks=["a", "b"], weights=[[w, 1], [w / 2, 1]]) for w in (1, 0.5)
     ]

@@ -1,4 +1,4 @@
-"""Sets of words with a minimal pairwise distance, built greedily in random order."""
+"""Sets of strings with a minimal pairwise distance, built greedily in random order."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 _ROUNDS = 4
 
 
-class WordRules(NamedTuple):
-    """Rules for each word of a set by itself.
+class StringRules(NamedTuple):
+    """Rules for each string of a set by itself.
 
     Parameters
     ----------
     run
         Longest run of one base, also into the flanks.
     gc
-        Least and largest number of G and C in a word.
+        Least and largest number of G and C in a string.
     all_four
         Whether each base must occur in it.
     left, right
-        Flanks before and after each word, tokens (n,).
+        Flanks before and after each string, tokens (n,).
     masks
-        Words that must not overlap it, each as
-        `causalgia.sequences.composition.word_masks`.
+        Strings that must not overlap it, each as
+        `causalgia.sequences.composition.iupac_masks`.
     """
 
     run: int
@@ -49,7 +49,7 @@ class WordRules(NamedTuple):
 @njit(nogil=True)
 def _scrambled(turn: Any, key: Any, n_bits: Any) -> Any:
     """Return a keyed bijection of the integers below 2^n_bits: a pseudorandom order of
-    all words.
+    all strings.
     """
     mask = _ALL >> np.uint64(64 - n_bits)
     half = np.uint64((n_bits + 1) // 2)
@@ -62,8 +62,8 @@ def _scrambled(turn: Any, key: Any, n_bits: Any) -> Any:
 
 @njit(nogil=True)
 def _first_failed_rule(buffer: Any, length: Any, count: Any, checks: Any) -> Any:
-    """Return the first rule that a word breaks: 0 runs, 1 GC, 2 bases missing, 3 + i
-    word i; or -1.
+    """Return the first rule that a string breaks: 0 runs, 1 GC, 2 bases missing, 3 + i
+    string i; or -1.
     """
     first, run, low, high, all_four, masks, widths = checks
     last = first + length
@@ -91,101 +91,103 @@ def _first_failed_rule(buffer: Any, length: Any, count: Any, checks: Any) -> Any
 
 
 @njit(nogil=True)
-def _spell(number: Any, word: Any, count: Any) -> None:
-    """Write the letters of a word's number, and the count of each base."""
+def _spell(number: Any, letters: Any, count: Any) -> None:
+    """Write the letters of a string's number, and the count of each base."""
     count[:] = 0
-    for i in range(word.size):
-        word[i] = np.uint8((number >> np.uint64(2 * i)) & _3)
-        count[word[i]] += 1
+    for i in range(letters.size):
+        letters[i] = np.uint8((number >> np.uint64(2 * i)) & _3)
+        count[letters[i]] += 1
 
 
 @njit(nogil=True)
-def _draw_words(
+def _draw_strings(
     key: Any, tries: Any, buffer: Any, checks: Any, store: Any, how: Any, failed: Any
 ) -> Any:
-    """Keep words, in the order of the bijection, that obey the rules and are far from
+    """Keep strings, in the order of the bijection, that obey the rules and are far from
     all kept.
 
     Return (kept, tried).
     """
     (most, length), n_starts = store[0].shape, store[3].shape[1]
     (compared, width, _, _, _), first = how, checks[0]
-    word, n_written, turn = buffer[first : first + length], 0, _0
+    letters, n_written, turn = buffer[first : first + length], 0, _0
     bits, count, codes = (
         np.empty(4, np.uint64),
         np.empty(4, np.uint8),
         np.empty(n_starts, np.int64),
     )
     while n_written < most and turn < tries:
-        _spell(_scrambled(turn, key, 2 * length), word, count)
+        _spell(_scrambled(turn, key, 2 * length), letters, count)
         turn += _1
         check = _first_failed_rule(buffer, length, count, checks)
         if check < 0:
-            write_codes(word, width, codes)
-            write_profile(word[:compared], bits)
-            if find_near(word, codes, bits, count, store, how) >= 0:
+            write_codes(letters, width, codes)
+            write_profile(letters[:compared], bits)
+            if find_near(letters, codes, bits, count, store, how) >= 0:
                 check = len(failed) - 1
         if check >= 0:
             failed[check] += 1
             continue
-        add_to_index(word, codes, count, n_written, store)
+        add_to_index(letters, codes, count, n_written, store)
         n_written += 1
     return n_written, turn
 
 
-def distant_words(
+def distant_strings(
     n: int,
     length: int,
     min_distance: int,
     *,
     distance: Distance,
-    rules: WordRules,
+    rules: StringRules,
     key: int,
     tries: int,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], int]:
-    """Return words with a minimal pairwise distance, the first of a random order of all
-    words.
+    """Return strings with a minimal pairwise distance, the first of a random order of
+    all strings.
 
-    All ``4^length`` words are tried in an order given by the key, each once; a word is
-    kept if it obeys the rules and has at least `min_distance` to all kept before. So
+    All ``4^length`` strings are tried in an order given by the key, each once; a string
+    is kept if it obeys the rules and has at least `min_distance` to all kept before. So
     the first n of a longer list are the list of n.
 
     Parameters
     ----------
     n
-        Number of words.
+        Number of strings.
     length
-        Letters of a word, at most 32.
+        Letters of a string, at most 32.
     min_distance, distance
         As `nearer_than`.
     rules
-        Rules for each word by itself.
+        Rules for each string by itself.
     key
         64-bit key of the purpose, from `causalgia.streams`.
     tries
-        Largest number of words to try.
+        Largest number of strings to try.
 
     Returns
     -------
     tuple
-        Tokens, (found, length), found at most n; the number of words that failed first
-        on runs, GC, missing bases, each of the masks, and distance, (4 + n_masks,); the
-        number of words tried.
+        Tokens, (found, length), found at most n; the number of strings that failed
+        first on runs, GC, missing bases, each of the masks, and distance, (4 +
+        n_masks,); the number of strings tried.
 
     Raises
     ------
     SequenceError
-        If words are too long, or the distance is not a choice or not between 1 and
+        If strings are too long, or the distance is not a choice or not between 1 and
         their length.
 
     Examples
     --------
     >>> no = np.empty(0, np.uint8)
-    >>> rules = WordRules(run=3, gc=(2, 4), all_four=True, left=no, right=no, masks=())
-    >>> words, _, _ = distant_words(
+    >>> rules = StringRules(
+    ...     run=3, gc=(2, 4), all_four=True, left=no, right=no, masks=()
+    ... )
+    >>> strings, _, _ = distant_strings(
     ...     5, 6, 3, distance="levenshtein", rules=rules, key=1, tries=4**6
     ... )
-    >>> words.shape
+    >>> strings.shape
     (5, 6)
     """
     check_distance(length, min_distance, distance)
@@ -200,7 +202,7 @@ def distant_words(
     failed = np.zeros(4 + len(widths), np.int64)
     store, how = empty_index(n, length, min_distance, distance)
     most = np.uint64(min(tries, 4**length, 2**64 - 1))
-    found, passed = _draw_words(as_key(key), most, buffer, checks, store, how, failed)
+    found, passed = _draw_strings(as_key(key), most, buffer, checks, store, how, failed)
     return store[0][:found].copy(), failed, int(passed)
 
 
@@ -211,7 +213,7 @@ _WIDEST_PIECE = 9
 
 
 class Index(NamedTuple):
-    """Kept words, and the method of comparison.
+    """Kept strings, and the method of comparison.
 
     Kernels take its two fields as plain tuples: a class in a compiled signature would
     tie caches on disk to its name.
@@ -219,10 +221,10 @@ class Index(NamedTuple):
     Parameters
     ----------
     store
-        Words (most, length), counts of each base in them (most, 4), and chains: heads
+        Strings (most, length), counts of each base in them (most, 4), and chains: heads
         (n_starts, 4^width) have, for each start and each code,
-        ``number * n_starts + start`` of the last word whose window there spells it, or
-        -1, and onward (most, n_starts) the one before it.
+        ``number * n_starts + start`` of the last string whose window there spells it,
+        or -1, and onward (most, n_starts) the one before it.
     how
         Number of compared letters, width of a window, stride of pieces, kind of
         distance, largest number of edits.
@@ -235,16 +237,16 @@ class Index(NamedTuple):
 
 
 @njit(nogil=True)
-def write_profile(word: Any, bits: Any) -> None:
-    """Write, for each base, its positions in a word, as bits."""
+def write_profile(letters: Any, bits: Any) -> None:
+    """Write, for each base, its positions in a string, as bits."""
     bits[:] = _0
-    for i in range(word.size):
-        bits[word[i]] |= _1 << np.uint64(i)
+    for i in range(letters.size):
+        bits[letters[i]] |= _1 << np.uint64(i)
 
 
 @njit(nogil=True)
 def _edits(bits: Any, length: Any, text: Any, free_end: Any) -> Any:
-    """Return the edit distance of a word, given by its profile, and a text; with free
+    """Return the edit distance of a string, given by its profile, and a text; with free
     ends of the best end.
     """
     plus, minus, score = _ALL, _0, length
@@ -285,29 +287,29 @@ def _mismatches(one: Any, other: Any, enough: Any) -> Any:
 
 
 @njit(nogil=True)
-def write_codes(word: Any, width: Any, codes: Any) -> None:
-    """Write the number that each window of a word spells."""
+def write_codes(letters: Any, width: Any, codes: Any) -> None:
+    """Write the number that each window of a string spells."""
     for start in range(codes.size):
         code = np.int64(0)
         for i in range(width):
-            code = code << 2 | np.int64(word[start + i])
+            code = code << 2 | np.int64(letters[start + i])
         codes[start] = code
 
 
 @njit(nogil=True)
 def _near_in_chain(
-    entry: Any, word: Any, bits: Any, count: Any, store: Any, how: Any
+    entry: Any, letters: Any, bits: Any, count: Any, store: Any, how: Any
 ) -> Any:
-    """Return the first kept word in a chain of the index that is within k edits of the
-    word, or -1.
+    """Return the first kept string in a chain of the index that is within k edits of
+    the string, or -1.
     """
-    words, counts, _, onward = store
+    strings, counts, _, onward = store
     compared, _, _, kind, k = how
     n_starts = onward.shape[1]
     while entry >= 0:
         other = entry // n_starts
         if kind == 0:
-            if _mismatches(word, words[other], k) <= k:
+            if _mismatches(letters, strings[other], k) <= k:
                 return other
         else:
             differ = np.int64(
@@ -315,7 +317,7 @@ def _near_in_chain(
             )  # an edit changes the counts by at most two (a substitution); free ends may change more
             for base in range(4):
                 differ += abs(np.int64(count[base]) - np.int64(counts[other, base]))
-            text = words[other, :compared]
+            text = strings[other, :compared]
             if (kind == 2 or differ <= 2 * k) and _edits(
                 bits, text.size, text, kind == 2
             ) <= k:
@@ -326,12 +328,12 @@ def _near_in_chain(
 
 @njit(nogil=True)
 def find_near(
-    word: Any, codes: Any, bits: Any, count: Any, store: Any, how: Any
+    letters: Any, codes: Any, bits: Any, count: Any, store: Any, how: Any
 ) -> Any:
-    """Return a kept word within k edits of the word, or -1.
+    """Return a kept string within k edits of the string, or -1.
 
-    Pieces of the word are looked up in kept words; with free ends, pieces of kept words
-    also in the word. With k edits a piece is shifted by at most k
+    Pieces of the string are looked up in kept strings; with free ends, pieces of kept
+    strings also in the string. With k edits a piece is shifted by at most k
 
     2 positions, as the other end must match; with free ends, by k.
     """
@@ -341,11 +343,16 @@ def find_near(
         start = piece * stride
         for moved in range(max(start - shift, 0), min(start + shift + 1, codes.size)):
             other = _near_in_chain(
-                np.int64(heads[moved, codes[start]]), word, bits, count, store, how
+                np.int64(heads[moved, codes[start]]), letters, bits, count, store, how
             )
             if other < 0 and kind == 2 and moved != start:
                 other = _near_in_chain(
-                    np.int64(heads[start, codes[moved]]), word, bits, count, store, how
+                    np.int64(heads[start, codes[moved]]),
+                    letters,
+                    bits,
+                    count,
+                    store,
+                    how,
                 )
             if other >= 0:
                 return other
@@ -353,10 +360,10 @@ def find_near(
 
 
 @njit(nogil=True)
-def add_to_index(word: Any, codes: Any, count: Any, number: Any, store: Any) -> None:
-    """Add a word to the index."""
-    words, counts, heads, onward = store
-    words[number], counts[number] = word, count
+def add_to_index(letters: Any, codes: Any, count: Any, number: Any, store: Any) -> None:
+    """Add a string to the index."""
+    strings, counts, heads, onward = store
+    strings[number], counts[number] = letters, count
     for start in range(codes.size):
         onward[number, start] = heads[start, codes[start]]
         heads[start, codes[start]] = number * codes.size + start
@@ -364,7 +371,7 @@ def add_to_index(word: Any, codes: Any, count: Any, number: Any, store: Any) -> 
 
 @njit(nogil=True)
 def _earlier(rows: Any, store: Any, how: Any, out: Any) -> None:
-    """Write, for each word, an earlier one within k edits, or -1."""
+    """Write, for each string, an earlier one within k edits, or -1."""
     n_starts, (compared, width, _, _, _) = store[3].shape[1], how
     bits, count, codes = (
         np.empty(4, np.uint64),
@@ -382,7 +389,7 @@ def _earlier(rows: Any, store: Any, how: Any, out: Any) -> None:
 
 
 def empty_index(n: int, length: int, min_distance: int, distance: Distance) -> Index:
-    """Return an empty index with room for n words."""
+    """Return an empty index with room for n strings."""
     k = min_distance - 1
     compared = length - k // 2 if distance == "free" else length
     stride = compared // (k + 1)
@@ -398,7 +405,7 @@ def empty_index(n: int, length: int, min_distance: int, distance: Distance) -> I
 
 
 def largest_distance(length: int, distance: str) -> int:
-    """Return the largest possible minimal distance of words of a length.
+    """Return the largest possible minimal distance of strings of a length.
 
     Examples
     --------
@@ -409,7 +416,7 @@ def largest_distance(length: int, distance: str) -> int:
 
 
 def check_distance(length: int, min_distance: int, distance: str) -> None:
-    """Raise SequenceError unless the distance is possible for words of a length."""
+    """Raise SequenceError unless the distance is possible for strings of a length."""
     if distance not in KINDS:
         raise SequenceError(
             f"distance={quoted(distance)} is not a choice; use one of "
@@ -423,7 +430,7 @@ def check_distance(length: int, min_distance: int, distance: str) -> None:
         )
     if length > LONGEST:
         raise SequenceError(
-            f"words of {length} letters are too long; they have at most {LONGEST}"
+            f"strings of {length} letters are too long; they have at most {LONGEST}"
         )
 
 
@@ -433,15 +440,15 @@ def edit_distance(
     *,
     distance: Distance = "levenshtein",
 ) -> int:
-    """Return the distance of two words of one length, at most 32 letters.
+    """Return the distance of two strings of one length, at most 32 letters.
 
     ``"hamming"`` counts mismatches; ``"levenshtein"`` is the fewest substitutions,
-    insertions and deletions that make one the other. ``"free"`` is for words whose
+    insertions and deletions that make one the other. ``"free"`` is for strings whose
     right end is unknown, as when a fixed number of letters is read: an insertion pushes
     the last letter out and a deletion lets any letter in. It is the least, over s, of
     ``max(2 s, S_s)``, S_s the fewest edits between the first ``length - s`` letters of
     one and any beginning of those of the other: a lower bound of the FREE divergence of
-    Hawkins et al. S_0 alone, the Sequence-Levenshtein distance, lets two words at
+    Hawkins et al. S_0 alone, the Sequence-Levenshtein distance, lets two strings at
     distance 3 be one error from the same read.
 
     Parameters
@@ -474,36 +481,39 @@ def edit_distance(
     """
     if np.shape(one) != np.shape(other) or np.ndim(one) != 1:
         raise SequenceError(
-            f"words of shape {np.shape(one)} and {np.shape(other)}: give two of one "
+            f"strings of shape {np.shape(one)} and {np.shape(other)}: give two of one "
             "length"
         )
-    words = as_tokens(np.stack([one, other]))
-    length = words.shape[1]
+    strings = as_tokens(np.stack([one, other]))
+    length = strings.shape[1]
     check_distance(length, 1, distance)
     if distance == "hamming":
-        return int(np.count_nonzero(words[0] != words[1]))
+        return int(np.count_nonzero(strings[0] != strings[1]))
     bits = np.empty(4, np.uint64)
     least: int = length
     for s in range(length // 2 + 1 if distance == "free" else 1):
-        write_profile(words[0, : length - s], bits)
+        write_profile(strings[0, : length - s], bits)
         edits = int(
-            _edits(bits, length - s, words[1, : length - s], distance == "free")
+            _edits(bits, length - s, strings[1, : length - s], distance == "free")
         )
         least = min(least, max(2 * s, edits))
     return least
 
 
 def nearer_than(
-    words: NDArray[np.integer], min_distance: int, *, distance: Distance = "levenshtein"
+    strings: NDArray[np.integer],
+    min_distance: int,
+    *,
+    distance: Distance = "levenshtein",
 ) -> NDArray[np.int64]:
-    """Return, for each word, an earlier one that is nearer than `min_distance`, or -1,
-    (n,).
+    """Return, for each string, an earlier one that is nearer than `min_distance`, or
+    -1, (n,).
 
     The result is exact: -1 everywhere means that every pair has the distance.
 
     Parameters
     ----------
-    words
+    strings
         Tokens, (n, length), at most 32 letters.
     min_distance
         Least accepted distance of a pair.
@@ -513,7 +523,7 @@ def nearer_than(
     Raises
     ------
     SequenceError
-        If words are too long, or the distance is not a choice or not between 1 and
+        If strings are too long, or the distance is not a choice or not between 1 and
         their length.
 
     Examples
@@ -522,7 +532,7 @@ def nearer_than(
     >>> nearer_than(encode(["ACGTACGT", "TTTTGGGG", "CGTACGTA"]), 3)
     array([-1, -1,  0])
     """
-    rows = as_tokens(words)
+    rows = as_tokens(strings)
     check_distance(rows.shape[1], min_distance, distance)
     out = np.empty(len(rows), np.int64)
     _earlier(rows, *empty_index(len(rows), rows.shape[1], min_distance, distance), out)

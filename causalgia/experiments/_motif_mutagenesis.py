@@ -1,4 +1,4 @@
-"""Saturation mutagenesis of a word: all its single-base changes, and the word
+"""Saturation mutagenesis of a motif: all its single-base changes, and the motif
 itself.
 """
 
@@ -19,8 +19,9 @@ from causalgia.experiments.kit.experiment import (
     analysis_for,
     finding_by_task,
 )
-from causalgia.experiments.kit.sites import as_null_model, as_start, as_words
+from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
 from causalgia.experiments.kit.variance import DOES, effect_in_words
+from causalgia.former_names import former_arguments
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,22 +31,23 @@ if TYPE_CHECKING:
 CONTROL = "untreated"
 
 
-def word_mutagenesis(
+@former_arguments
+def motif_mutagenesis(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
+    motif: str = "UGCAUG",
     *,
-    word: str = "UGCAUG",
     at: int | None = None,
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that estimates the effect of each letter of a word, by all
+    """Return the experiment that estimates the effect of each letter of a motif, by all
     its single-base changes.
 
-    Contrasts: the word and each of its ``3 w`` mutants against the untreated arm, named
-    by their letters; and each mutant against the word, ``"change G1A"`` (letter,
-    0-based position in the word, new letter). The finding ``logo`` has the effect of
-    the word with each base at each position; at its own letters that is the effect of
-    the word. The figure draws each base minus the mean of its column, so that the
+    Contrasts: the motif and each of its ``3 w`` mutants against the untreated arm,
+    named by their letters; and each mutant against the motif, ``"change G1A"`` (letter,
+    0-based position in the motif, new letter). The finding ``logo`` has the effect of
+    the motif with each base at each position; at its own letters that is the effect of
+    the motif. The figure draws each base minus the mean of its column, so that the
     height of a position shows how much its letters differ; for an ensemble it draws the
     mean over models.
 
@@ -53,8 +55,8 @@ def word_mutagenesis(
     ----------
     null
         The null model of backgrounds.
-    word
-        A word of A C G T (U).
+    motif
+        A string of A C G T (U).
     at
         0-based start; None: the center.
     n_units
@@ -66,12 +68,12 @@ def word_mutagenesis(
     -------
     Experiment
         ``3 w + 2`` arms and ``6 w + 1`` contrasts; coordinates ``position`` (0-based in
-        the word) and ``base`` of the mutants.
+        the motif) and ``base`` of the mutants.
 
     Raises
     ------
     DesignError
-        If `word` is not a word of A C G T (U), or leaves the sequence.
+        If `motif` is not a string of A C G T (U), or leaves the sequence.
 
     References
     ----------
@@ -81,7 +83,7 @@ def word_mutagenesis(
     Examples
     --------
     >>> import causalgia as cg
-    >>> experiment = cg.experiments.word_mutagenesis(word="GCUGG", at=18, n_units=200)
+    >>> experiment = cg.experiments.motif_mutagenesis(motif="GCUGG", at=18, n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0)
     >>> answer = experiment.analyze(outcomes, rng=0)
     >>> print(answer.sentences[0])
@@ -90,7 +92,7 @@ def word_mutagenesis(
     4
     """
     as_null_model(null)
-    (whole,) = as_words([word], "word")
+    (whole,) = as_strings([motif], "motif")
     start = as_start(at, "at", null.length, len(whole))
     mutants = {
         whole[:i] + base + whole[i + 1 :]: (i, base)
@@ -112,7 +114,7 @@ def word_mutagenesis(
         n_units=n_units,
         contrasts={name: {name: 1.0, CONTROL: -1.0} for name in (whole, *mutants)}
         | changes,
-        entry=WORD_MUTAGENESIS,
+        entry=MOTIF_MUTAGENESIS,
         analysis=analysis_for("confirmatory", rope=rope),
         labels={
             "position": {name: i for name, (i, _) in mutants.items()},
@@ -121,18 +123,20 @@ def word_mutagenesis(
     )
 
 
-def _alphabet_of(word: str) -> str:
-    return "ACGU" if "U" in word else "ACGT"
+def _alphabet_of(motif: str) -> str:
+    return "ACGU" if "U" in motif else "ACGT"
 
 
 def _read_mutagenesis(found: TrialResults) -> Finding:
-    word = found.experiment.arm_names[1]
-    finding = finding_by_task(found, lambda rows: _mutagenesis_text(rows, word))
-    return replace(finding, datasets={"logo": _logo_table(found.steps.estimates, word)})
+    motif = found.experiment.arm_names[1]
+    finding = finding_by_task(found, lambda rows: _mutagenesis_text(rows, motif))
+    return replace(
+        finding, datasets={"logo": _logo_table(found.steps.estimates, motif)}
+    )
 
 
-def _logo_table(estimates: xr.Dataset, word: str) -> xr.Dataset:
-    """Return the effects of the word with each base at each position, its own letters
+def _logo_table(estimates: xr.Dataset, motif: str) -> xr.Dataset:
+    """Return the effects of the motif with each base at each position, its own letters
     included.
     """
     import xarray as xr
@@ -140,8 +144,8 @@ def _logo_table(estimates: xr.Dataset, word: str) -> xr.Dataset:
     columns = ("ace", "lower", "upper", "se")
     spelled = np.array(
         [
-            [word[:i] + base + word[i + 1 :] for base in _alphabet_of(word)]
-            for i in range(len(word))
+            [motif[:i] + base + motif[i + 1 :] for base in _alphabet_of(motif)]
+            for i in range(len(motif))
         ]
     )
     names = xr.DataArray(spelled, dims=("position", "base"))
@@ -152,17 +156,17 @@ def _logo_table(estimates: xr.Dataset, word: str) -> xr.Dataset:
     )
     dims = [name for name in ("task", "model") if name in estimates["ace"].dims]
     coords = {
-        "position": range(len(word)),
-        "base": list(_alphabet_of(word)),
-        "word": (("position", "base"), spelled),
+        "position": range(len(motif)),
+        "base": list(_alphabet_of(motif)),
+        "motif": (("position", "base"), spelled),
     }
     return table.assign_coords(
         coords | {name: estimates[name].to_numpy() for name in dims}
     ).transpose("position", "base", *dims)
 
 
-def _mutagenesis_text(rows: xr.Dataset, word: str) -> str:
-    whole = rows.sel(contrast=word)
+def _mutagenesis_text(rows: xr.Dataset, motif: str) -> str:
+    whole = rows.sel(contrast=motif)
     changes = rows.isel(
         contrast=[
             str(name).startswith("change ") for name in rows["contrast"].to_numpy()
@@ -172,8 +176,8 @@ def _mutagenesis_text(rows: xr.Dataset, word: str) -> str:
     does = {"decreases": "decrease the effect", "increases": "increase it"}
     does |= {"negligible": "are negligible", "undecided": "are undecided"}
     counts = [
-        f"{(verdicts == v).sum()} {words}"
-        for v, words in does.items()
+        f"{(verdicts == v).sum()} {motifs}"
+        for v, motifs in does.items()
         if (verdicts == v).any()
     ]
     order = np.argsort(np.abs(changes["ace"].to_numpy()), kind="stable")
@@ -182,7 +186,7 @@ def _mutagenesis_text(rows: xr.Dataset, word: str) -> str:
         for row in (changes.isel(contrast=int(order[k])) for k in (0, -1))
     )
     return (
-        f"{word} {DOES[str(whole['verdict'].item())]}, {effect_in_words(whole)}; of "
+        f"{motif} {DOES[str(whole['verdict'].item())]}, {effect_in_words(whole)}; of "
         f"its {len(verdicts)} single-base changes, {', '.join(counts)}; the mildest is "
         f"{mildest}, the strongest {worst}."
     )
@@ -204,11 +208,11 @@ def _draw_logo(answer: Answer) -> Axes:
     )
 
 
-WORD_MUTAGENESIS = Entry(
-    name="word_mutagenesis",
-    question="Which letters of a word matter?",
+MOTIF_MUTAGENESIS = Entry(
+    name="motif_mutagenesis",
+    question="Which letters of a motif matter?",
     estimand=(
-        "E[Y(mutant) - Y(untreated)] and E[Y(mutant) - Y(word)] of every single-base "
+        "E[Y(mutant) - Y(untreated)] and E[Y(mutant) - Y(motif)] of every single-base "
         "change, over the null model."
     ),
     doi="10.1101/418459",

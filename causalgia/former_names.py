@@ -1,0 +1,83 @@
+"""Names that were changed before the first release, and the names that took their place."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import ParamSpec, TypeVar
+
+from causalgia.errors import DesignError
+
+#: former name -> the names that took its place, of which one belongs where it is asked
+FORMER_NAMES: dict[str, tuple[str, ...]] = {
+    # experiments
+    "word_screen": ("kmer_screen",),
+    "word_mutagenesis": ("motif_mutagenesis",),
+    "grammar_screen": ("arrangement_screen",),
+    # arguments, and keys of a trial file
+    "word": ("motif",),
+    "words": ("motifs", "placebos"),
+    "word_at": ("motif_at",),
+    "first": ("motif", "motifs"),
+    "second": ("other",),
+    "n_words": ("n_placebos",),
+    # interventions and terms
+    "PlaceboWord": ("FixedPlacebo",),
+    "placebo_word": ("is_placebo", "fixed_placebo"),
+    "Word": ("MotifCount",),
+    "merged_word": ("merged_motif",),
+    # targets, checks and functions
+    "population x words": ("population x placebos",),
+    "placebo_words": ("beyond_placebos", "placebo_contrasts"),
+    "word_composition": ("kmer_composition",),
+    "from_word": ("from_iupac",),
+}
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def new_name(name: str, known: Iterable[str]) -> str:
+    """Return the known name that took the place of a former one; "" if there is none.
+
+    Examples
+    --------
+    >>> (
+    ...     new_name("word_screen", ["copies", "kmer_screen"]),
+    ...     new_name("copies", ["copies"]),
+    ... )
+    ('kmer_screen', '')
+    """
+    names = set(known)
+    return next((new for new in FORMER_NAMES.get(name, ()) if new in names), "")
+
+
+def former_arguments(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Make a function refuse its former arguments by their new names.
+
+    Raises
+    ------
+    DesignError
+        When the function is called with a former argument.
+
+    Examples
+    --------
+    >>> @former_arguments
+    ... def copies(motif):
+    ...     return motif
+    >>> copies(word="UGCAUG")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: copies: word= is motif= now
+    """
+    known = [*inspect.signature(function).parameters]
+
+    @functools.wraps(function)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        for name in kwargs:
+            if name not in known and (new := new_name(name, known)):
+                raise DesignError(f"{function.__name__}: {name}= is {new}= now")
+        return function(*args, **kwargs)
+
+    return call
