@@ -39,13 +39,8 @@ def test_words_pairs_and_sites_are_written(given, tmp_path):
     printed = call(
         "discover", network, "--sequences", peaks, "--out", out, "--n-units", 100
     ).stdout
-<<<<<<< branch
-    table = pd.read_csv(out / "motifs.tsv")
-    held = set(table[table["verdict"] == "higher"]["consensus"])
-=======
     table = pd.read_csv(out / "motifs.tsv", sep="\t")
-    held = set(table[table["verdict"] == "increases"]["consensus"])
->>>>>>> nouns
+    held = set(table[table["verdict"] == "higher"]["consensus"])
     assert {"TGCATG", "AGAATG"} <= held
     # those that do not hold are there, too
     assert len(set(table["consensus"])) > len(held)

@@ -13,18 +13,13 @@ import xarray as xr
 from catalogue_truth import assert_estimates, assert_recovers
 
 import causalgia as cg
-<<<<<<< branch
 from causalgia.errors import (
     CausalgiaError,
     DecisionError,
     DegenerateWarning,
     DesignError,
 )
-from causalgia.zoo import Oracle, Pair, Slope, MotifCount
-=======
-from causalgia.errors import CausalgiaError, DegenerateWarning, DesignError
 from causalgia.zoo import MotifCount, Oracle, Pair, Slope
->>>>>>> nouns
 
 pytestmark = pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 

@@ -16,11 +16,7 @@ from scipy import optimize
 import causalgia as cg
 from causalgia.errors import ContrastError, DecisionError, EstimateError
 from causalgia.multiplicity import placebo_region
-<<<<<<< branch
-from causalgia.multiplicity.placebo import rank_errors, resolution_note, placebos_needed
-=======
-from causalgia.multiplicity.placebo import placebos_needed, resolution_note, tail_errors
->>>>>>> nouns
+from causalgia.multiplicity.placebo import placebos_needed, rank_errors, resolution_note
 from causalgia.verdicts import decide
 from causalgia.verdicts._tipping_point import _cube_over_square
 from causalgia.verdicts.rare_effects import as_rare, missed_share, too_few_backgrounds

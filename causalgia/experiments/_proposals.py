@@ -9,13 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalgia.analysis import Rope
-<<<<<<< branch
 from causalgia.choices import DIRECTIONS, SIDES
-from causalgia.design import Arm, Embed, Genomic, NullModel, FixedPlacebo, Untreated
-=======
-from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, FixedPlacebo, Genomic, NullModel, Untreated
->>>>>>> nouns
 from causalgia.design.null_model import FromParents
 from causalgia.errors import DesignError, OutcomesError, quoted
 from causalgia.experiments._kmer_screen import (
