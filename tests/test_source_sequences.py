@@ -89,6 +89,10 @@ def test_ten_source_sequences_are_predicted_as_they_are():
     assert outcomes["source_arm"].values.tolist() == ["untreated", "GATA", "TAL"]
     assert outcomes.attrs["source_sequences"] == "10 of the 40 source sequences"
     assert outcomes.attrs["source_predictions"] == 30
+    assert (
+        "sources     10 of the 40 source sequences, 30 predictions beside the units"
+        in cg.report(outcomes)
+    )
     for name, row in zip(
         outcomes["source_sequence"].values, outcomes["source_outcome"], strict=True
     ):

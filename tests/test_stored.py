@@ -289,7 +289,7 @@ class Settling(Sums):
 
 def test_batch_sizes_are_settled_once_for_all(tmp_path):
     with pytest.raises(TrialInterruptedError):
-        cg.run(design(), Settling(8, last=100), rng=3, store=tmp_path / "t.zarr")
+        cg.run(design(), Settling(8, last=159), rng=3, store=tmp_path / "t.zarr")
     outcomes = cg.run(design(), Settling(11), rng=3, store=tmp_path / "t.zarr")
     xr.testing.assert_identical(
         outcomes.compute(), cg.run(design(), Settling(8), rng=3)
@@ -311,7 +311,7 @@ def test_an_answer_that_cannot_be_used_names_its_unit_and_what_came_before_is_ke
     class Broken(Sums):
         def predict(self, tokens, *, progress=None):
             answers = super().predict(tokens, progress=progress)
-            if self.asked > 108:
+            if self.asked > 167:
                 answers[0, 1] = np.nan
                 raise cg.predict.NonFiniteError("nan", row=0, task="A", value=np.nan)
             return answers

@@ -155,7 +155,7 @@ class RunRequest:
             )
         for name in ("same_answers", "progress"):
             check_flag(getattr(self, name), name, error=DesignError)
-        if self.real is True:
+        if isinstance(self.real, bool) and self.real:
             raise DesignError(
                 "real=True: source sequences are predicted unasked; give sequences, "
                 "'parents', or False for none"

@@ -678,6 +678,7 @@ def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
         ),
         "predictor": predictor,
         "design": attrs.get("design_fingerprint"),
+        "sources": _sources_text(attrs),
         "reserved": attrs.get("reserved"),
         "seed": attrs.get("rng"),
         "confirms": attrs.get("confirms"),
@@ -689,6 +690,14 @@ def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
         *_arm_lines(outcomes, of_effects, every_arm),
     ]
     return printable("\n".join(lines))
+
+
+def _sources_text(attrs: Mapping[Any, Any]) -> str | None:
+    """Return what was predicted beside the units: "the 10 source sequences, ..."."""
+    if "source_sequences" not in attrs:
+        return None
+    n = int(attrs["source_predictions"])
+    return f"{attrs['source_sequences']}, {n:,} predictions beside the units"
 
 
 def _analysis_text(stored: str | None) -> str | None:
