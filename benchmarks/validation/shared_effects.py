@@ -1,5 +1,5 @@
-"""Effects that tasks share: squared errors and false signs against each task by itself,
-for kinds of truth.
+"""Effects that tasks share: squared errors, false signs and intervals, for kinds of
+truth.
 """
 
 from __future__ import annotations
@@ -28,12 +28,37 @@ def truth_of(kind: str, n: int, tasks: int, rng: Rng) -> np.ndarray:
         return (common + 0.9 * rng.normal(size=(n, tasks))) * some
     if kind == "dense shared":
         return np.sqrt(3.0) * rng.normal(size=(n, 1)) + rng.normal(size=(n, tasks))
+    if kind == "weak, dense":
+        common = np.sqrt(0.75) * rng.normal(size=(n, 1))
+        return common + 0.5 * rng.normal(size=(n, tasks))
     if kind == "two groups":
         first, group = (rng.random(n) < 0.5)[:, None], np.arange(tasks) < tasks // 2
         return common * some * np.where(first, group, ~group)
     if kind == "one task":
         return 4 / 3 * common * some * np.eye(tasks)[rng.integers(tasks, size=n)]
     return 3 * rng.normal(size=(n, tasks)) * (rng.random((n, tasks)) < 0.3)
+
+
+def _estimates(
+    kind: str,
+    n: int,
+    tasks: int,
+    r: float,
+    seed: int,
+) -> tuple[np.ndarray, xr.Dataset]:
+    """Draw effects and their estimates, whose errors have sd 1 and correlate by r."""
+    rng = np.random.default_rng(seed)
+    truth = truth_of(kind, n, tasks, rng)
+    correlation = (1 - r) * np.eye(tasks) + r
+    effect = truth + rng.normal(size=truth.shape) @ np.linalg.cholesky(correlation).T
+    dims, coords = (
+        ("contrast", "task"),
+        {"contrast": np.arange(n), "task": np.arange(tasks)},
+    )
+    table = xr.Dataset(
+        {"effect": (dims, effect), "se": (dims, np.ones(truth.shape))}, coords
+    )
+    return truth, cg.from_effects(table, task_correlation=correlation)
 
 
 @lru_cache(maxsize=128)
@@ -43,23 +68,8 @@ def _trial(
     """Return the rmse over that of each task by itself, false signs, mean lfsr of the
     clear, and sharing (1 or 0).
     """
-    rng = np.random.default_rng(seed)
-    truth = truth_of(kind, N, tasks, rng)
-    correlation = (1 - r) * np.eye(tasks) + r
-    effect = truth + rng.normal(size=truth.shape) @ np.linalg.cholesky(correlation).T
-    dims, coords = (
-        ("contrast", "task"),
-        {"contrast": np.arange(N), "task": np.arange(tasks)},
-    )
-    table = xr.Dataset(
-        {"effect": (dims, effect), "se": (dims, np.ones(truth.shape))}, coords
-    )
-    posterior = cg.infer(
-        cg.from_effects(table, task_correlation=correlation),
-        across="task",
-        rng=seed,
-        n_draws=4,
-    )
+    truth, estimates = _estimates(kind, N, tasks, r, seed)
+    posterior = cg.infer(estimates, across="task", rng=seed, n_draws=4)
     moments = posterior["moments"]
     mean, alone, lfsr = (
         moments[name].to_numpy() for name in ("mean", "mean_alone", "lfsr")
@@ -77,6 +87,23 @@ def trials(kind: str, tasks: int, r: float, which: int) -> Trials:
     start = 1_000 * tasks + int(10 * r)
     return lambda _, n: np.array(
         [_trial(kind, tasks, r, start + i)[which] for i in range(n)]
+    )
+
+
+def _covered(kind: str, n: int, tasks: int, r: float, seed: int) -> float:
+    """Return the share of 95 % intervals that hold their effect."""
+    truth, estimates = _estimates(kind, n, tasks, r, seed)
+    posterior = cg.infer(estimates, across="task", rng=seed, n_draws=2_000)["posterior"]
+    draws = posterior["ace"].to_numpy().reshape(-1, n, tasks)
+    lower, upper = np.quantile(draws, [0.025, 0.975], axis=0)
+    return float(((lower <= truth) & (truth <= upper)).mean())
+
+
+def coverage(kind: str, n: int, tasks: int, r: float) -> Trials:
+    """Draw trials whose coverage is counted."""
+    cell = (kind, n, tasks, r)
+    return lambda _, trials: np.array(
+        [_covered(*cell, 7_000 + i) for i in range(trials)]
     )
 
 
@@ -127,5 +154,24 @@ CHECKS = [
     for which, words in (
         (0, ": RMSE relative to each task by itself"),
         (1, ": false signs at lfsr <= .05"),
+    )
+]
+_OF_FEW = "Effects shared across tasks: intervals of few contrasts"
+CHECKS += [
+    Check(
+        _OF_FEW,
+        f"{kind}, {n} contrasts, {tasks} tasks, errors at {r:g}: 95 % intervals",
+        coverage(kind, n, tasks, r),
+        0.93,
+        "at least",
+        full=100,
+        quick=4,
+    )
+    for kind, n, tasks, r in (
+        ("weak, dense", 60, 5, 0.0),
+        ("weak, dense", 60, 10, 0.6),
+        ("dense shared", 60, 10, 0.0),
+        ("weak, dense", 200, 10, 0.0),
+        ("shared", 60, 10, 0.0),
     )
 ]

@@ -170,8 +170,32 @@ def fitted_weights(log_density: Array, scale: Array) -> Array:
         columns = np.unique(np.concatenate([columns, np.flatnonzero(penalized)]))
 
 
+def component_shares(log_density: Array, weight: Array) -> Array:
+    """Return the probability of each component given weights, (n, C).
+
+    Parameters
+    ----------
+    log_density
+        (n, C).
+    weight
+        (C,).
+
+    Examples
+    --------
+    >>> component_shares(np.log([[0.2, 0.6]]), np.array([0.5, 0.5]))
+    array([[0.25, 0.75]])
+    """
+    with np.errstate(divide="ignore"):
+        terms = log_density + np.log(weight)
+    share = np.exp(terms - terms.max(axis=1, keepdims=True))
+    return np.asarray(share / share.sum(axis=1, keepdims=True))
+
+
 def signed_moments(
-    effect: Array, errors: Errors, law: PatternLaw, log_density: Array | None = None
+    effect: Array,
+    errors: Errors,
+    law: PatternLaw,
+    share: Array | None = None,
 ) -> Array:
     """Return the exact posterior mean, variance, P(delta < 0), P(delta > 0) and
     P(delta = 0), (5, n, T).
@@ -182,8 +206,8 @@ def signed_moments(
     ----------
     effect, errors, law
         As in `log_densities`.
-    log_density
-        Of these components, if it is known.
+    share
+        Probability of each component, (n, C); None: that given the weights of the law.
 
     Examples
     --------
@@ -195,7 +219,8 @@ def signed_moments(
     >>> signed_moments(np.array([[3.0, 3.0]]), unit, law)[2:, 0, 0].round(1)
     array([0., 1., 0.])
     """
-    share = _responsibilities(effect, errors, law, log_density)
+    if share is None:
+        share = component_shares(log_densities(effect, errors, law), law.weight)
     table, out = _Table(law), np.empty((5, *effect.shape))
 
     def run(rows: npt.NDArray[np.intp]) -> None:
@@ -253,6 +278,7 @@ def draw_effects_of_tasks(
     errors: Errors,
     law: PatternLaw,
     seed: Callable[[int], np.random.Generator],
+    share: Array | None = None,
 ) -> Array:
     """Return n independent draws of all effects of each contrast, jointly over tasks,
     (n, contrasts, T).
@@ -265,8 +291,11 @@ def draw_effects_of_tasks(
         As in `log_densities`.
     seed
         Generator of each contrast by its place, so that draws do not depend on blocks.
+    share
+        As in `signed_moments`.
     """
-    share = _responsibilities(effect, errors, law, None)
+    if share is None:
+        share = component_shares(log_densities(effect, errors, law), law.weight)
     out = np.empty((n, *effect.shape))
 
     def run(rows: npt.NDArray[np.intp]) -> None:
@@ -301,49 +330,36 @@ def _drawn_of(
     share: Array,
     generator: np.random.Generator,
 ) -> Iterator[Array]:
-    """Yield the draws of each component in turn: scores of its loadings, then the
-    effects given them.
+    """Yield the draws of each pattern in turn: scores of loadings, then effects given
+    them.
     """
     counts = generator.multinomial(n, share / share.sum())
-    for c in np.flatnonzero(counts):
-        if law.scale[c] == 0:
-            yield np.zeros((counts[c], len(x)))
+    turned = vectors.T @ x
+    for place in np.unique(law.pattern[counts > 0]):
+        drawn = np.flatnonzero((law.pattern == place) & (counts > 0))
+        each = np.repeat(np.arange(len(drawn)), counts[drawn])
+        if place < 0:
+            yield np.zeros((len(each), len(x)))
             continue
-        pattern = law.patterns[law.pattern[c]]
-        loadings, own = (
-            law.scale[c] * pattern.loadings,
-            law.scale[c] ** 2 * pattern.ridge,
-        )
-        basis = vectors.T @ loadings
+        pattern, scale = law.patterns[place], law.scale[drawn]
+        loadings, own = pattern.loadings, scale[:, None] ** 2 * pattern.ridge
+        basis = scale[:, None, None] * (vectors.T @ loadings)
         total = values + own
-        spread = np.linalg.inv(
-            np.eye(basis.shape[1]) + basis.T @ (basis / total[:, None])
-        )
-        mean = spread @ (basis.T @ (vectors.T @ x / total))
-        score = (
-            mean
-            + generator.standard_normal((counts[c], len(mean)))
-            @ np.linalg.cholesky(spread).T
-        )
-        if own == 0:
-            yield score @ loadings.T
+        weighted = basis / total[..., None]
+        inner = np.eye(basis.shape[2]) + weighted.transpose(0, 2, 1) @ basis
+        spread = np.linalg.inv(inner)
+        mean = (spread @ (turned @ weighted)[..., None])[..., 0]
+        normal = generator.standard_normal((len(each), basis.shape[2]))
+        root = np.linalg.cholesky(spread)
+        score = mean[each] + (root[each] @ normal[..., None])[..., 0]
+        shared = scale[each, None] * score
+        if pattern.ridge == 0:
+            yield shared @ loadings.T
             continue
-        rest = vectors.T @ x - score @ basis.T
-        noise = np.sqrt(own * values / total) * generator.standard_normal(
-            (counts[c], len(x))
-        )
-        yield score @ loadings.T + (own / total * rest + noise) @ vectors.T
-
-
-def _responsibilities(
-    effect: Array, errors: Errors, law: PatternLaw, log_density: Array | None
-) -> Array:
-    """Return the posterior probability of each component, (n, C)."""
-    terms = log_densities(effect, errors, law) if log_density is None else log_density
-    with np.errstate(divide="ignore"):
-        terms = terms + np.log(law.weight)
-    share = np.exp(terms - terms.max(axis=1, keepdims=True))
-    return np.asarray(share / share.sum(axis=1, keepdims=True))
+        rest = turned - shared @ (vectors.T @ loadings).T
+        noise = generator.standard_normal((len(each), len(x)))
+        noise *= np.sqrt(own * values / total)[each]
+        yield shared @ loadings.T + ((own / total)[each] * rest + noise) @ vectors.T
 
 
 class _Table:

@@ -6,18 +6,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from scipy import linalg
+from scipy.special import ndtr
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.analysis_values import Prior
 from causalgia.choices import LEAST_TO_SHARE
 from causalgia.errors import InferenceError
 from causalgia.notes import with_notes
+from causalgia.posterior.averaged_weights import RARE, averaged_weights, visible_counts
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.labeled_data import (
     FamilyData,
@@ -39,6 +42,7 @@ from causalgia.posterior.pattern_mixture import (
     PatternLaw,
     TaskMoments,
     averaged_moments,
+    component_shares,
     draw_effects_of_tasks,
     fitted_weights,
     log_densities,
@@ -49,6 +53,7 @@ from causalgia.posterior.posterior_tree import Tree, as_tree
 from causalgia.posterior.scale_mixture import (
     Components,
     Node,
+    draw_mixtures,
     log_component_densities,
     posterior_normals,
 )
@@ -74,6 +79,7 @@ _BESIDE = 3  # effects to learn from for each strong one
 # several
 _MANY = 1_000
 _GROUPS, _GROUPS_OF_FEW, _SPLITS_OF_FEW = 4, 8, 4
+_DRAWN, _DRAWN_OF_OTHERS = 200_000, 30_000  # components, to average weights over
 _FEWER_ZEROS = 0.2  # of P(0), by which the law of sharing has fewer
 NEAR = 0.7
 """Ratio of the risks above which sharing and each task by itself are near: the lfsr of
@@ -411,9 +417,11 @@ def share_across_tasks(errors: TaskErrors, names: list[str], key: int) -> Sharin
     Urbut, Wang, Carbonetto & Stephens (2019), doi:10.1038/s41588-018-0268-8. Stein
     (1981), doi:10.1214/aos/1176345632.
     """
-    alone, draw_alone = _each_task(errors, key)
-    size = errors.effect.shape
     few = len(errors.effect) < _MANY
+    alone, draw_alone = (
+        _each_task_of_few(errors, key) if few else _each_task(errors, key)
+    )
+    size = errors.effect.shape
     groups, splits = balanced_splits(
         errors, *((_GROUPS_OF_FEW, _SPLITS_OF_FEW) if few else (_GROUPS, 1))
     )
@@ -423,70 +431,136 @@ def share_across_tasks(errors: TaskErrors, names: list[str], key: int) -> Sharin
     )[1:]
     canonical = pattern_grid(canonical_patterns(names), scales)
     canonical_density = log_densities(errors.effect, errors.rotation, canonical)
-    laws: list[list[tuple[Codes, PatternLaw]]] = []
-    together, crossed, by_itself = [], np.zeros((2, *size)), np.empty((2, *size))
+    everything = np.arange(len(errors.effect))
+
+    def part(here: Codes, learned: list[Pattern]) -> _Part:
+        grid, density = canonical, canonical_density[here]
+        if learned:
+            own = pattern_grid(learned, scales)
+            grid = _joined(canonical, own)
+            more = log_densities(errors.effect[here], _at(errors, here), own)[:, 1:]
+            density = np.hstack([density, more])
+        return _part(errors, here, grid, density, groups[here], few)
+
+    # same in all splits
+    unlearned = lru_cache(maxsize=1)(lambda: [part(everything, [])])
+    laws: list[list[_Part]] = []
     for signs in splits:
-        found, halves = (
-            np.empty((5, *size)),
-            [np.flatnonzero(signs[groups] == sign) for sign in (1, -1)],
-        )
-        laws.append([])
-        for here, other in (halves, halves[::-1]):
-            learned = _learn(errors, alone.lfsr, other)
-            effect, rotation = errors.effect[here], _at(errors, here)
-            grid, density = canonical, canonical_density[here]
-            if learned:
-                own = pattern_grid(learned, scales)
-                grid = _joined(canonical, own)
-                density = np.hstack(
-                    [density, log_densities(effect, rotation, own)[:, 1:]]
-                )
-            law, used = _fitted(grid, density)
-            laws[-1].append((here, law))
-            found[:, here] = signed_moments(effect, rotation, law, density[:, used])
-            for group in np.unique(groups[here]):
-                rows = groups[here] == group
-                fitted, used = _fitted(grid, density[~rows])
-                parts = signed_moments(
-                    effect[rows],
-                    _at(errors, here[rows]),
-                    fitted,
-                    density[rows][:, used],
-                )
-                crossed[:, here[rows]] += parts[:2] / len(splits)
-                if not few:
-                    by_itself[:, here[rows]] = _crossed_alone(
-                        errors, here[~rows], here[rows]
-                    )
-        together.append(found)
-    if few:
-        for group in np.unique(groups):
-            rows = groups == group
-            by_itself[:, rows] = _crossed_alone(
-                errors, np.flatnonzero(~rows), np.flatnonzero(rows)
-            )
+        halves = [np.flatnonzero(signs[groups] == sign) for sign in (1, -1)]
+        learned = [_learn(errors, alone.lfsr, other) for other in halves[::-1]]
+        if few and not any(learned):
+            laws.append(unlearned())
+        else:
+            laws.append([part(*half) for half in zip(halves, learned, strict=True)])
+    crossed = np.mean([_gathered(parts, "crossed", size) for parts in laws], axis=0)
+    by_itself = _alone_from_others(errors, groups, splits, few)
     risk = _risks(errors, crossed, by_itself)
     if not risk.prefers_sharing:
         return Sharing(alone, alone, risk, False, _pattern_weights(laws), draw_alone)
 
     def draw(n: int) -> Array:
         out = np.empty((n, *size))
-        for i, law_of_halves in enumerate(laws):
+        for i, parts in enumerate(laws):
             own = out[i :: len(laws)]
-            for here, law in law_of_halves:
-                generator = _generators(key, i, here)
-                own[:, here] = draw_effects_of_tasks(
-                    len(own), errors.effect[here], _at(errors, here), law, generator
-                )
+            for one in parts:
+                here, seed = one.here, _generators(key, i, one.here)
+                given = errors.effect[here], _at(errors, here), one.law
+                own[:, here] = draw_effects_of_tasks(len(own), *given, seed, one.share)
         return out
 
-    moments = averaged_moments(together)
+    moments = averaged_moments([_gathered(parts, "moments", size) for parts in laws])
     fewer_zeros = float(alone.lfdr.mean() - moments.lfdr.mean())
     if fewer_zeros > _FEWER_ZEROS:
         moments = replace(moments, lfsr=np.maximum(moments.lfsr, alone.lfsr))
     return Sharing(
         moments, alone, risk, fewer_zeros > _FEWER_ZEROS, _pattern_weights(laws), draw
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Posterior of some of the contrasts under one law."""
+
+    here: Codes
+    """Their places, (m,)."""
+    law: PatternLaw
+    share: Array
+    """Probability of each component for each of them, (m, C)."""
+    moments: Array
+    """As `signed_moments`, (5, m, T)."""
+    crossed: Array
+    """Mean and variance with weights from the other groups, (2, m, T)."""
+
+
+def _part(
+    errors: TaskErrors,
+    here: Codes,
+    grid: PatternLaw,
+    density: Array,
+    groups: Codes,
+    few: bool,
+) -> _Part:
+    """Return the posterior of contrasts `here`, and that of each of their groups from
+    the others.
+
+    Weights are integrated where contrasts are few, else at their maximum.
+    """
+    effect, rotation = errors.effect[here], _at(errors, here)
+    counts = visible_counts(grid.scale, float(np.median(errors.variance)))
+
+    def fitted(
+        rows: npt.NDArray[np.bool_],
+        n_drawn: int,
+    ) -> tuple[PatternLaw, Array, npt.NDArray[np.bool_]]:
+        """Return a law without unused components, their shares, and which are used."""
+        if not few:
+            law, used = _fitted(grid, density[rows])
+            return law, component_shares(density[rows][:, used], law.weight), used
+        weight, share = averaged_weights(density[rows], counts, n_drawn)
+        used = (share > 0).any(axis=0)
+        return _used(grid, weight, used), share[:, used], used
+
+    law, share, _ = fitted(np.ones(len(here), bool), _DRAWN)
+    crossed = np.empty((2, *effect.shape))
+    for group in np.unique(groups):
+        rows = groups == group
+        others, _, used = fitted(~rows, _DRAWN_OF_OTHERS)
+        given = component_shares(density[rows][:, used], others.weight)
+        if few:
+            given[given < RARE] = 0.0
+        at = _at(errors, here[rows])
+        crossed[:, rows] = signed_moments(effect[rows], at, others, given)[:2]
+    moments = signed_moments(effect, rotation, law, share)
+    return _Part(here, law, share, moments, crossed)
+
+
+def _gathered(parts: list[_Part], name: str, size: tuple[int, ...]) -> Array:
+    """Return one array of all contrasts from those of parts."""
+    first = getattr(parts[0], name)
+    out = np.empty((len(first), *size))
+    for part in parts:
+        out[:, part.here] = getattr(part, name)
+    return out
+
+
+def _alone_from_others(
+    errors: TaskErrors,
+    groups: Codes,
+    splits: npt.NDArray[np.int64],
+    few: bool,
+) -> Array:
+    """Return mean and variance of each task by itself, weights from others, (2, n,
+    T).
+    """
+    out = np.empty((2, *errors.effect.shape))
+    halves = [np.arange(len(groups))]
+    if not few:
+        halves = [np.flatnonzero(splits[0][groups] == sign) for sign in (1, -1)]
+    for here in halves:
+        for group in np.unique(groups[here]):
+            rows = groups[here] == group
+            out[:, here[rows]] = _crossed_alone(errors, here[~rows], here[rows], few)
+    return out
 
 
 def balanced_splits(
@@ -552,8 +626,12 @@ def _fitted(
     """
     weight = fitted_weights(density, grid.scale)
     used = weight > 0
+    return _used(grid, weight, used), used
+
+
+def _used(grid: PatternLaw, weight: Array, used: npt.NDArray[np.bool_]) -> PatternLaw:
     share = weight[used] / weight[used].sum()
-    return PatternLaw(grid.patterns, grid.pattern[used], grid.scale[used], share), used
+    return PatternLaw(grid.patterns, grid.pattern[used], grid.scale[used], share)
 
 
 def _learn(errors: TaskErrors, lfsr: Array, half: Codes) -> list[Pattern]:
@@ -589,24 +667,65 @@ def _each_task(
     return TaskMoments(*columns), draw
 
 
-def _crossed_alone(errors: TaskErrors, learned: Codes, used: Codes) -> Array:
+def _each_task_of_few(
+    errors: TaskErrors,
+    key: int,
+) -> tuple[TaskMoments, Callable[[int], Array]]:
+    """Return the posterior of each task by itself and its draws, weights integrated."""
+    laws = []
+    for x, v in zip(errors.effect.T, errors.variance.T, strict=True):
+        sd, terms = _alone_terms(x, v)
+        counts = visible_counts(sd, float(np.median(v)))
+        share = averaged_weights(terms, counts, _DRAWN)[1]
+        node = Node(1.0, x, np.zeros(len(x)), Components(sd**2, np.ones(len(sd))))
+        laws.append((*posterior_normals(node, v)[:2], share))
+    signed = np.stack([_signed_moments_alone(*law) for law in laws], axis=2)
+
+    def draw(n: int) -> Array:
+        out = np.empty((n, *errors.effect.shape))
+        for t, law in enumerate(laws):
+            generator = np.random.default_rng(derive(key, "alone", t))
+            out[:, :, t] = draw_mixtures(n, *law, generator)
+        return out
+
+    return averaged_moments([signed]), draw
+
+
+def _signed_moments_alone(mean: Array, sd: Array, share: Array) -> Array:
+    """Return what `signed_moments` does, (5, n), of mixtures of normals, (n, J)
+    each.
+    """
+    center = (share * mean).sum(axis=1)
+    spread = (share * (sd**2 + (mean - center[:, None]) ** 2)).sum(axis=1)
+    atom = sd == 0
+    z = mean / np.where(atom, 1.0, sd)
+    tails = [
+        np.where(atom, 0.0, share * ndtr(sign * z)).sum(axis=1) for sign in (-1, 1)
+    ]
+    return np.stack([center, spread, *tails, (share * atom).sum(axis=1)])
+
+
+def _alone_terms(x: Array, v: Array) -> tuple[Array, Array]:
+    """Return the scales of a task, (J,), and log densities of its estimates, (n, J)."""
+    sd = scale_grid(x, np.sqrt(v))
+    return sd, log_component_densities(x, v, Components(sd**2, np.ones(len(sd))))
+
+
+def _crossed_alone(errors: TaskErrors, learned: Codes, used: Codes, few: bool) -> Array:
     """Return mean and variance of each task by itself on the contrasts `used`, with
     weights from others, (2, n, T).
     """
     out = np.empty((2, len(used), errors.effect.shape[1]))
     for t in range(out.shape[2]):
         x, v = errors.effect[:, t], errors.variance[:, t]
-        sd = scale_grid(x[learned], np.sqrt(v[learned]))
-        terms = log_component_densities(
-            x[learned], v[learned], Components(sd**2, np.ones(len(sd)))
-        )
-        weight = mixture_weights(terms, null_biased_counts(sd)).weight
+        sd, terms = _alone_terms(x[learned], v[learned])
+        if few:
+            counts = visible_counts(sd, float(np.median(v)))
+            weight = averaged_weights(terms, counts, _DRAWN_OF_OTHERS)[0]
+        else:
+            weight = mixture_weights(terms, null_biased_counts(sd)).weight
         node = Node(1.0, x[used], np.zeros(len(used)), Components(sd**2, weight))
-        mean, spread, share = posterior_normals(node, v[used])
-        out[0, :, t] = (share * mean).sum(axis=1)
-        out[1, :, t] = (share * (spread**2 + (mean - out[0, :, [t]].T) ** 2)).sum(
-            axis=1
-        )
+        out[:, :, t] = _signed_moments_alone(*posterior_normals(node, v[used]))[:2]
     return out
 
 
@@ -626,12 +745,12 @@ def _risks(errors: TaskErrors, shared: Array, alone: Array) -> Risk:
     return Risk(parts[0].mean(axis=0), parts[1].mean(axis=0), float(apart.mean()), se)
 
 
-def _pattern_weights(laws: list[list[tuple[Codes, PatternLaw]]]) -> dict[str, float]:
+def _pattern_weights(laws: list[list[_Part]]) -> dict[str, float]:
     total: dict[str, float] = {}
-    every = [part for halves in laws for part in halves]
-    n = sum(len(here) for here, _ in every)
-    for here, law in every:
-        for place, weight in zip(law.pattern, law.weight, strict=True):
-            name = "none" if place < 0 else law.patterns[place].name
-            total[name] = total.get(name, 0.0) + float(weight) * len(here) / n
+    every = [part for parts in laws for part in parts]
+    n = sum(len(part.here) for part in every)
+    for part in every:
+        for place, weight in zip(part.law.pattern, part.law.weight, strict=True):
+            name = "none" if place < 0 else part.law.patterns[place].name
+            total[name] = total.get(name, 0.0) + float(weight) * len(part.here) / n
     return dict(sorted(total.items(), key=lambda item: -item[1]))
