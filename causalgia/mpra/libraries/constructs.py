@@ -363,7 +363,7 @@ def site(name_or_letters: str) -> Site:
     if all(letter.upper() in IUPAC for letter in name_or_letters):
         return Site(name_or_letters.upper(), parse_iupac(name_or_letters)[0])
     name, recognized = find_row(
-        data_table("sites")["strings"],
+        data_table("sites")["sites"],
         name_or_letters,
         "restriction enzyme",
         cure="give its letters, for example 'GAATTC'",
