@@ -100,7 +100,7 @@ def mutated(n: int, length: int) -> cg.Design:
 
 
 def screened(n_words: int, n: int, length: int) -> cg.Design:
-    """Return a trial of words of ten letters in the middle of n backgrounds."""
+    """Return a trial of motifs of ten letters in the middle of n backgrounds."""
     drawn = random_tokens(n_words, 10, 2)
     words = dict.fromkeys("".join(LETTERS[t] for t in row) for row in drawn)
     arms = {"untreated": cg.Untreated()} | {

@@ -1403,7 +1403,7 @@ def test_targets_of_predictions_and_of_measurements_are_not_exchanged() -> None:
         estimate(effects_of(crossover()), target="population x replicates")
     with pytest.raises(
         EstimateError,
-        match="is a mean over words, and scale='ratio' is of the arms' means",
+        match="is a mean over placebos, and scale='ratio' is of the arms' means",
     ):
         estimate(
             effects_of(crossover()).assign_attrs(transform="ratio"),

@@ -399,8 +399,8 @@ def test_place_is_not_taken_for_cooperation():
     the first, by place alone.
     """
     oracle = cg.zoo.Oracle(
-        cg.zoo.Word("UGCAUG", 2.0, gain=cg.zoo.Slope(0.05)),
-        cg.zoo.Word("GGG", 0.2),
+        cg.zoo.MotifCount("UGCAUG", 2.0, gain=cg.zoo.Slope(0.05)),
+        cg.zoo.MotifCount("GGG", 0.2),
         scale="log2 activity",
     )
     experiment = dose_response(n_units=300, rope=(-0.2, 0.2))
@@ -465,7 +465,9 @@ def test_rises_are_least_squares_over_the_range_tested():
 def test_a_rise_that_is_small_for_one_bit_is_judged_over_the_ladder():
     """0.1 per bit is inside a region of 0.3, and over 11 bits it is 1.1."""
     oracle = cg.zoo.Oracle(
-        cg.zoo.Word("UGCAUG", 0.9), cg.zoo.Word("UGCAYG", 0.2), cg.zoo.Word("GGG", 0.2)
+        cg.zoo.MotifCount("UGCAUG", 0.9),
+        cg.zoo.MotifCount("UGCAYG", 0.2),
+        cg.zoo.MotifCount("GGG", 0.2),
     )
     answer = assert_recovers(
         dose_response(copies=1, n_units=300, rope=(-0.3, 0.3)), oracle, unseen=0.02

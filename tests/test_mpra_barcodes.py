@@ -305,7 +305,7 @@ def test_barcodes_are_a_random_sample_of_words():
 
 def test_too_many_barcodes_are_refused_with_what_was_found_and_why():
     with pytest.raises(
-        LibraryError, match=r"of 100,000 barcodes of 8 nt .* all 65,536 words tried"
+        LibraryError, match=r"of 100,000 barcodes of 8 nt .* all 65,536 strings tried"
     ) as refusal:
         barcodes(100_000, length=8, rng=0)
     message = str(refusal.value)

@@ -746,7 +746,7 @@ def test_what_only_synthesized_barcodes_have_is_refused_with_random_ones():
         ),
         (
             lambda: cg.mpra.OligoRules(motifs="zzz"),
-            "motifs= has 'zzz': word 'zzz': letter 'z'",
+            "motifs= has 'zzz': string 'zzz': letter 'z'",
         ),
         (lambda: cg.mpra.OligoRules(motifs=["CACGTG", "AC-T"]), "motifs= has 'AC-T'"),
     ],

@@ -54,7 +54,7 @@ class SiteCount:
     ----------
     enzyme
         Name of the site in messages.
-    string
+    letters
         IUPAC letters; both strands are searched.
     intended
         Number of sites that the constant parts contain on purpose.
