@@ -1,6 +1,4 @@
-"""Tables of units by arms with missing cells: against lme4 (lmerTest), what every verb
-does with them, coverage.
-"""
+"""Tables of units by arms with missing cells: against lmerTest, and in every verb."""
 
 from __future__ import annotations
 
@@ -46,9 +44,7 @@ def estimated(long: pd.DataFrame, **columns: Any) -> xr.Dataset:
 
 
 def check(found: xr.Dataset, theirs: dict[str, Any]) -> None:
-    """Compare one task: estimates and errors to 1e-6; df, which lmerTest differentiates
-    numerically, to 1e-6 too.
-    """
+    """Compare one task with lmer: estimates, errors, df, p and covariance to 1e-6."""
     mine = found.sel(contrast=theirs["contrast"])
     for here, there in (("ace", "estimate"), ("se", "se"), ("df", "df"), ("p", "p")):
         np.testing.assert_allclose(
@@ -381,6 +377,13 @@ def test_what_cannot_be_estimated_is_named() -> None:
     refused(parents, "all units share the one parent 'p1'", parent="parent")
 
 
+def test_noise_that_few_units_do_not_show_is_not_taken_as_0() -> None:
+    arm, unit = np.array([0, 1, 0, 1]), np.array([0, 1, 2, 2])
+    for y in ([2.0, 1.0, 3.0, 2.0], [1e6 + 1, 1e6, 1e6 + 2, 1e6 + 1]):
+        with pytest.raises(EstimateError, match="the noise inside units was estimated"):
+            contrasts_of_arms(np.array(y), arm, unit, np.array([[-1.0, 1.0]]))
+
+
 def test_tables_that_may_have_no_gaps_are_refused_as_before() -> None:
     alone = pd.DataFrame(
         {"unit": range(6), "arm": ["wt", "A"] * 3, "y": [1.0, 2, 3, 4, 5, np.nan]}
@@ -538,9 +541,7 @@ def test_combinations_are_those_of_the_fixed_effects() -> None:
 def test_intervals_cover_and_tests_keep_their_size(
     n: int, n_arms: int, share: float, size: float
 ) -> None:
-    """Compare misses of 95 % intervals, and false alarms at .05, with the stated sizes,
-    with gaps at random.
-    """
+    """Compare misses of 95 % intervals, and false alarms at .05, with stated sizes."""
     rng, n_tables, missed, rejected = np.random.default_rng(0), 400, 0, 0
     weights = np.column_stack([-np.ones(n_arms - 1), np.eye(n_arms - 1)])
     unit, arm = (x.ravel() for x in np.indices((n, n_arms)))

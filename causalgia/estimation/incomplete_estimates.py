@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from causalgia.effect_table import gaps_in_words
 from causalgia.errors import DegenerateWarning, EstimateError, quoted
 from causalgia.estimation._variance_components import Cells, identify, interaction_codes
-from causalgia.estimation.mixed_model import FLOOR, reml
+from causalgia.estimation.mixed_model import FLOOR, MixedFit, reml
 from causalgia.estimation.request import (
     Request,
     caller_stacklevel,
@@ -89,7 +89,8 @@ def contrasts_of_arms(
     ------
     EstimateError
         If no unit has two arms, so that units and noise cannot be separated, there are
-        too few cells, or the noise vanishes beside the variance between parents.
+        too few cells, the noise vanishes beside the variance between parents, or it is
+        estimated as 0 from few units.
 
     Notes
     -----
@@ -157,7 +158,7 @@ def contrasts_of_arms(
         covariance = noise * inside.inverse + inside.of_levels
         df = np.where(inside.between, inside.df_of_levels, inside.df)
         return _as_contrasts(inside.ace, covariance, df, inside.between, (), exponent)
-    fit = reml(y, fixed, groups, combinations=weights)
+    fit = _fit(y, fixed, groups, weights)
     at_zero = tuple(
         name
         for name, v in zip(fit.names, fit.variance, strict=True)
@@ -166,6 +167,27 @@ def contrasts_of_arms(
     return _as_contrasts(
         fit.beta, fit.covariance, fit.df, inside.between, at_zero, exponent
     )
+
+
+def _fit(y: Array, fixed: Array, groups: dict[str, Codes], weights: Array) -> MixedFit:
+    """Fit the mixed model; raise EstimateError where there is no noise left in it."""
+    vanished = (
+        "the noise inside units was estimated as 0, and too few units have several "
+        "arms to show that it is; measure more units under two or more arms"
+    )
+    try:
+        with np.errstate(invalid="raise"):  # of matrices that rounding alone fills
+            fit = reml(y, fixed, groups, combinations=weights)
+    except (FloatingPointError, np.linalg.LinAlgError) as error:
+        raise EstimateError(vanished) from error
+    noise = [
+        v
+        for name, v in zip(fit.names, fit.variance, strict=True)
+        if name in ("residual", "parent_by_arm")
+    ]
+    if not any(noise) or not np.isfinite([fit.se, fit.df]).all():
+        raise EstimateError(vanished)
+    return fit
 
 
 def _exponent(y: Array) -> int:
@@ -325,7 +347,7 @@ def estimate_incomplete(
     found, counts = [], []
     for t, task in enumerate(tasks):
         measured = np.isfinite(y[:, :, t])
-        _check_arms(effects, measured, W, task)
+        _check_measured(effects, measured, W, task)
         used = np.flatnonzero(measured.any(axis=0))
         row, column = np.nonzero(measured)
         arm, unit = (np.unique(x, return_inverse=True)[1] for x in (column, row))
@@ -378,7 +400,7 @@ def _factor(covariance: Array) -> Array:
     return np.asarray(np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T * size)
 
 
-def _check_arms(
+def _check_measured(
     effects: xr.Dataset, measured: npt.NDArray[np.bool_], W: Array, task: str
 ) -> None:
     """Raise EstimateError where a contrast weighs an arm that no unit has."""
