@@ -12,14 +12,14 @@ import numpy as np
 from causalgia.compiled import njit
 from causalgia.types import Array
 
-_SPIKE, _SLABS = 1.0, 3.0  # prior counts of no effect, and of all other components
+_SPIKE, _SLABS = 0.5, 3.0  # prior counts of no effect, and of all other components
 _LEAST_SWEEPS, _BURN_IN = 100, 50
 RARE = 1e-5
 """Posterior probability below which a component is left out."""
 
 
 def visible_counts(scale: Array, variance: float) -> Array:
-    """Return prior counts a, (C,): 1 for no effect, and 3 shared by the others.
+    """Return prior counts a, (C,): .5 for no effect, and 3 shared by the others.
 
     These have theirs in proportion to ``w^2 / (w^2 + v)``, the part of an estimate that
     is effect: a scale far below the errors is hardly told from no effect, and many of
@@ -35,7 +35,7 @@ def visible_counts(scale: Array, variance: float) -> Array:
     Examples
     --------
     >>> visible_counts(np.array([0.0, 0.5, 2.0]), 1.0).round(3)
-    array([1. , 0.6, 2.4])
+    array([0.5, 0.6, 2.4])
     """
     visible = scale**2 / (scale**2 + variance)
     return np.where(scale == 0, _SPIKE, _SLABS * visible / visible.sum())

@@ -517,7 +517,7 @@ def _part(
             law, used = _fitted(grid, density[rows])
             return law, component_shares(density[rows][:, used], law.weight), used
         weight, share = averaged_weights(density[rows], counts, n_drawn)
-        used = (share > 0).any(axis=0)
+        used = np.asarray((share > 0).any(axis=0))
         return _used(grid, weight, used), share[:, used], used
 
     law, share, _ = fitted(np.ones(len(here), bool), _DRAWN)
