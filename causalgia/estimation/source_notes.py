@@ -243,13 +243,13 @@ def _effects_sentence(rows: list[_Effects], who: str, estimates: xr.Dataset) -> 
     minus = f" minus {_name(control)}" if control else ""
     parts = []
     for i, row in enumerate(rows[:_NAMED]):
-        said = "averages " if i == 0 else ""
+        verb = "averages " if i == 0 else ""
         contrast, _, where = row.name.partition("\t")
         of = f"the effect of {_name(contrast)}{minus if i == 0 else ''}"
         here = f"{of if i == 0 else f'that of {_name(contrast)}'}{where}"
         unsure = f" (within the error of {_count(who)})" if row.unsure else ""
         parts.append(
-            f"{here} {said}{_interval(row.source)}, and "
+            f"{here} {verb}{_interval(row.source)}, and "
             f"{_interval(row.backgrounds)} on the backgrounds{unsure}"
         )
     more = len(rows) - _NAMED
