@@ -385,8 +385,8 @@ def test_what_a_method_must_return(zoo):
     for pair, said in (
         ({("AGATAAGG", "CCACACCC"): (np.nan, 0.1)}, "finite one"),
         ({("AGATAAGG", "CCACACCC"): (2.0, -0.1)}, "standard error of 0 or more"),
-        ({("GATA1", "CCACACCC"): (2.0, 0.1)}, "'GATA1', which is not a string"),
-        ({("", "CCACACCC"): (2.0, 0.1)}, "'', which is not a string"),
+        ({("GATA1", "CCACACCC"): (2.0, 0.1)}, "'GATA1', which is not a motif"),
+        ({("", "CCACACCC"): (2.0, 0.1)}, "'', which is not a motif"),
     ):
         with pytest.raises(AttributionError, match=said):
             cg.benchmark.interpretation(

@@ -91,6 +91,6 @@ def test_a_note_says_what_the_words_resolve():
     could_be = (table["ace"].to_numpy() > 40) & ~table["is_placebo"].to_numpy()[:, None]
     assert resolution_note(table, could_be, 0.05) == (
         "2 of 4 effects lie beyond the region of placebos and are undecided: with "
-        "49 words no p-value of a direction is below 0.04; 79 words are needed to find "
-        "2 of 4 effects"
+        "49 placebos no p-value of a direction is below 0.04; 79 placebos are needed "
+        "to find 2 of 4 effects"
     )

@@ -47,7 +47,7 @@ def test_each_effect_is_a_point_and_each_word_too():
     assert points(axes, "estimate") == pytest.approx(
         np.array([[1.3812, 0], [-0.0213, 1]])
     )
-    words = points(axes, "_placebos")
+    words = points(axes, "_placebo placebos")
     assert words[:, 0] == pytest.approx(np.linspace(-0.1, 0.1, 40))
     assert np.all(np.abs(words[:, 1] - 2) < 0.5)
     assert labels(axes) == ["GATA1", "core broken", "40 placebos"]

@@ -293,10 +293,10 @@ def test_the_picture_of_a_hairpin_goes_place_by_place():
     answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0))
     rows = [tick.get_text() for tick in answer.draw().get_yticklabels()]
     assert rows[:4] == [
-        "word in the open",
-        "word in the loop",
+        "motif in the open",
+        "motif in the loop",
         "loop - open",
-        "word x loop",
+        "motif x loop",
     ]
     assert sorted(rows) == sorted(answer.decisions["contrast"].to_numpy())
 

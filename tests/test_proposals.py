@@ -976,7 +976,7 @@ def test_words_are_compared_with_placebo_words_of_their_width():
         == len(set(decisions["placebo_class"].values.tolist()))
         > 1
     )
-    assert "random sequences of each width" in decisions.attrs["rope"]
+    assert "placebos of each width" in decisions.attrs["rope"]
 
 
 @pytest.mark.torch

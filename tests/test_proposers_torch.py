@@ -197,7 +197,7 @@ def test_a_discovery_says_what_proposed_each_word_and_what_was_left_out():
     first = found.confirmed.iloc[0]
     assert "GACTC" in first["consensus"]
     assert first["methods"] == "seqlets, filters, kmer"
-    assert "Words are proposed by seqlets, filters, kmer; without modisco (" in str(
+    assert "Motifs are proposed by seqlets, filters, kmer; without modisco (" in str(
         found
     )
     one = cg.discover(

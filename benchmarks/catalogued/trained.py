@@ -236,7 +236,7 @@ def _first_of_all(one: Results) -> Results:
     )
     said += f"{one['rows'][1]['ace']:.2f})"
     return {
-        "finding": f"UGCAUG has the largest effect of {one['n_motifs']:,} motifs",
+        "finding": f"UGCAUG has the largest effect of {one['n_motifs']:,} k-mers",
         "holds": best["contrast"] == "UGCAUG" and n == each,
         "by": said,
     }

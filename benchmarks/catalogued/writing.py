@@ -227,7 +227,7 @@ def _members(key: str, one: Results) -> str:
         ]
         head, rows = [head[i] for i in keep], [[row[i] for i in keep] for row in rows]
     title = (
-        f"On five trained `{one['story']}` networks, {key.replace('_', ' ')}, "
+        f"On five trained `{one['story']}` networks, {key.replace('_', ' ').replace('kmer', 'k-mer')}, "
         f"{one['n_units']:,} units:"
     )
     return f"{title}\n\n{table(head, rows)}\n\n{_said(one['sentences'], most=2)}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy import stats
+from scipy import special
 
 from causalgia.checks import four_digits
 from causalgia.effects.source_effects import MOST_BACKGROUNDS, QUANTILES
@@ -96,6 +96,8 @@ def _unlike_answers(effects: xr.Dataset) -> tuple[xr.DataArray | None, list[_Ans
     n, m = min(_n_units(effects), MOST_BACKGROUNDS), len(y)
     if n < _LEAST_BACKGROUNDS:
         return None, []
+    from scipy import stats  # slow to import
+
     r = QUANTILES[0] * (n - 1) + 1
     outside = ((y < q[0]) | (y > q[2])).sum(axis=0)
     p = stats.betabinom.sf(outside - 1, m, 2 * r, n + 1 - 2 * r)
@@ -177,7 +179,7 @@ def _other_effects(
     ace, se, df, lower, upper = map(column, ("ace", "se", "df", "lower", "upper"))
     m = len(x)
     mean, error = x.mean(axis=0), x.std(axis=0, ddof=1) / np.sqrt(m)
-    half = stats.t.ppf((1 + float(estimates.attrs.get("ci_prob", 0.95))) / 2, m - 1)
+    half = special.stdtrit(m - 1, (1 + float(estimates.attrs.get("ci_prob", 0.95))) / 2)
     low, high = mean - half * error, mean + half * error
     away = np.abs(mean - ace)
     floor = column("floor") if "floor" in estimates else np.zeros_like(ace)
@@ -219,7 +221,7 @@ def _welch(away: Array, one: Array, df_one: Any, other: Array, df: Array) -> Arr
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = one**2 + other**2
         df_both = variance**2 / (one**4 / df_one + other**4 / np.maximum(df, 1))
-        p = 2 * stats.t.sf(away / np.sqrt(variance), np.maximum(df_both, 1))
+        p = 2 * special.stdtr(np.maximum(df_both, 1), -away / np.sqrt(variance))
     return np.where(variance > 0, p, np.where(away > 0, 0.0, 1.0))
 
 
