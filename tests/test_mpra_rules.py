@@ -80,8 +80,8 @@ def test_every_row_says_its_source_its_date_and_whether_it_was_verified():
 
 def test_recognition_sequences_are_those_of_rebase():
     assert {
-        name: getattr(Restriction, name).site for name in data_table("sites")["strings"]
-    } == data_table("sites")["strings"]
+        name: getattr(Restriction, name).site for name in data_table("sites")["sites"]
+    } == data_table("sites")["sites"]
 
 
 def test_sites_are_found_by_name_in_any_capitals_and_by_letters():

@@ -87,9 +87,9 @@ Effect on the predictor: ACE on log counts, each arm minus placebo, over shuffle
 GATA1: do(x[10:17] = GATA1) − do(x[10:17] ~ rearranged AGATAAG)
 core broken: do(x[10:17] = core broken) − do(x[10:17] ~ rearranged AGATAAG)
 
-contrast              ACE      SE       95 % interval      p
-GATA1              1.3812  0.0046    [1.3721, 1.3903]  <1e-4
-core broken       -0.0213  0.0046  [-0.0304, -0.0122]  0.031
+contrast         ACE      SE       95 % interval      p
+GATA1         1.3812  0.0046    [1.3721, 1.3903]  <1e-4
+core broken  -0.0213  0.0046  [-0.0304, -0.0122]  0.031
 40 placebos    0.000             -0.100 to 0.100
 
 ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: 1.3812 [1.3721, 1.3903].

@@ -706,7 +706,7 @@ def test_an_experiment_is_the_function_of_its_name(folder):
             'law = "normal"\n'
             "prior = {tau_scale = 2}\n"
         ),
-        with_setting('word = {file = "motifs.meme", motif = "GATA1"}'),
+        with_setting('motif = {file = "motifs.meme", motif = "GATA1"}'),
     ],
 )
 def test_an_experiment_comes_back(folder, monkeypatch, tmp_path_factory, text):
@@ -761,11 +761,11 @@ def test_the_analysis_of_the_file_wins_over_the_experiments_own(folder):
         (EXPERIMENT.replace('"copies"', "3"), "there is no experiment 3; there are "),
         (
             with_setting("wrod = 'UGCAUG'"),
-            "experiment 'copies' has no 'wrod'; did you mean 'word'?",
+            "experiment 'copies' has no 'wrod'; did you mean",
         ),
         (
             with_setting("zzz = 1"),
-            "experiment 'copies' has no 'zzz'; it takes word, at, rope",
+            "experiment 'copies' has no 'zzz'; it takes motif, at, rope",
         ),
         (
             with_setting("n_units = 5"),
@@ -775,7 +775,7 @@ def test_the_analysis_of_the_file_wins_over_the_experiments_own(folder):
             with_setting("null = {kind = 'uniform'}"),
             "[experiment]: null belongs in [null]",
         ),
-        (with_setting("word = 3"), "word"),
+        (with_setting("motif = 3"), "motif"),
         (with_setting("rope = 'x'"), "rope = 'x' must be"),
         (
             with_setting("rope = 0") + "[analysis]\nrope = [-1, 1]\n",

@@ -260,7 +260,7 @@ def test_a_predictor_file_says_the_scale_of_each_task(tmp_path, scale):
     (tmp_path / "net.toml").write_text(
         '[predictor]\nfactory = "net.py:load"\nscale = {K562 = 3}\n'
     )
-    with pytest.raises(DesignError, match="words for each task"):
+    with pytest.raises(DesignError, match="text for each task"):
         read_predictor_spec(tmp_path / "net.toml")
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from inspect import Parameter
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -250,7 +251,7 @@ PREDICTOR: Keys = {
         lambda x: (
             is_text(x) or are_texts(x) or (is_table(x) and are_texts(list(x.values())))
         ),
-        'strings, such as "log counts", or strings for each task: {K562 = "log '
+        'text, such as "log counts", or text for each task: {K562 = "log '
         'counts", DNase = "share"}',
     ),
     "device": NAME,
@@ -529,7 +530,8 @@ class ExperimentSpec:
             for name, parameter in takes.items()
             if parameter.kind is not Parameter.KEYWORD_ONLY
         ]
-        arguments = [settings.pop(name) for name in by_position if name in settings]
+        given = takewhile(settings.__contains__, by_position)  # the others by name
+        arguments = [settings.pop(name) for name in list(given)]
         if self.n_units is not None:
             settings["n_units"] = self.n_units
         if "rope" in self.analysis and "rope" in takes:

@@ -165,7 +165,7 @@ class Construct:
 
         Parameters
         ----------
-        strings
+        sites
             IUPAC letters of the sites that the constant parts contain on purpose.
 
         Examples
@@ -294,7 +294,7 @@ class Site:
             (
                 str(kind)
                 for name, kind in rows["blocked"].items()
-                if rows["strings"][name] == self.letters
+                if rows["sites"][name] == self.letters
             ),
             "",
         )
