@@ -94,7 +94,7 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "flanks": ([], {"width": 3, "n_flanks": 6}),
     "motif_pair": (
         [cg.Uniform(length=41)],
-        {"first": "UGCAUG", "second": "GCUGG", "distances": [7, 10, 13]},
+        {"motif": "UGCAUG", "other": "GCUGG", "distances": [7, 10, 13]},
     ),
     "motif_pairs": (
         [cg.Uniform(length=41)],

@@ -102,7 +102,7 @@ def test_a_screen_names_at_most_twenty_words_and_counts_the_others():
     )
     said = answer.sentences[0]
     asked = [x for x in words if _verdict(answer, x) == "higher"]
-    assert f"{len(asked)} of 30 motifs lie beyond" in said
+    assert f"{len(asked)} of 30 k-mers lie beyond" in said
     named = [x.split()[0] for x in said.partition("shrunken: ")[2].split("; ")][:20]
     shrunken = answer.findings["shrunken"]["ace"].squeeze().to_series()
     assert named == shrunken[asked].sort_values(ascending=False).index[:20].tolist()
@@ -117,7 +117,7 @@ def test_a_screen_with_too_few_random_words_says_how_many_it_needs(screen):
     kind = [str(name).startswith("placebo ") for name in estimates["contrast"].values]
     estimates = estimates.assign_coords(is_placebo=("contrast", kind))
     with pytest.raises(
-        DecisionError, match="motifs needs 40 of them .* and there are 39"
+        DecisionError, match="placebos needs 40 of them .* and there are 39"
     ):
         cg.decide(estimates, rope="placebo outliers")
     with pytest.raises(DesignError, match="n_placebos=39: give 40 or more"):
