@@ -530,8 +530,8 @@ class ExperimentSpec:
             for name, parameter in takes.items()
             if parameter.kind is not Parameter.KEYWORD_ONLY
         ]
-        given = takewhile(settings.__contains__, by_position)  # the others by name
-        arguments = [settings.pop(name) for name in list(given)]
+        leading = takewhile(settings.__contains__, by_position)  # others by name
+        arguments = [settings.pop(name) for name in list(leading)]
         if self.n_units is not None:
             settings["n_units"] = self.n_units
         if "rope" in self.analysis and "rope" in takes:
