@@ -187,8 +187,8 @@ def tipping_point(
             "use their estimates"
         )
     ice = individual_effects(effects, "tipping_point")
-    asked = stored.region if rope is None else rope
-    rope = _as_rope(asked, outcomes, scale, control)
+    requested = stored.region if rope is None else rope
+    rope = _as_rope(requested, outcomes, scale, control)
     x, label = _unit_values(outcomes, by)
     cluster = stored.cluster if cluster is None else cluster
     groups = clusters(effects, Request(cluster, None, (), "population", "units"))
@@ -207,7 +207,7 @@ def tipping_point(
         rare=stored.rare if rare is None else rare,
         family="all" if alone else _TILT,
     )
-    decisions["verdict"] = in_words_of(asked, decisions["verdict"])
+    decisions["verdict"] = in_words_of(requested, decisions["verdict"])
     return _tipping_dataset(
         base, curve, decisions.assign_attrs(error=rule), tilts, codes, (label, mean, sd)
     )
