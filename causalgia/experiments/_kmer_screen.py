@@ -144,8 +144,8 @@ def kmer_screen(
 
     Where does each rank?
 
-    >>> k-mers = answer.estimates.sel(contrast=~answer.estimates["is_placebo"])
-    >>> band = cg.multiplicity.simultaneous(k - mers, method="bonferroni")
+    >>> asked = answer.estimates.sel(contrast=~answer.estimates["is_placebo"])
+    >>> band = cg.multiplicity.simultaneous(asked, method="bonferroni")
     >>> ranks = cg.multiplicity.rank_intervals(band)
     >>> ranks["rank_lower"].values.ravel(), ranks["rank_upper"].values.ravel()
     (array([1, 2, 3]), array([1, 2, 3]))

@@ -311,7 +311,7 @@ _ABOUT = ("name", "predictor", "predictor_fingerprint", "scale", "null")
 
 
 def null_and_real(claim: Claim) -> xr.Dataset:
-    """Return motif frequencies and predictions of backgrounds and of real sequences,
+    """Return k-mer frequencies and predictions of backgrounds and of real sequences,
     for `causalgia.plot.null_shift`.
 
     Use it where `kmer_composition`, `classifier` or `prediction_range` warns, to see
@@ -325,7 +325,7 @@ def null_and_real(claim: Claim) -> xr.Dataset:
     Returns
     -------
     Dataset
-        ``kmer_share (sample, motif)``, ``prediction (sample, sequence, task)`` of as
+        ``kmer_share (sample, kmer)``, ``prediction (sample, sequence, task)`` of as
         many sequences of either sample, ``divergence`` in bits, and
         ``auc, auc_lower, auc_upper`` (95 %), as the checks compute them; `sample` is
         ``"null"`` and ``"real"``.
@@ -355,7 +355,7 @@ def null_and_real(claim: Claim) -> xr.Dataset:
     ... )
     >>> found = null_and_real(claim)
     >>> dict(found["kmer_share"].sizes), round(float(found["kmer_share"].sum()), 6)
-    ({'sample': 2, 'motif': 64}, 2.0)
+    ({'sample': 2, 'kmer': 64}, 2.0)
     """
     try:
         samples, answers = two_samples(claim), untreated_predictions(claim)
@@ -369,7 +369,7 @@ def null_and_real(claim: Claim) -> xr.Dataset:
     divergence = float(
         spatial.distance.jensenshannon(shares[0], shares[1], base=2) ** 2
     )
-    motifs = ["".join(letters) for letters in product("ACGT", repeat=K)]
+    kmers = ["".join(letters) for letters in product("ACGT", repeat=K)]
     predictor = claim.check_predictor()
     about = {
         name: claim.outcomes.attrs[name]
@@ -378,7 +378,7 @@ def null_and_real(claim: Claim) -> xr.Dataset:
     }
     return xr.Dataset(
         {
-            "kmer_share": (("sample", "motif"), shares),
+            "kmer_share": (("sample", "kmer"), shares),
             "prediction": (("sample", "sequence", "task"), np.stack(answers)),
             "divergence": divergence,
             "auc": auc,
@@ -387,7 +387,7 @@ def null_and_real(claim: Claim) -> xr.Dataset:
         },
         {
             "sample": ["null", "real"],
-            "motif": motifs,
+            "kmer": kmers,
             "task": [str(task) for task in predictor.tasks],
         },
         about,

@@ -353,7 +353,7 @@ def site(name_or_letters: str) -> Site:
     Examples
     --------
     >>> site("ecori"), site("GGTCTC").name
-    (Site(name='EcoRI', string='GAATTC'), 'GGTCTC')
+    (Site(name='EcoRI', letters='GAATTC'), 'GGTCTC')
     """
     if not isinstance(name_or_letters, str) or not name_or_letters:
         raise LibraryError(
