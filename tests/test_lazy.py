@@ -516,7 +516,7 @@ CATALOGUE: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "necessity": ([real()], {"tiles": [(8, 18), (18, 24), (24, 33)], "n_draws": 2}),
     "motif_pair": (
         [cg.Uniform(length=41)],
-        {"first": "UGCAUG", "second": "GCUGG", "distances": [7, 10, 13], "n_units": 50},
+        {"motif": "UGCAUG", "other": "GCUGG", "distances": [7, 10, 13], "n_units": 50},
     ),
     "context_dependence": ([real()], {"element": (10, 16), "n_draws": 2}),
 }

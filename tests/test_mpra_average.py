@@ -12,7 +12,7 @@ from assay import simulated_counts
 from test_cli import call
 
 import causalgia as cg
-from causalgia.choices import VERDICTS
+from causalgia.choices import vocabulary
 from causalgia.errors import ContrastError, EstimateError, OutcomesError
 from causalgia.mpra.comparisons.prediction_powered_means import shared_noise
 from causalgia.mpra.comparisons.sides import fit_replicate_noise
@@ -234,7 +234,9 @@ def test_controls_are_counted_apart_and_named_in_the_table(tmp_path):
     for head, group in (("t: ", "test"), ("  negative controls: ", "negative")):
         some = table["verdict"][table["group"] == group]
         assert (
-            f"\n{head}" + ", ".join(f"{(some == v).sum()} {v}" for v in VERDICTS) + "\n"
+            f"\n{head}"
+            + ", ".join(f"{(some == v).sum()} {v}" for v in vocabulary(some))
+            + "\n"
             in said
         )
     virtual = table.assign(effect=np.arange(50.0))[["element", "effect"]]

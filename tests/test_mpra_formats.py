@@ -709,7 +709,7 @@ def test_tiles_are_the_genome_and_the_genome_with_the_alternate(fasta, data):
     )
     for row, tile in enumerate(tiles.tiles):
         ref = decode(given[row : row + 1])[0]
-        begin, word = alternate.at[row], alternate.words[row]
+        begin, word = alternate.at[row], alternate.motifs[row]
         alt = ref[:begin] + word + ref[begin + len(word) :]
         assert ref == GENOME[tile.start : tile.start + length]
         assert alt == changed(GENOME, tile.variant)[tile.start : tile.start + length]

@@ -86,8 +86,8 @@ def from_frame(
 
     See Also
     --------
-    causalgia.estimation.from_incomplete : Tables of units by predictors, or by words,
-    with missing cells.
+    causalgia.estimation.from_incomplete : Tables of units by predictors, or by
+        placebos, with missing cells.
 
     Examples
     --------

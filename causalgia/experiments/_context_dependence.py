@@ -51,11 +51,10 @@ def context_dependence(
     without it, or is inhibited by it.
 
     Each sequence (WT) is compared with the same sequence with all but the element
-    shuffled (MUT); the contrast is ``MUT
-    - WT``. The finding ``index`` is the published ``(WT - MUT) / WT``: over all
-      sequences the ratio of mean outcomes
-    with Fieller's limits (the whole line where the mean WT may be 0), and for each
-    sequence with the t interval of its draws. Verdicts by the interval: above .95
+    shuffled (MUT); the contrast is ``MUT - WT``. The finding ``index`` is the published
+    ``(WT - MUT) / WT``: over all sequences the ratio of mean outcomes with Fieller's
+    limits (the whole line where the mean WT may be 0), and for each sequence with the
+    t interval of its draws. Verdicts by the interval: above .95
     ``"dependent"``, within .05 of 0 ``"neutral"``, below -.3 ``"inhibited"``, else
     ``"undecided"``. The index needs an outcome with a true zero: on log scales only the
     contrast is given.
