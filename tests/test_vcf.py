@@ -102,11 +102,11 @@ def test_columns_may_be_five_and_separated_by_blanks(vcf):
         (line("1", 7, "x", "A", "A]2:8]"), "is 'A]2:8]'; symbolic alleles, breakends"),
         (
             line("1", 7, "x", "N", "A"),
-            "reference allele is 'N'; alleles are words of A, C, G, T",
+            "reference allele is 'N'; alleles are strings of A, C, G, T",
         ),
         (
             line("1", 7, "x", "A", "R"),
-            "alternate allele is 'R'; alleles are words of A, C, G, T",
+            "alternate allele is 'R'; alleles are strings of A, C, G, T",
         ),
         (line("1", 7, "x", "A", "C,"), "alternate allele is ''"),
         (line("1", 7, "x", "A", "a"), "both alleles are 'A'"),

@@ -207,8 +207,10 @@ def test_a_note_on_words_counts_those_of_the_smaller_class_and_the_task_with_mos
     said = resolution_note(table, could_be, 0.05)
     assert said is not None
     assert said.startswith("3 of 10 effects lie beyond")
-    assert "with 36 words no p-value of a direction is below 0.054" in said
-    assert f"{placebos_needed(10, 3, 0.05):,} words are needed to find 3 of 10" in said
+    assert "with 36 placebos no p-value of a direction is below 0.054" in said
+    assert (
+        f"{placebos_needed(10, 3, 0.05):,} placebos are needed to find 3 of 10" in said
+    )
 
 
 def test_effects_that_lack_words_are_not_told_to_take_more_units() -> None:
@@ -221,7 +223,7 @@ def test_effects_that_lack_words_are_not_told_to_take_more_units() -> None:
     verdict, more = found["verdict"].values.ravel(), found["more_units"].values.ravel()
     assert verdict[0] == "undecided"
     assert more[0] == -1
-    assert "79 words are needed to find 1 of 2" in found.attrs["notes"]
+    assert "79 placebos are needed to find 1 of 2" in found.attrs["notes"]
     beyond = (found["lower"] > found["rope_upper"]) | (
         found["upper"] < found["rope_lower"]
     )

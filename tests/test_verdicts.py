@@ -1130,7 +1130,7 @@ def test_planted_effects_are_told_from_words_where_words_are_enough() -> None:
     few = decide(screen_of_kmers(40, planted), rope="placebo")
     assert set(few["verdict"].values.ravel()[40:45]) == {"undecided"}
     assert (
-        "with 40 words no p-value of a direction is below 0.049; 79 words are needed"
+        "with 40 placebos no p-value of a direction is below 0.049; 79 placebos are needed"
         in few.attrs["notes"]
     )
     enough = decide(screen_of_kmers(79, planted), rope="placebo")
@@ -1579,7 +1579,7 @@ def test_words_that_are_just_enough_need_no_note() -> None:
     assert said is not None
     assert "2 of 4 effects" in said
     assert (
-        "with 78 words no p-value of a direction is below 0.025; 79 words are needed"
+        "with 78 placebos no p-value of a direction is below 0.025; 79 placebos are needed"
         in said
     )
     assert resolution_note(table, np.zeros_like(could_be), 0.05) is None
