@@ -64,7 +64,7 @@ class Library:
 
 LIBRARIES = {
     "rbfox1_like": Library(
-        words=(
+        motifs=(
             "UGCAUG",
             "AGCAUG",
             "CGCAUG",
@@ -79,7 +79,7 @@ LIBRARIES = {
         near=0.15,
     ),
     "vts1_like": Library(
-        words=("GCUGG", "CCAGC", "CUGG", "CCGG", "CAGG", "CGGG", "GCGCGC"),
+        motifs=("GCUGG", "CCAGC", "CUGG", "CCGG", "CAGG", "CGGG", "GCGCGC"),
         chances=(0.6, 0.15, 0.05, 0.05, 0.05, 0.05, 0.05),
         hairpins=0.6,
     ),
