@@ -39,10 +39,7 @@ from causalgia.types import Array, EstimateTable
 
 _ROUNDING = 1e-12  # relative rounding of a variance that is a difference of larger ones
 #: hypotheses as text, as weights by name, or as a matrix
-Hypothesis: TypeAlias = (
-    "str | Sequence[str] | Mapping[str, str | Mapping[str, float]] | pd.DataFrame | "
-    "npt.ArrayLike"
-)
+Hypothesis: TypeAlias = "str | Sequence[str] | Mapping[str, str | Mapping[str, float]] | pd.DataFrame | npt.ArrayLike"
 _OF_P = (
     "adjust",
     "adjust_alpha",
