@@ -131,7 +131,8 @@ class Prior:
         return cls(**plain)
 
 
-Rope: TypeAlias = "tuple[float, float] | str | int | Mapping[str, tuple[float, float]] | tuple[tuple[str, tuple[float, float]], ...]"
+Ends: TypeAlias = "tuple[float, float]"
+Rope: TypeAlias = "Ends | str | int | Mapping[str, Ends] | tuple[tuple[str, Ends], ...]"
 Contrasts: TypeAlias = "Mapping[str, Mapping[str, float]] | tuple[tuple[str, tuple[tuple[str, float], ...]], ...]"
 InText: TypeAlias = "Mapping[str, Mapping[str, float] | str] | Sequence[str] | str"
 
