@@ -25,7 +25,6 @@ from causalgia.errors import DegenerateWarning, MissingExtraError, SequenceError
 from causalgia.estimation import estimate
 from causalgia.experiments import proposals as proposals_trial
 from causalgia.experiments._proposals import placebo_sentences
-from causalgia.multiplicity.tost import units_lacking_for_exact
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
 from causalgia.sequences import Motif, Sequences, encode, motif
@@ -309,18 +308,15 @@ def _words_that_hold(table: pd.DataFrame, proposed: xr.Dataset) -> str:
 
 
 def _exact_sentences(decisions: xr.Dataset, n_fresh: int) -> list[str]:
-    """Return a sentence on words beyond the fences by the same effect in all units, of too few sequences."""
+    """Return a sentence on words with the same effect in all units, of too few sequences for a verdict."""
     words = decisions.sel(contrast=~decisions["placebo_word"])
     beyond = (words["ace"] < words["rope_lower"]) | (words["ace"] > words["rope_upper"])
-    level = float(decisions.attrs["level"])
-    exact = words["ace"].copy(data=units_lacking_for_exact(words, level) > 0)
-    n = int((beyond & exact & (words["verdict"] == "undecided")).any([*words["ace"].dims[1:]]).sum())
+    n = int((beyond & (words["se"] == 0) & (words["verdict"] == "undecided")).any([*words["ace"].dims[1:]]).sum())
     if not n:
         return []
-    needed = np.ceil(round(3 / (1 - level), 9))
     return [
         f"{n:,} word{' has' if n == 1 else 's have'} the same effect in every unit, beyond placebo words, and no "
-        f"verdict: that takes {needed:.0f} other sequences, more for several words, and there are {n_fresh:,}."
+        f"verdict: {n_fresh:,} sequences are too few to exclude that others answer differently."
     ]
 
 

@@ -106,7 +106,7 @@ Band = Literal["auto", "bootstrap_t", "dunnett", "sup_t", "bonferroni"]
 Law = Literal["auto", "two_scales", "student_t", "normal", "spike_and_slab"]
 """Laws of the effects in the hierarchical model (`causalgia.infer`)."""
 
-Error = Literal["auto", "bh", "holm", "bootstrap_t", "local", "bayes_fdr"]
+Error = Literal["fdr", "fwer", "each", "posterior"]
 """Error rates that verdicts control (`causalgia.decide`)."""
 
 Scale: TypeAlias = Pointwise | OfMeans
@@ -114,8 +114,8 @@ Scale: TypeAlias = Pointwise | OfMeans
 Schema = Literal["vcf", "original", "bed", "plink", "plink2", "chrombpnet"]
 """Columns of a file of variants (`causalgia.sequences.read_variants`)."""
 
-Verdict = Literal["increases", "decreases", "negligible", "undecided"]
-"""Verdicts on an effect (`causalgia.decide`)."""
+Verdict = Literal["increases", "decreases", "negligible", "undecided", "higher", "lower", "larger", "within"]
+"""Verdicts on an effect (`causalgia.decide`): of stated regions, of random sequences and of matched variants."""
 
 Align = Literal["left", "right", "read_out"]
 """Side of an indel whose bases keep their place in its window; ``"read_out"``: the one with the window's middle."""
@@ -134,10 +134,22 @@ ERRORS = get_args(Error)
 SCHEMAS = get_args(Schema)
 ALIGNS = get_args(Align)
 VERDICTS = get_args(Verdict)
-DIRECTIONS = VERDICTS[:2]
+RENAMED_ERRORS = {
+    "auto": "leave error= out, or 'fdr'",
+    "bh": "'fdr'",
+    "holm": "'fwer'",
+    "bootstrap_t": "'fwer'",
+    "local": "'posterior'",
+    "bayes_fdr": "'posterior'",
+}
+"""Names that error rates had, with those that took their place."""
+DIRECTIONS = ("increases", "decreases", "higher", "lower", "larger")
+"""Verdicts of effects beyond their region."""
+AGAINST_PLACEBOS = {"increases": "higher", "decreases": "lower", "negligible": "within", "undecided": "undecided"}
+"""Verdict of a stated region -> the same against random sequences."""
 
 LEAST_FOR_A_LAW = 30
-"""Smallest number of exchangeable effects from which the law can be estimated and a posterior may decide."""
+"""Exchangeable effects from which the law can be estimated; of fewer one is assumed."""
 
 
 def too_few_for_a_law(n: int, law: str) -> str:
@@ -155,7 +167,8 @@ def too_few_for_a_law(n: int, law: str) -> str:
 LEAST_DF = 20
 """Smallest degrees of freedom at which a posterior may treat the standard error as known."""
 
-POSTERIOR_ERRORS = ("local", "bayes_fdr")
+LEAST_TO_SHRINK = 10
+"""Exchangeable contrasts of a task from which hierarchical effect sizes stand beside the estimates."""
 
 LEAST_PLACEBO_WORDS = 40
 

@@ -266,7 +266,7 @@ SCHEMA: tuple[Variable, ...] = (
     _estimate("ace", "average causal effect, on attrs['contrast_scale']", required=True, decisions=True),
     _estimate("se", "standard error of the ACE for attrs['target']", decisions=True),
     _estimate("df", "degrees of freedom of the t interval", decisions=True),
-    _estimate("p", "two-sided p-value of no effect: ACE = attrs['null_value'], 1 for ratios, else 0"),
+    _estimate("p", "two-sided p-value of no effect: ACE = attrs['null_value'], 1 for ratios, else 0", decisions=True),
     _estimate("log_p", "natural logarithm of p, also where p is below the least float; the lowest float where exact"),
     _estimate("lower", "lower limit at attrs['ci_prob']", decisions=True),
     _estimate("upper", "upper limit at attrs['ci_prob']", decisions=True),
@@ -278,8 +278,26 @@ SCHEMA: tuple[Variable, ...] = (
         decisions=True,
     ),
     _estimate(
-        "largest_ice", "bound on |ICE| over all units and contrasts of the task; in parallel the outcomes' range"
+        "largest_ice",
+        "bound on |ICE| over all units and contrasts of the task; in parallel the outcomes' range",
+        decisions=True,
     ),
+    Variable(
+        "outcome_range",
+        ("effects", "estimates"),
+        (("task",), ("task", "model"), ()),
+        "f",
+        "largest less least outcome of the task, in any arm; only where no arm has any effect in some task",
+    ),
+    Variable(
+        "binary",
+        ("effects",),
+        _EFFECT,
+        "b",
+        "whether the effect is the difference of two arms whose outcomes are all 0 or 1",
+    ),
+    _estimate("n_up", "units of paired 0/1 outcomes with 1 in the treated arm alone; -1 for others", dtype="i"),
+    _estimate("n_down", "units of paired 0/1 outcomes with 1 in the control alone; -1 for others", dtype="i"),
     _estimate("leverage", "largest share of one cluster in the variance of the ACE", decisions=True),
     _estimate(
         "below_floor", "zero within rounding: the effect is at most its floor, and p is 1", dtype="b", decisions=True
@@ -362,8 +380,6 @@ SCHEMA: tuple[Variable, ...] = (
     _estimate("matched_upper", "upper end of the central 95 % of the matched null variants of the stratum"),
     _estimate("p_lower", "p-value of 'the effect is at most the lower end' of attrs['rope']"),
     _estimate("p_upper", "p-value of 'the effect is at least the upper end' of attrs['rope']"),
-    _estimate("lower_tost", "lower limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible"),
-    _estimate("upper_tost", "upper limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible"),
     _estimate("differs", "whether the interval at attrs['ci_prob'] excludes no effect", dtype="b"),
     _estimate("selected", "whether the effect was selected in this task (or model)", dtype="b"),
     Variable(
@@ -374,20 +390,23 @@ SCHEMA: tuple[Variable, ...] = (
         "probability of each interval of a selected effect, 1 minus the false-coverage rate adjusted for selection",
     ),
     # decisions
-    _decision("verdict", "increases, decreases, negligible or undecided", dtype="U", required=True),
-    _decision("raw", "the effect as it was estimated, before the posterior shrank it"),
+    _decision(
+        "verdict",
+        "increases, decreases, negligible or undecided; against random sequences higher, lower, within or undecided; "
+        "against matched variants larger, within or undecided",
+        dtype="U",
+        required=True,
+    ),
+    _decision(
+        "p_verdict", "p of the kind of verdict (a direction, negligible) in which the interval lies, else the smaller"
+    ),
+    _decision("q", "error rate of the set of verdicts of that kind that ends with this one, by attrs['error']"),
+    _decision("shrunken", "hierarchical effect size: the posterior mean; NaN for contrasts that are not shrunken"),
+    _decision("shrunken_lower", "lower limit of its interval at attrs['ci_prob']"),
+    _decision("shrunken_upper", "upper limit of its interval at attrs['ci_prob']"),
     _decision("lfsr", "local false sign rate: P(delta = 0) + min(P(delta < 0), P(delta > 0)), delta from no effect"),
     _decision("lfsr_alone", "lfsr of the task by itself, where sharing across tasks is hardly better"),
-    _decision("p_rope", "probability that the effect lies inside the region of practical equivalence"),
-    _decision("p_above", "probability that the effect lies above the region"),
-    _decision("p_below", "probability that the effect lies below the region"),
     _decision("p_zero", "probability that the effect is exactly 0, under a law with an atom there"),
-    _decision("lower_slab", "lower end of the interval of the effect if it is not 0; of the same probability"),
-    _decision("upper_slab", "upper end of the interval of the effect if it is not 0; of the same probability"),
-    _decision("local_error", "1 minus the probability of the verdict's region (the best region, where undecided)"),
-    _decision("q", "mean local error (or adjusted p, the band's too) of the set of verdicts that ends with this one"),
-    _decision("interval_level", "probability of the interval lower to upper, the one that gave the verdict"),
-    _decision("missed_share", "effects on fewer backgrounds than this share could be missed (3/n, 95 %)"),
     _decision("rope_lower", "lower end of the region of practical equivalence, on attrs['contrast_scale']"),
     _decision("rope_upper", "upper end of the region of practical equivalence, on attrs['contrast_scale']"),
     _decision("more_units", "about how many more units would decide in a new trial; -1 where decided", dtype="i"),

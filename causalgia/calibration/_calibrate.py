@@ -34,6 +34,7 @@ from causalgia.errors import (
 )
 from causalgia.estimation import estimate, from_effects
 from causalgia.multiplicity import simultaneous
+from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.predict import Predictor
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.setup import set_up_trial
@@ -228,15 +229,16 @@ class _Repetition:
     def _analyze(self, outcomes: xr.Dataset, trial: int) -> _TrialResult:
         """Apply the analysis to the outcomes of a trial, and summarize its posterior."""
         analysis, rng = self.analysis, derive(self.key, "resampling", trial)
-        effects, estimates = estimate_effects(outcomes.drop_vars("truth", errors="ignore"), analysis, rng=rng)
+        effects, estimates = estimate_effects(outcomes.drop_vars("truth", errors="ignore"), analysis)
         own = outcomes["truth"] if "truth" in outcomes.variables else None  # which a simulator may give
         true = own if own is not None else self.known
         at = None if true is None else _truth_of_estimates(true, estimates)
-        discovered = (estimates["p_adjusted"] <= 1 - analysis.ci_prob).transpose("contrast", "task").to_numpy()
+        p = estimates["p"].transpose("contrast", "task").to_numpy()
+        discovered = stepwise(p.ravel(), "bh").reshape(p.shape) <= 1 - analysis.ci_prob
         band = _simultaneous_band(effects, estimates, analysis, rng)[["lower", "upper"]]
         found = _TrialResult(estimates[["ace", "lower", "upper"]], band, discovered.astype(float), at)
         if analysis.rope is not None and at is not None:
-            steps = infer_and_decide(outcomes, effects, estimates, analysis, derive(self.key, "decisions", trial))
+            steps = infer_and_decide(outcomes, effects, estimates, analysis, derive(self.key, "decisions", trial), shrinks=False)
             found = replace(found, decisions=steps.decisions)
         if not self.posterior:
             return found
@@ -260,8 +262,9 @@ def _posterior_summary(
     """Return the lfsr and sign of each effect and the rank of a truth drawn from the prior; or why there are none."""
     from causalgia.posterior import infer
 
-    chosen: dict[str, Any] = {"prior": analysis.prior} if analysis.prior is not None else {}
-    law: Any = analysis.law
+    shrink: Any = analysis.shrink
+    chosen: dict[str, Any] = {"prior": shrink.prior} if shrink.prior is not None else {}
+    law = shrink.law
     try:
         post = infer(estimates, law=law, n_draws=4 * (RANKED + 1), rng=seed, **chosen)
     except (InferenceError, ConvergenceError) as error:
@@ -272,8 +275,8 @@ def _posterior_summary(
     lfsr = post["moments"]["lfsr"].transpose("contrast", "task").to_numpy()
     if drawn and truth is not None:
         return lfsr, sign.astype(float), (draws[:RANKED] < truth).sum(axis=0)
-    prior = analysis.prior if isinstance(analysis.prior, Prior) else Prior()
-    return lfsr, sign.astype(float), ranks_from_the_prior(estimates, prior, analysis.law, seed=derive(seed, "ranks"))
+    prior = shrink.prior if isinstance(shrink.prior, Prior) else Prior()
+    return lfsr, sign.astype(float), ranks_from_the_prior(estimates, prior, law, seed=derive(seed, "ranks"))
 
 
 def _check_truth(truth: Any) -> None:

@@ -317,26 +317,24 @@ def estimate(
     cluster: _Cluster = None,
     target: _Target = None,
     ci_prob: _CiProb = None,
-    adjust: _Adjust = None,
     family: _Family = None,
     tasks: _Tasks = None,
-    rng: _Seed = None,
     task: _Task = None,
     all_rows: _All = False,
     sentences: _Sentences = False,
 ) -> None:
     """Estimate average causal effects with standard errors, by the analysis in trial.toml; options override it.
 
-    Example:   causalgia estimate results --control placebo --adjust bh
+    Example:   causalgia estimate results --control placebo --ci-prob 0.9
     """
     from causalgia import store
     from causalgia._analyze import analysis_attrs, estimate_effects
 
     outcomes = load_marked_outcomes(folder)
     check_usable(folder)
-    given = {"control": control, "cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust}
+    given = {"control": control, "cluster": cluster, "target": target, "ci_prob": ci_prob}
     analysis = folder_analysis(folder, outcomes, {**given, "family": family, "tasks": tasks})
-    _, estimates = estimate_effects(outcomes, analysis, rng=trial_seed(outcomes, rng))
+    _, estimates = estimate_effects(outcomes, analysis)
     estimates = estimates.assign_attrs(analysis_attrs(outcomes, analysis))
     with results_of_page(folder, ESTIMATES):
         store.save(estimates, folder / ESTIMATES)
@@ -366,12 +364,13 @@ def analyze(
             metavar="SHARE", help="Smallest share of backgrounds on which an effect must be detectable (0.01), or none."
         ),
     ] = None,
-    level: Annotated[float | None, typer.Option(metavar="P", help="1 minus the error rate of verdicts.")] = None,
+    largest: Annotated[
+        float | None, typer.Option(metavar="SIZE", help="Largest effect that any background can have.")
+    ] = None,
     control: _Control = None,
     cluster: _Cluster = None,
     target: _Target = None,
     ci_prob: _CiProb = None,
-    adjust: _Adjust = None,
     family: _Family = None,
     tasks: _Tasks = None,
     rng: _Seed = None,
@@ -380,11 +379,11 @@ def analyze(
     all_rows: _All = False,
     sentences: _Sentences = False,
 ) -> None:
-    """Decide which effects are large: estimate, adjust (bh), infer, decide, by trial.toml; options override it.
+    """Decide which effects are large: estimate, decide, infer, by trial.toml; options override it.
 
     For an experiment of the catalogue, the answer is computed again, unless --control or --keep-draws is given.
 
-    Example:   causalgia analyze results --rope=-0.1,0.1 --law two_scales --error bayes_fdr
+    Example:   causalgia analyze results --rope=-0.1,0.1 --error fwer
     """
     from causalgia import store
     from causalgia._analyze import steps
@@ -392,10 +391,12 @@ def analyze(
 
     outcomes = load_marked_outcomes(folder)
     check_usable(folder)
-    given = {"rope": parse_rope(rope), "rare": parse_share(rare), "law": law, "error": error, "level": level}
+    given = {"rope": parse_rope(rope), "rare": parse_share(rare), "error": error, "largest": largest}
+    if law is not None:
+        given["shrink"] = {"law": law}
     given["across"] = across
     given |= {"control": control, "cluster": cluster, "target": target, "ci_prob": ci_prob}
-    given |= {"adjust": adjust, "family": family, "tasks": tasks}
+    given |= {"family": family, "tasks": tasks}
     analysis, seed = folder_analysis(folder, outcomes, given), trial_seed(outcomes, rng)
     experiment = None if control or keep_draws else folder_experiment(folder)
     if experiment is not None:

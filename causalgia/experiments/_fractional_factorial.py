@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis, Rope
 from causalgia.checks import as_position, is_whole
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated, intervention_from_dict
@@ -20,7 +20,7 @@ from causalgia.design.arms import Level
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for, finding_by_task
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, finding_by_task
 from causalgia.experiments.kit.sites import as_null_model, as_word_or_motif, evenly_spaced_starts
 from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.sequences import Motif
@@ -205,7 +205,7 @@ def _screening_experiment(
         n_units=n_units,
         contrasts={name: dict(zip(runs, screen.weights(word).tolist(), strict=True)) for name, word in effects.items()},
         entry=replace(entry, read=partial(_read_screen, screen)),
-        analysis=analysis_for("confirmatory", rope=rope),
+        analysis=Analysis(rope=rope),
         labels={
             "term": {name: str(word) for name, word in effects.items()},
             "aliases": {

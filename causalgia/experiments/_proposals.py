@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis, Rope
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, Genomic, NullModel, PlaceboWord, Untreated
 from causalgia.design.null_model import FromParents
 from causalgia.errors import DesignError, OutcomesError, quoted
 from causalgia.experiments._word_screen import CONTROL, PLACEBO, draw_word_screen, random_placebos, read_word_screen
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import as_null_model, as_start
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import reverse_complement_word
@@ -138,7 +138,7 @@ def proposals(
         contrasts=CONTROL,
         entry=replace(PROPOSALS, read=partial(_read_proposals, looked_at=looked_at)),
         # words that maps chose are no draws from one law of effects: tests, whatever their number
-        analysis=analysis_for("screening", rope=rope, level=_LEVEL),
+        analysis=Analysis(rope=rope, ci_prob=_LEVEL),
         labels={
             "placebo_word": {arm.name: isinstance(arm.intervention, PlaceboWord) for arm in arms[1:]},
             "placebo_class": classes,

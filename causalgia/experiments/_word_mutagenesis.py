@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis, Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
-from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, analysis_for, finding_by_task
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults, finding_by_task
 from causalgia.experiments.kit.sites import as_null_model, as_start, as_words
 from causalgia.experiments.kit.variance import DOES, effect_in_words
 
@@ -94,7 +94,7 @@ def word_mutagenesis(
         n_units=n_units,
         contrasts={name: {name: 1.0, CONTROL: -1.0} for name in (whole, *mutants)} | changes,
         entry=WORD_MUTAGENESIS,
-        analysis=analysis_for("confirmatory", rope=rope),
+        analysis=Analysis(rope=rope),
         labels={
             "position": {name: i for name, (i, _) in mutants.items()},
             "base": {name: base for name, (_, base) in mutants.items()},

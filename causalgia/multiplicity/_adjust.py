@@ -210,7 +210,7 @@ def adjust(
     others = {name: value for name, value in out.attrs.items() if name not in stale}
     out = out if attrs["adjust"] in ("bootstrap_t", "dunnett") else out.drop_vars("p_step_down", errors="ignore")
     bound = {"adjust_alpha": _ALPHA} if attrs["adjust"] == "hierarchical" else {}
-    out.attrs = others | attrs | bound | exploratory_attrs(others, adjust=method, family=family)
+    out.attrs = others | attrs | bound | exploratory_attrs(others)
     adjusted = annotate(out)
     return with_notes(adjusted, *([why] if why else []))
 

@@ -15,6 +15,7 @@ from causalgia.checks import is_real, nearest
 from causalgia.choices import BANDS, Band
 from causalgia.effect_table import folded, has_positions, unfolded
 from causalgia.errors import EstimateError, RandomnessError, quoted
+from causalgia.estimation.effect_intervals import effect_limits
 from causalgia.estimation.ratios import WorkingScale, open_ended
 from causalgia.estimation.request import FEW_CLUSTERS, as_ci_prob, at_least_floor, check_cluster_name
 from causalgia.multiplicity.adjusted_p import fcr_ci_prob
@@ -37,7 +38,7 @@ from causalgia.multiplicity.joint_methods import (
     rarity,
     sup_t,
 )
-from causalgia.multiplicity.tost import t_limits, unbounded_column
+from causalgia.multiplicity.tost import unbounded_column
 from causalgia.notes import with_notes
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
@@ -402,7 +403,7 @@ def selected_intervals(
     dims, n = table["ace"].dims, mask.shape[0]
     over_tasks = table.attrs.get("family") == family_label("all", table["ace"])  # p was adjusted over all tasks
     levels = _interval_levels(mask, together=is_real(select) and over_tasks, ci_prob=ci_prob)
-    lower, upper = t_limits(table, levels)
+    lower, upper = effect_limits(table, levels)
     columns = {"lower": lower, "upper": upper, "selected": mask} | unbounded_column(table, lower)
     out = table.assign({name: (dims, values) for name, values in columns.items()}).assign(
         fcr_ci_prob=(dims[1:], levels)

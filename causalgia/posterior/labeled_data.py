@@ -45,7 +45,10 @@ _DIMS = {
     "beta": ("covariate", "group", "task"),
     "ace_model": ("contrast", "task", "model"),
 }
-_KNOWN = ("control_sd", "n_units", "n_clusters", "df", "exact", "skewness", "largest_ice", "leverage", "floor")
+_KNOWN = (
+    *("control_sd", "n_units", "n_clusters", "df", "exact", "skewness", "largest_ice", "leverage", "floor"),
+    *("outcome_range", "n_up", "n_down"),
+)
 _MOST_WITH_COVARIANCE = 512
 _NATS = 3.0
 _HALF_WIDTHS = 1.959963984540054  # of 95 % intervals: standard errors are normal scores of their p

@@ -464,7 +464,7 @@ class Protocol:
                 f"  null model {self.null}",
                 f"  units      {self.n_units:,}{until}, {self.assignment}, {len(self.arms):,} arms, seed {self.rng}",
                 f"  contrasts  {shown_contrasts}{more}",
-                f"  rope       {plan.region}; error rate {plan.error}, level {plan.level:g}",
+                f"  rope       {plan.region}; error rate {plan.error}, intervals of {plan.ci_prob:.4g}",
                 f"  predictor  {self.predictor_fingerprint}",
             ]
         )

@@ -346,7 +346,7 @@ def _recomputed(found: dict[str, xr.Dataset]) -> Iterator[Deviation]:
         return
     if "estimates" in found:
         yield from _compared_values(
-            found["estimates"], lambda a: estimate_effects(outcomes, a, rng=seed)[1], "estimates"
+            found["estimates"], lambda a: estimate_effects(outcomes, a)[1], "estimates"
         )
     if "decisions" in found and not str(analysis_in_attrs(found["decisions"].attrs).rope).startswith("matched"):
         is_answer = "answer" in found["decisions"].attrs

@@ -15,7 +15,8 @@ from causalgia.errors import printable
 from causalgia.multiplicity.bootstrap_t import missed_share_sentence
 from causalgia.reporting.table_formats import _LEAST_P, format_effect, format_p, format_share, p_clause
 from causalgia.schema import validate
-from causalgia.verdicts.rare_effects import few_real_sequences, independent_draws
+from causalgia.verdicts.evidence import independent_draws
+from causalgia.verdicts.rare_effects import few_real_sequences
 
 _ROUNDING = 1e-9
 _ON_AVERAGE = (

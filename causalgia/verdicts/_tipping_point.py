@@ -13,16 +13,15 @@ import xarray as xr
 
 from causalgia.analysis import Analysis, analysis_in_attrs
 from causalgia.choices import Error, Scale, is_placebo_rope
-from causalgia.effect_table import hall_coefficient
 from causalgia.effects._contrast import contrast as contrasted
 from causalgia.errors import ContrastError, DecisionError, EstimateError, OutcomesError, quoted
 from causalgia.estimation._estimate import estimate
 from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation._heterogeneity import individual_effects, unit_covariate
 from causalgia.estimation.crossover import Estimate, from_factor
+from causalgia.estimation.effect_intervals import effect_limits
 from causalgia.estimation.request import Request, clusters, is_below_floor, unit_name
 from causalgia.multiplicity.placebo import placebo_region
-from causalgia.multiplicity.tost import t_limits
 from causalgia.numerics.moments import group_sums
 from causalgia.schema import annotate, keeps_effects, validate
 from causalgia.types import Array, Codes
@@ -49,7 +48,7 @@ def tipping_point(
     control: str | None = None,
     by: By = "gc",
     rope: tuple[float, float] | str | int | Mapping[str, tuple[float, float]] | None = None,
-    level: float | None = None,
+    ci_prob: float | None = None,
     rare: float | str | None = None,
     cluster: str | None = None,
     scale: Scale | None = None,
@@ -75,7 +74,7 @@ def tipping_point(
         A numeric coordinate on the units, such as ``"gc"``; one number for each unit, in their order; or a function
         that makes these of the outcomes: ``lambda y: y["outcome"].sel(arm="placebo", task="K562")`` is the activity of
         the control arm.
-    rope, level, rare, cluster, scale
+    rope, ci_prob, rare, cluster, scale
         As in `causalgia.decide`, `causalgia.estimate` and `causalgia.contrast`; None: those of the stored analysis.
         A `rope` in sd of the control arm, or of placebo words, is that of the null model that was run, all along the
         curve.
@@ -156,15 +155,15 @@ def tipping_point(
     z, mean, sd = standardized(x)
     tilts = _tilts(z, codes, kind)
     curve = _curve(base, ice, z, tilts, codes)
-    rule: Error = "holm" if stored.error == "holm" else "bh"
-    alone = base.sizes["contrast"] == 1  # a family of one needs no adjustment
+    rule: Error = "fdr" if stored.error == "posterior" else stored.error
     decisions = decide(
         curve,
         rope=rope,
-        level=stored.level if level is None else level,
-        error="local" if alone else rule,
+        ci_prob=stored.ci_prob if ci_prob is None else ci_prob,
+        error=rule,
         rare=stored.rare if rare is None else rare,
-        family="all" if alone else _TILT,
+        family=_TILT,
+        shrink=None,
     )
     return _tipping_dataset(base, curve, decisions.assign_attrs(error=rule), tilts, codes, (label, mean, sd))
 
@@ -340,7 +339,7 @@ def _tipping_dataset(
     """Return the curve by shift, and on either side where its verdict turns."""
     label, mean, sd = covariate
     dims, shape = base["ace"].dims, (len(tilts), *base["ace"].shape)
-    lower, upper = t_limits(curve, decisions.attrs["level"], hall=hall_coefficient(curve))
+    lower, upper = effect_limits(curve, decisions.attrs["ci_prob"])
     of_curve = {name: curve[name].to_numpy() for name in ("ace", "se", "df")} | {"lower": lower, "upper": upper}
     of_curve["verdict"] = decisions["verdict"].transpose(*dims).to_numpy()
     data: dict[str, Any] = {f"tilted_{k}": (("shift", *dims), v.reshape(shape)) for k, v in of_curve.items()}
@@ -365,10 +364,10 @@ def _tipping_dataset(
     own = {*data, "shift", "side"}
     coords = {k: c for k, c in base.coords.items() if k not in own and c.dims and set(c.dims) <= {*dims}}
     out = xr.Dataset(data, coords={**coords, "shift": shifts, "side": list(_SIDES)}, attrs=base.attrs)
-    settings = {name: decisions.attrs[name] for name in ("level", "error", "rope", "rare")}
+    settings = {name: decisions.attrs[name] for name in ("error", "rope", "rare")}
     about = {"covariate": label, "covariate_at_0": mean, "covariate_sd": sd, "least_ess": LEAST_EFFECTIVE}
     n = {"n_units": int(base["n_units"].max()), "n_clusters": int(base["n_clusters"].max())}
-    return validate(annotate(out.assign_attrs(settings | about | n, ci_prob=decisions.attrs["level"])), "tipping")
+    return validate(annotate(out.assign_attrs(settings | about | n, ci_prob=decisions.attrs["ci_prob"])), "tipping")
 
 
 def _first_changes(

@@ -186,7 +186,7 @@ class MatchedTrial(Experiment):
             region = rope_region(self.analysis.region, of_region, 0.0)
             low, high = (effect.copy(data=end) for end in (region.lower, region.upper))
             label = region.label
-        found = estimates["q_matched"] <= round(1 - self.analysis.level, 9)
+        found = estimates["q_matched"] <= round(1 - self.analysis.ci_prob, 9)
         beyond = (effect < low) | (effect > high)
         verdict = effect.astype("<U10").copy(data=np.full(effect.shape, "undecided", "<U10"))
         verdict = verdict.where(beyond | (not of_matched) & ~(low < high), "negligible")
@@ -201,14 +201,14 @@ class MatchedTrial(Experiment):
             q=estimates["q_matched"],
             more_units=effect.copy(data=np.full(effect.shape, -1)),
         )
-        attrs = {"evidence": "matched", "error": "bh", "level": self.analysis.level, "rare": "none", "rope": label}
+        attrs = {"evidence": "matched", "error": "bh", "level": self.analysis.ci_prob, "rare": "none", "rope": label}
         attrs |= {"families": _FAMILY, "analysis": self.analysis.to_json()}
         return validate(annotate(out.assign_attrs(attrs)), "decisions")
 
     def _sentences(self, decisions: xr.Dataset) -> list[str]:
         from causalgia.experiments.kit.variance import rows_by_task
 
-        lines, rate = [], round(1 - self.analysis.level, 9)
+        lines, rate = [], round(1 - self.analysis.ci_prob, 9)
         for of, rows in rows_by_task(decisions):
             found = rows.isel(contrast=np.flatnonzero((rows["q"] <= rate).to_numpy()))
             order = np.argsort(-np.abs(found["ace"].to_numpy()), kind="stable")[:_MOST_NAMED]
@@ -296,7 +296,7 @@ def _tail_notes(tail: TailRanks) -> list[str]:
 def _resolution_notes(trial: MatchedTrial) -> list[str]:
     """Return what share of real effects the p-values can resolve."""
     sizes = np.array([len(x) for x in trial.strata.nulls])[trial.strata.of_effect]
-    m, k, q = int(np.median(sizes)), len(trial.variants), 1 - trial.analysis.level
+    m, k, q = int(np.median(sizes)), len(trial.variants), 1 - trial.analysis.ci_prob
     few = [share for share in _SHARES if m < nulls_needed(share, q)]
     if not few:
         return []
